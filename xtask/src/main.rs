@@ -1,1 +1,54 @@
-fn main(){}
+//! `cargo xtask …`: the tasks of this repository that are more than one cargo command.
+//!
+//! Owns the order of the checks and what each of them runs. Knows nothing of bookings: what a task
+//! checks lives in the crates it starts. Called by people and by `.ci/run`.
+
+mod kill;
+mod loom;
+mod metadata;
+mod production;
+mod run;
+mod test;
+mod tidy;
+mod tools;
+
+use clap::{Parser, Subcommand};
+
+/// The project's tasks.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", version)]
+struct Arguments {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Run everything that must hold before a change is merged.
+    Test(test::Options),
+    /// Check the arrows between the crates and the form of the source files.
+    Tidy,
+    /// Let loom try every interleaving of the board's claims and returns.
+    Loom,
+    /// Kill a booking gateway under load again and again, and look for what it promised.
+    Kill(kill::Options),
+}
+
+fn main() -> anyhow::Result<()> {
+    match Arguments::parse().task {
+        Task::Test(options) => test::test(&options),
+        Task::Tidy => tidy::tidy(),
+        Task::Loom => loom::loom(),
+        Task::Kill(options) => kill::kill(&options),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        super::Arguments::command().debug_assert();
+    }
+}
