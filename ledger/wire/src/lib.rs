@@ -1,1 +1,31 @@
-//! To be written.
+//! Commands and answers between a gateway and the ledger, and the one trait between them.
+//!
+//! Owns the words of that conversation and their bytes (postcard, held by golden tests). Must not
+//! know how either side works: not HTTP, not the journal. Called by the gateway, the ledger and
+//! the load tester.
+
+pub mod answer;
+pub mod command;
+
+use std::future::Future;
+use std::pin::Pin;
+
+pub use answer::{
+    Answer, BookingState, BookingView, DayView, FreeStart, Health, Refusal, Release, StartsView,
+};
+pub use command::{Book, Caller, Cancel, Command, MAX_WISHES, Place, Wishes};
+
+/// An answer on its way.
+pub type AnswerFuture = Pin<Box<dyn Future<Output = Answer> + Send>>;
+
+/// The ledger, as gateways see it: in their own process, or at the other end of a connection.
+pub trait Ledger: Send + Sync {
+    /// Carries out one command.
+    ///
+    /// An answer that promises something is durable when it arrives. Dropping the future does
+    /// not undo the command.
+    fn call(&self, command: Command) -> AnswerFuture;
+
+    /// Whether the ledger can promise anything now.
+    fn health(&self) -> Health;
+}

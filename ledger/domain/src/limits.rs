@@ -1,0 +1,202 @@
+//! Limits applied to the bookings of a person: pure, so that the ledger decides by them, `verify`
+//! judges by them, and a test can state them.
+//!
+//! Must not know where bookings are kept; it is given the facts that count.
+
+use serde::{Deserialize, Serialize};
+
+use crate::civil::{CivilDate, UtcMicros};
+use crate::ids::{Channel, ServiceId};
+use crate::policy::{CompiledPolicy, Holder, Limit, LimitKind, Mode, Moment};
+
+/// What a limit needs to know of one earlier booking.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BookingFact {
+    /// For which service.
+    pub service: ServiceId,
+    /// By which channel.
+    pub channel: Channel,
+    /// When it was booked.
+    pub registered_at: UtcMicros,
+    /// The civil date of the visit.
+    pub visit_date: CivilDate,
+    /// When the visit ends.
+    pub ends_at: UtcMicros,
+    /// Whether it has been cancelled.
+    pub cancelled: bool,
+}
+
+/// A booking somebody asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Attempt {
+    /// When it is asked for.
+    pub now: UtcMicros,
+    /// For which service.
+    pub service: ServiceId,
+    /// By which channel.
+    pub channel: Channel,
+    /// The civil date of the visit.
+    pub visit_date: CivilDate,
+}
+
+/// A limit that would be exceeded.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LimitRefusal {
+    /// The rule's name.
+    pub rule: String,
+    /// What kind of limit it is.
+    pub kind: LimitKind,
+    /// How many bookings it counted.
+    pub count: u32,
+    /// How many it allows.
+    pub limit: u32,
+    /// When it will allow one again, when that depends on time alone.
+    pub resets_at: Option<UtcMicros>,
+}
+
+/// How far a person has used a limit of a period.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Usage {
+    /// The limit's place in the policy.
+    pub rule: u16,
+    /// The first date of the period.
+    pub period: CivilDate,
+    /// How many bookings count now.
+    pub count: u32,
+    /// How many it allows.
+    pub limit: u32,
+    /// When the period ends.
+    pub resets_at: UtcMicros,
+}
+
+/// What the limits say.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Verdict {
+    /// The first enforced limit that refuses.
+    pub refusal: Option<LimitRefusal>,
+    /// Limits in shadow mode that would refuse.
+    pub shadow: Vec<LimitRefusal>,
+}
+
+/// Judges `attempt` by every limit of the policy.
+///
+/// `subject` and `actor` are the bookings of the one and the other that may still count; facts
+/// that no limit asks for do no harm.
+pub fn judge(
+    policy: &CompiledPolicy,
+    attempt: &Attempt,
+    subject: &[BookingFact],
+    actor: &[BookingFact],
+) -> Verdict {
+    let mut verdict = Verdict::default();
+    for limit in &policy.policy().limits {
+        let facts = holder_facts(limit, subject, actor);
+        let Some((count, resets_at)) = counted(policy, limit, attempt, facts) else { continue };
+        if count < limit.max {
+            continue;
+        }
+        let refusal = LimitRefusal {
+            rule: limit.name.clone(),
+            kind: limit.kind,
+            count,
+            limit: limit.max,
+            resets_at,
+        };
+        match limit.mode {
+            Mode::Shadow => verdict.shadow.push(refusal),
+            Mode::Enforced if verdict.refusal.is_none() => verdict.refusal = Some(refusal),
+            Mode::Enforced => {}
+        }
+    }
+    verdict
+}
+
+/// How far the first enforced limit of a period that holds for `attempt` is used: what a gateway
+/// may remember to refuse the next attempt early.
+pub fn usage(
+    policy: &CompiledPolicy,
+    attempt: &Attempt,
+    subject: &[BookingFact],
+    actor: &[BookingFact],
+) -> Option<Usage> {
+    policy.policy().limits.iter().enumerate().find_map(|(rule, limit)| {
+        let LimitKind::PerPeriod { period, of, .. } = limit.kind else { return None };
+        if limit.mode != Mode::Enforced {
+            return None;
+        }
+        let facts = holder_facts(limit, subject, actor);
+        let (count, resets_at) = counted(policy, limit, attempt, facts)?;
+        let date = period_date(policy, of, attempt.now, attempt.visit_date);
+        Some(Usage {
+            rule: u16::try_from(rule).ok()?,
+            period: CompiledPolicy::period_start(period, date),
+            count,
+            limit: limit.max,
+            resets_at: resets_at?,
+        })
+    })
+}
+
+fn holder_facts<'a>(
+    limit: &Limit,
+    subject: &'a [BookingFact],
+    actor: &'a [BookingFact],
+) -> &'a [BookingFact] {
+    match limit.holder {
+        Holder::Subject => subject,
+        Holder::Actor => actor,
+    }
+}
+
+/// The bookings that `limit` counts against `attempt` and when it resets; nothing when the limit
+/// does not concern the attempt.
+fn counted(
+    policy: &CompiledPolicy,
+    limit: &Limit,
+    attempt: &Attempt,
+    facts: &[BookingFact],
+) -> Option<(u32, Option<UtcMicros>)> {
+    match limit.kind {
+        LimitKind::PerPeriod { period, of, count_cancelled, channel } => {
+            if attempt.channel != channel {
+                return None;
+            }
+            let date = period_date(policy, of, attempt.now, attempt.visit_date);
+            let start = CompiledPolicy::period_start(period, date);
+            let counts = |fact: &&BookingFact| {
+                let of_fact = period_date(policy, of, fact.registered_at, fact.visit_date);
+                fact.channel == channel
+                    && (count_cancelled || !fact.cancelled)
+                    && CompiledPolicy::period_start(period, of_fact) == start
+            };
+            Some((count(facts.iter().filter(counts)), Some(policy.period_end(period, date))))
+        }
+        LimitKind::LivePerService => {
+            let live = |fact: &&BookingFact| {
+                fact.service == attempt.service && !fact.cancelled && fact.ends_at > attempt.now
+            };
+            let resets_at = facts.iter().filter(live).map(|fact| fact.ends_at).min();
+            Some((count(facts.iter().filter(live)), resets_at))
+        }
+    }
+}
+
+fn period_date(
+    policy: &CompiledPolicy,
+    of: Moment,
+    registered_at: UtcMicros,
+    visit_date: CivilDate,
+) -> CivilDate {
+    match of {
+        Moment::Registration => CivilDate::at(registered_at, policy.zone()),
+        Moment::Visit => visit_date,
+    }
+}
+
+fn count<'a>(facts: impl Iterator<Item = &'a BookingFact>) -> u32 {
+    u32::try_from(facts.count()).unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+#[path = "limits_tests.rs"]
+mod tests;

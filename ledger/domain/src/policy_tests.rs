@@ -1,0 +1,86 @@
+//! The moments that follow from a policy.
+
+use super::*;
+
+fn utc(text: &str) -> UtcMicros {
+    text.parse::<jiff::Timestamp>().unwrap().into()
+}
+
+pub(crate) fn release() -> Release {
+    Release {
+        days_ahead: 21,
+        time: "06:00".parse().unwrap(),
+        zone: "Europe/Kyiv".to_owned(),
+        proof: None,
+    }
+}
+
+pub(crate) fn policy(limits: Vec<Limit>) -> CompiledPolicy {
+    CompiledPolicy::new(Policy {
+        authority: AuthorityId(1),
+        zone: "Europe/Kyiv".to_owned(),
+        release: release(),
+        releases: vec![(
+            ServiceId(9),
+            Release { days_ahead: 14, time: "00:00".parse().unwrap(), ..release() },
+        )],
+        late_release_delay_minutes: 10,
+        cancel_deadline_minutes: 120,
+        return_after_minutes: (5, 60),
+        limits,
+    })
+    .unwrap()
+}
+
+#[test]
+fn a_date_opens_21_days_ahead_at_six_in_kyiv() {
+    let date = "2026-12-22".parse().unwrap();
+    assert_eq!(policy(vec![]).opens_at(ServiceId(1), date), utc("2026-12-01T04:00:00Z"));
+}
+
+#[test]
+fn a_service_may_have_a_release_of_its_own() {
+    let date = "2026-12-15".parse().unwrap();
+    assert_eq!(policy(vec![]).opens_at(ServiceId(9), date), utc("2026-11-30T22:00:00Z"));
+}
+
+#[test]
+fn the_last_open_date_changes_at_the_moment_and_not_before() {
+    let policy = policy(vec![]);
+    let last = |now: &str| policy.last_open_date(ServiceId(1), utc(now)).to_string();
+    assert_eq!(last("2026-12-01T03:59:59Z"), "2026-12-21");
+    assert_eq!(last("2026-12-01T04:00:00Z"), "2026-12-22");
+    // Before 06:00 in Kyiv it is already the next day there.
+    assert_eq!(last("2026-12-01T22:30:00Z"), "2026-12-22");
+}
+
+#[test]
+fn opening_and_last_open_date_agree_all_year_round() {
+    let policy = policy(vec![]);
+    for service in [ServiceId(1), ServiceId(9)] {
+        let mut now = utc("2026-01-01T00:00:00Z");
+        while now < utc("2027-01-01T00:00:00Z") {
+            let last = policy.last_open_date(service, now);
+            assert!(policy.opens_at(service, last) <= now, "{now}");
+            assert!(policy.opens_at(service, last.plus_days(1)) > now, "{now}");
+            now = now.plus_minutes(47);
+        }
+    }
+}
+
+#[test]
+fn a_place_returns_inside_its_window() {
+    let policy = policy(vec![]);
+    let now = utc("2026-12-01T04:00:00Z");
+    assert_eq!(policy.returns_at(now, 0), now.plus_minutes(5));
+    assert_eq!(policy.returns_at(now, u64::MAX), now.plus_minutes(60));
+    let middle = policy.returns_at(now, u64::MAX / 2);
+    assert!(middle > now.plus_minutes(32) && middle < now.plus_minutes(33));
+}
+
+#[test]
+fn unknown_zones_are_refused_by_name() {
+    let mut bad = policy(vec![]).policy().clone();
+    bad.release.zone = "Europe/Kyjiv".to_owned();
+    assert_eq!(CompiledPolicy::new(bad).err(), Some(UnknownZone("Europe/Kyjiv".to_owned())));
+}

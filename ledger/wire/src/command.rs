@@ -1,0 +1,108 @@
+//! What a gateway asks of the ledger.
+
+use serde::{Deserialize, Serialize};
+use talon_domain::civil::{CivilDate, Minute, UtcMicros};
+use talon_domain::ids::{
+    AuthorityId, BookingId, Channel, Fingerprint, KeyHash, OfficeId, Pseudonym, ServiceId,
+    SessionId,
+};
+
+/// Most starts in one wish list.
+pub const MAX_WISHES: usize = 16;
+
+/// One request to the ledger.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Command {
+    /// Book a slot.
+    Book(Book),
+    /// Cancel a booking.
+    Cancel(Cancel),
+    /// All bookings of the caller that still count.
+    Bookings(Caller),
+    /// One booking of the caller.
+    Booking {
+        /// Who asks.
+        caller: Caller,
+        /// Which one.
+        booking: BookingId,
+    },
+    /// The dates of an office for a service, with what is free.
+    Days(Place),
+    /// The free starts of one date.
+    Starts {
+        /// Where, what for.
+        place: Place,
+        /// When.
+        date: CivilDate,
+    },
+    /// Refuse this session from now on.
+    RevokeSession(Caller),
+}
+
+/// An identified human with a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Caller {
+    /// Which ledger partition the pseudonym belongs to.
+    pub authority: AuthorityId,
+    /// Who it is.
+    pub person: Pseudonym,
+    /// By which login.
+    pub session: SessionId,
+    /// When that login ends by itself.
+    pub session_expires_at: UtcMicros,
+}
+
+/// An office and what one comes for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Place {
+    /// Whose office.
+    pub authority: AuthorityId,
+    /// Which office.
+    pub office: OfficeId,
+    /// Which service.
+    pub service: ServiceId,
+}
+
+/// A wish to book.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Book {
+    /// Who books, for themselves.
+    pub caller: Caller,
+    /// Where, what for.
+    pub place: Place,
+    /// By which channel.
+    pub channel: Channel,
+    /// When.
+    pub wishes: Wishes,
+    /// Under which idempotency key, scoped to the caller.
+    pub key: KeyHash,
+    /// What was asked under that key.
+    pub fingerprint: Fingerprint,
+}
+
+/// Which starts would do.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Wishes {
+    /// The first of these that is free, in this order; at most [`MAX_WISHES`].
+    Starts(Vec<(CivilDate, Minute)>),
+    /// The earliest free start on these dates, both included, between these minutes of the day.
+    Any {
+        /// The first date.
+        from: CivilDate,
+        /// The last date.
+        to: CivilDate,
+        /// The earliest start.
+        after: Minute,
+        /// The first start that is too late.
+        before: Minute,
+    },
+}
+
+/// A wish to cancel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cancel {
+    /// Whose booking it is.
+    pub caller: Caller,
+    /// Which booking.
+    pub booking: BookingId,
+}
