@@ -1,1 +1,28 @@
-//! To be written.
+//! Stand-ins for services of third parties, for demos and tests.
+//!
+//! Owns a stand-in of the state's identification hub (the ID.GOV.UA protocol) with synthetic
+//! people, and the guard that keeps a demo on one machine. Knows nothing of bookings. The gateway calls it
+//! only with its `demo` feature; packages for production are built without this crate.
+//!
+//! Map: [`hub`] is what callers build and serve, `handlers` its endpoints, `store` its codes and
+//! tokens, `page` its HTML, [`faults`] its misbehaviour on command, [`people`] and `names` who can
+//! log in, `user_info` what is said about them, [`guard`] who may talk to a demo at all.
+
+pub mod faults;
+pub mod guard;
+mod handlers;
+pub mod hub;
+mod names;
+mod page;
+pub mod people;
+mod refusal;
+mod store;
+mod user_info;
+
+pub use faults::{FaultsHandle, HubFaults};
+pub use hub::{Hub, HubError, HubLimits, HubOptions, ServeError, serve};
+pub use people::{MAX_PEOPLE, Sex, SyntheticPerson, person};
+
+/// The mark every page of a stand-in carries. A test of the production build looks for it in the
+/// binary and must not find it.
+pub const MARK: &str = "СТЕНД / STAND-IN, not a real identification";
