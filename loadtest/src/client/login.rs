@@ -1,0 +1,107 @@
+//! Logging in as a synthetic person: the redirections between the gateway and the stand-in hub,
+//! followed by hand as a browser would.
+//!
+//! Owns the session of one person. Must not know what the person does with it. Called by tests that
+//! need somebody logged in.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::COOKIE;
+use http::{Request, StatusCode};
+use http_body_util::Full;
+
+use super::cookies::Cookies;
+use super::problem::retry_after;
+use super::{Answer, Client, Failure, Reply};
+
+/// The end of the session cookie's name; over https it starts with `__Host-`.
+const SESSION_COOKIE: &str = "talon_session";
+/// How often a login that was put off (429, 503) is tried.
+const MAX_TRIES: u32 = 6;
+/// The longest that a client lets itself be put off.
+const MAX_PAUSE: Duration = Duration::from_secs(2);
+
+/// Somebody who is logged in.
+#[derive(Clone, Debug)]
+pub struct Session {
+    /// The synthetic person's number at the stand-in hub.
+    pub person: u32,
+    pub(super) cookies: Cookies,
+}
+
+impl Client {
+    /// Logs in as synthetic person `person`; waits and tries again, a few times, when put off.
+    ///
+    /// # Errors
+    /// [`Failure::Refused`] when the gateway refuses the login, [`Failure::NoAnswer`] when a
+    /// redirection is missing or no session comes of it.
+    pub async fn log_in(&self, person: u32) -> Answer<Session> {
+        let mut tries = 1;
+        loop {
+            match self.log_in_once(person).await {
+                Err(Failure::Refused(problem)) if problem.is_put_off() && tries < MAX_TRIES => {
+                    tries += 1;
+                    tokio::time::sleep(problem.retry_after.unwrap_or(MAX_PAUSE).min(MAX_PAUSE))
+                        .await;
+                }
+                other => return other,
+            }
+        }
+    }
+
+    async fn log_in_once(&self, person: u32) -> Answer<Session> {
+        let mut cookies = Cookies::default();
+
+        let reply = self.visit(&format!("{}/login?return=/", self.base()), Some(&cookies)).await?;
+        cookies.absorb(&reply.headers);
+        let hub = next(&reply)?;
+
+        // The hub is another origin: the gateway's cookies are not for it.
+        let joint = if hub.contains('?') { '&' } else { '?' };
+        let reply = self.visit(&format!("{hub}{joint}person={person}"), None).await?;
+        let callback = next(&reply)?;
+
+        let reply = self.visit(&callback, Some(&cookies)).await?;
+        cookies.absorb(&reply.headers);
+        next(&reply)?;
+        if !cookies.has(SESSION_COOKIE) {
+            return Err(reply.unexpected("no session cookie in ").into());
+        }
+        Ok(Session { person, cookies })
+    }
+
+    async fn visit(&self, url: &str, cookies: Option<&Cookies>) -> Answer<Reply> {
+        let mut request = Request::get(url);
+        if let Some(header) = cookies.and_then(Cookies::header) {
+            request = request.header(COOKIE, header);
+        }
+        let request = request.body(Full::<Bytes>::default());
+        let request = request.map_err(|error| super::NoAnswer::Connection {
+            what: format!("GET {url}"),
+            source: error.into(),
+        })?;
+        Ok(self.send(request).await?)
+    }
+}
+
+/// Where the browser is sent next; a refusal or a page instead is an error.
+fn next(reply: &Reply) -> Answer<String> {
+    match reply.location() {
+        Some(location) => Ok(location.to_owned()),
+        None if reply.status == StatusCode::OK => {
+            Err(reply.unexpected("a page instead of a redirection: ").into())
+        }
+        None => Err(put_off(reply).unwrap_or_else(|| reply.refusal())),
+    }
+}
+
+/// Pages may say "later" in HTML; the status and `Retry-After` are what counts.
+fn put_off(reply: &Reply) -> Option<Failure> {
+    let later = [StatusCode::TOO_MANY_REQUESTS, StatusCode::SERVICE_UNAVAILABLE];
+    if !later.contains(&reply.status) {
+        return None;
+    }
+    let pause = retry_after(&reply.headers)?;
+    Some(Failure::Refused(super::problem::Problem::put_off(reply.status, pause)))
+}

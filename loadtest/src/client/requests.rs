@@ -1,0 +1,204 @@
+//! A method for each call of the API: what is free, mine, book, cancel.
+//!
+//! Must not decide what to do with a refusal, except to solve a proof when one is asked for. Called
+//! by the tests of this crate.
+
+use bytes::Bytes;
+use http::header::{CONTENT_TYPE, COOKIE, ORIGIN};
+use http::{Method, Request};
+use http_body_util::Full;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use super::problem::Slug;
+use super::words::{BookRequest, Booking, Day, Office, Service, Start};
+use super::{Answer, Client, Failure, NoAnswer, Reply, Session};
+
+/// How many keys a client tries before it gives up on a proof; far above any challenge's mean.
+const MAX_PROOF_ROUNDS: u32 = 1 << 22;
+
+/// A booking that was confirmed.
+#[derive(Clone, Debug)]
+pub struct Confirmed {
+    /// It.
+    pub booking: Booking,
+    /// Whether this was said before, to an earlier request with the same key.
+    pub replayed: bool,
+}
+
+impl Client {
+    /// The services of an authority.
+    ///
+    /// # Errors
+    /// As every call: [`Failure`].
+    pub async fn services(&self, authority: &str) -> Answer<Vec<Service>> {
+        #[derive(Deserialize)]
+        struct Body {
+            services: Vec<Service>,
+        }
+        let body: Body = self.read(&format!("/api/v1/authorities/{authority}/services")).await?;
+        Ok(body.services)
+    }
+
+    /// The offices of an authority.
+    ///
+    /// # Errors
+    /// As every call: [`Failure`].
+    pub async fn offices(&self, authority: &str) -> Answer<Vec<Office>> {
+        #[derive(Deserialize)]
+        struct Body {
+            offices: Vec<Office>,
+        }
+        let body: Body = self.read(&format!("/api/v1/authorities/{authority}/offices")).await?;
+        Ok(body.offices)
+    }
+
+    /// The days of a service at an office.
+    ///
+    /// # Errors
+    /// As every call: [`Failure`].
+    pub async fn days(&self, authority: &str, office: u32, service: &str) -> Answer<Vec<Day>> {
+        #[derive(Deserialize)]
+        struct Body {
+            days: Vec<Day>,
+        }
+        let body: Body = self.read(&days_path(authority, office, service)).await?;
+        Ok(body.days)
+    }
+
+    /// The starts of one day, with the number of desks free at each.
+    ///
+    /// # Errors
+    /// As every call: [`Failure`].
+    pub async fn starts(
+        &self,
+        authority: &str,
+        office: u32,
+        service: &str,
+        date: &str,
+    ) -> Answer<Vec<Start>> {
+        #[derive(Deserialize)]
+        struct Body {
+            starts: Vec<Start>,
+        }
+        let path = format!("{}/{date}/starts", days_path(authority, office, service));
+        let body: Body = self.read(&path).await?;
+        Ok(body.starts)
+    }
+
+    /// All bookings of the person.
+    ///
+    /// # Errors
+    /// As every call: [`Failure`].
+    pub async fn bookings(&self, session: &Session) -> Answer<Vec<Booking>> {
+        #[derive(Deserialize)]
+        struct Body {
+            bookings: Vec<Booking>,
+        }
+        let reply = self.call(session, Method::GET, "/api/v1/bookings", &[], Bytes::new()).await?;
+        Ok(reply.json::<Body>()?.bookings)
+    }
+
+    /// Books under the idempotency key `key`; solves a proof, once, when one is required.
+    ///
+    /// # Errors
+    /// As every call: [`Failure`]. After [`Failure::NoAnswer`] the same call finds the truth.
+    pub async fn book(
+        &self,
+        session: &Session,
+        key: &str,
+        request: &BookRequest,
+    ) -> Answer<Confirmed> {
+        match self.book_once(session, key, request).await {
+            Err(Failure::Refused(problem)) if problem.slug == Slug::PowRequired => {
+                let altcha = Some(self.prove(session, request).await?);
+                let proved = BookRequest { altcha, ..request.clone() };
+                self.book_once(session, key, &proved).await
+            }
+            other => other,
+        }
+    }
+
+    async fn book_once(
+        &self,
+        session: &Session,
+        key: &str,
+        request: &BookRequest,
+    ) -> Answer<Confirmed> {
+        let body = serde_json::to_vec(request).expect("a request has nothing that JSON lacks");
+        let headers = [("idempotency-key", key)];
+        let path = "/api/v1/bookings";
+        let reply = self.call(session, Method::POST, path, &headers, body.into()).await?;
+        let replayed = reply.headers.get("idempotent-replay").is_some_and(|v| v == "true");
+        Ok(Confirmed { booking: reply.json()?, replayed })
+    }
+
+    /// Gives a booking back.
+    ///
+    /// # Errors
+    /// As every call: [`Failure`].
+    pub async fn cancel(&self, session: &Session, id: &str) -> Answer<Booking> {
+        let path = format!("/api/v1/bookings/{id}/cancel");
+        self.call(session, Method::POST, &path, &[], Bytes::new()).await?.json()
+    }
+
+    async fn prove(&self, session: &Session, request: &BookRequest) -> Answer<String> {
+        let path = format!(
+            "/api/v1/challenge?authority={}&office={}&service={}",
+            request.authority, request.office, request.service
+        );
+        let reply = self.call(session, Method::GET, &path, &[], Bytes::new()).await?;
+        let challenge: talon_pow::Challenge = reply.json()?;
+        // Seconds of computing: on a thread of its own, or all other clients would stand still.
+        let solved = tokio::task::spawn_blocking(move || {
+            let solution = talon_pow::solve(&challenge, MAX_PROOF_ROUNDS)?;
+            Some(talon_pow::encode_payload(&challenge, &solution))
+        });
+        match solved.await {
+            Ok(Some(altcha)) => Ok(altcha),
+            _ => Err(reply.unexpected("a challenge without a solution: ").into()),
+        }
+    }
+
+    async fn read<T: DeserializeOwned>(&self, path: &str) -> Answer<T> {
+        let request = Request::get(format!("{}{path}", self.base()));
+        self.send(built(path, request.body(Full::default()))?).await?.json()
+    }
+
+    async fn call(
+        &self,
+        session: &Session,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Bytes,
+    ) -> Result<Reply, NoAnswer> {
+        let is_write = method == Method::POST;
+        let mut request = Request::builder().method(method).uri(format!("{}{path}", self.base()));
+        if let Some(cookies) = session.cookies.header() {
+            request = request.header(COOKIE, cookies);
+        }
+        if is_write {
+            // What a browser sends with a form of the gateway's own page.
+            request = request.header(ORIGIN, self.base()).header("sec-fetch-site", "same-origin");
+        }
+        if !body.is_empty() {
+            request = request.header(CONTENT_TYPE, "application/json");
+        }
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        self.send(built(path, request.body(Full::new(body)))?).await
+    }
+}
+
+fn days_path(authority: &str, office: u32, service: &str) -> String {
+    format!("/api/v1/authorities/{authority}/offices/{office}/services/{service}/days")
+}
+
+fn built(
+    path: &str,
+    request: http::Result<Request<Full<Bytes>>>,
+) -> Result<Request<Full<Bytes>>, NoAnswer> {
+    request.map_err(|error| NoAnswer::Connection { what: path.to_owned(), source: error.into() })
+}

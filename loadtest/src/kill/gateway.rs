@@ -1,0 +1,196 @@
+//! The gateway as a process: start, wait until it is ready, SIGKILL, verify its journal.
+//!
+//! Owns command lines, ports and the log file. Must not know what is booked. Called by the rounds.
+
+use std::fs::{File, OpenOptions};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, bail, ensure};
+
+use super::Options;
+use crate::client::Client;
+
+/// How long a start may take: reading the catalogue, replaying the journal.
+const READY_TIMEOUT: Duration = Duration::from_secs(60);
+/// How often readiness is asked for.
+const READY_PAUSE: Duration = Duration::from_millis(20);
+/// Ports are free when chosen and may be taken a moment later.
+const MAX_STARTS: u32 = 3;
+/// How much of the gateway's log is shown when it fails.
+const LOG_TAIL_LINES: usize = 30;
+/// Marks a directory that this test may empty.
+const MARK: &str = "made-by-talon-loadtest";
+
+/// A running gateway; killed when dropped.
+pub(super) struct Gateway {
+    child: Child,
+    base: String,
+    log: PathBuf,
+}
+
+/// Creates the work directory, or empties one of an earlier run.
+pub(super) fn prepare_work_dir(folder: &Path) -> Result<()> {
+    let mark = folder.join(MARK);
+    if folder.exists() {
+        // A typing mistake must not delete somebody's files.
+        ensure!(mark.exists(), "{} exists and is not of a kill test", folder.display());
+        std::fs::remove_dir_all(folder)
+            .with_context(|| format!("emptying {}", folder.display()))?;
+    }
+    std::fs::create_dir_all(folder).with_context(|| format!("creating {}", folder.display()))?;
+    create(&mark).map(drop)
+}
+
+/// A new file.
+pub(super) fn create(file: &Path) -> Result<File> {
+    File::create(file).with_context(|| format!("creating {}", file.display()))
+}
+
+impl Gateway {
+    /// Starts `talon serve` on free loopback ports and waits until it is ready.
+    pub(super) async fn start(options: &Options) -> Result<Self> {
+        let mut tries = 1;
+        loop {
+            match Self::start_once(options).await {
+                Ok(gateway) => return Ok(gateway),
+                Err(error) if tries < MAX_STARTS && error.to_string().contains("in use") => {
+                    tries += 1;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    async fn start_once(options: &Options) -> Result<Self> {
+        let [listen, hub, admin] = free_addresses()?;
+        let log = options.work_dir.join("talon.log");
+        let file = OpenOptions::new().create(true).append(true).open(&log);
+        let file = file.with_context(|| format!("opening {}", log.display()))?;
+        let mut command = Command::new(&options.talon);
+        command
+            .args(["serve", "--listen", &listen.to_string()])
+            .args(["--set", &format!("hub.listen={hub}")])
+            .args(["--set", &format!("admin.listen={admin}")])
+            .arg("--data-dir")
+            .arg(options.data_dir());
+        if let Some(redis) = &options.redis {
+            command.args(["--redis", redis]);
+        }
+        let child = command
+            .stdin(Stdio::null())
+            .stdout(file.try_clone().context("sharing the log file")?)
+            .stderr(file)
+            .spawn()
+            .with_context(|| format!("starting {}", options.talon.display()))?;
+        let mut gateway = Self { child, base: format!("http://{listen}"), log };
+        gateway.wait_until_ready(admin).await?;
+        Ok(gateway)
+    }
+
+    async fn wait_until_ready(&mut self, admin: SocketAddr) -> Result<()> {
+        let client = Client::new(&self.base, 1);
+        let ready = format!("http://{admin}/readyz");
+        let deadline = Instant::now() + READY_TIMEOUT;
+        while !client.is_ok(&ready).await {
+            if !self.is_running()? {
+                bail!("the gateway ended before it was ready\n{}", self.log_tail());
+            }
+            if Instant::now() > deadline {
+                let limit = READY_TIMEOUT.as_secs();
+                bail!("the gateway was not ready within {limit} s\n{}", self.log_tail());
+            }
+            tokio::time::sleep(READY_PAUSE).await;
+        }
+        Ok(())
+    }
+
+    /// `http://127.0.0.1:port`.
+    pub(super) fn base(&self) -> &str {
+        &self.base
+    }
+
+    pub(super) fn is_running(&mut self) -> Result<bool> {
+        Ok(self.child.try_wait().context("looking after the gateway")?.is_none())
+    }
+
+    /// SIGKILL, and waits until the process is gone, so that the next one finds the lock free.
+    pub(super) fn kill(&mut self) -> Result<()> {
+        self.child.kill().context("killing the gateway")?;
+        self.child.wait().context("waiting for the killed gateway")?;
+        Ok(())
+    }
+
+    /// The last lines that the gateway wrote.
+    pub(super) fn log_tail(&self) -> String {
+        let bytes = std::fs::read(&self.log).unwrap_or_default();
+        let text = String::from_utf8_lossy(&bytes);
+        let lines: Vec<&str> = text.lines().collect();
+        lines[lines.len().saturating_sub(LOG_TAIL_LINES)..].join("\n")
+    }
+}
+
+impl Drop for Gateway {
+    fn drop(&mut self) {
+        // A killed child gives an error here, which is no news.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Runs `talon-ledger verify` over the journal of the stopped gateway.
+pub(super) fn verify(options: &Options) -> Result<()> {
+    let journal = options.data_dir().join("journal");
+    let output = Command::new(&options.ledger)
+        .arg("verify")
+        .arg(&journal)
+        .stdin(Stdio::null())
+        .output()
+        .with_context(|| format!("starting {}", options.ledger.display()))?;
+    if !output.status.success() {
+        bail!(
+            "`talon-ledger verify {}` ended with {}\n{}{}",
+            journal.display(),
+            output.status,
+            String::from_utf8_lossy(&output.stdout),
+            String::from_utf8_lossy(&output.stderr),
+        );
+    }
+    Ok(())
+}
+
+/// Three loopback addresses that nobody listens on at this moment.
+fn free_addresses() -> Result<[SocketAddr; 3]> {
+    let open = || TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("looking for a free port");
+    // All are held until all are chosen, or the same one could come twice.
+    let held = [open()?, open()?, open()?];
+    let [a, b, c] = &held;
+    Ok([a.local_addr()?, b.local_addr()?, c.local_addr()?])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_free_addresses_are_three_different_ones() {
+        let [a, b, c] = free_addresses().unwrap();
+        assert!(a != b && b != c && a != c);
+    }
+
+    #[test]
+    fn a_directory_of_somebody_else_is_not_emptied() {
+        let folder = std::env::temp_dir().join(format!("talon-kill-test-{}", std::process::id()));
+        std::fs::create_dir(&folder).unwrap();
+        std::fs::write(folder.join("precious"), "").unwrap();
+        assert!(prepare_work_dir(&folder).is_err());
+        assert!(folder.join("precious").exists());
+
+        std::fs::write(folder.join(MARK), "").unwrap();
+        prepare_work_dir(&folder).unwrap();
+        assert!(!folder.join("precious").exists());
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
+}
