@@ -3,6 +3,7 @@
 //!
 //! Owns what a client does. Must not judge: everything goes into the history. Called by the rounds.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -30,6 +31,9 @@ const SPAN_ONE_IN: u32 = 6;
 const TWICE_ONE_IN: u32 = 6;
 /// One in this many bookings is cancelled.
 const CANCEL_ONE_IN: u32 = 3;
+/// How long a client that was put off waits before it goes on. Shorter than it was told: an impatient
+/// client is the harder test.
+const PUT_OFF_PAUSE: Duration = Duration::from_millis(100);
 /// A client whose person cannot log in, or gets no answer, goes on with the next one, this often.
 const MAX_TROUBLES: u32 = 3;
 
@@ -40,6 +44,8 @@ pub(super) struct Load {
     pub(super) history: Arc<Mutex<History>>,
     pub(super) next_person: Arc<Mutex<Person>>,
     pub(super) end_of_persons: Person,
+    /// Set when the gateway has been killed: from then on nothing new is asked.
+    pub(super) over: Arc<AtomicBool>,
 }
 
 /// The running clients of a round.
@@ -76,6 +82,11 @@ impl Load {
             tasks.spawn(citizen.live());
         }
         Ok(Clients { tasks })
+    }
+
+    fn is_over(&self) -> bool {
+        // Relaxed: the flag publishes nothing but itself.
+        self.over.load(Ordering::Relaxed)
     }
 
     async fn log_in_next(&self) -> Result<Session> {
@@ -116,7 +127,7 @@ impl Citizen {
     /// Books as one person after another until the gateway is gone.
     async fn live(mut self) -> Result<()> {
         let mut troubles = 0;
-        while troubles < MAX_TROUBLES {
+        while troubles < MAX_TROUBLES && !self.load.is_over() {
             let session = match self.warm.pop() {
                 Some(session) => session,
                 None => match self.load.log_in_next().await {
@@ -139,6 +150,9 @@ impl Citizen {
         let mut places: Vec<usize> = (0..self.load.places.len()).collect();
         places.shuffle(&mut self.random);
         for (number, index) in places.into_iter().enumerate() {
+            if self.load.is_over() {
+                break;
+            }
             let request = self.request(index);
             let key = format!("kill-{}-{number}", session.person);
             let twice = self.random.random_ratio(1, TWICE_ONE_IN);
@@ -155,8 +169,10 @@ impl Citizen {
             };
             let answers = answers.into_iter().map(|answer| answer.map(|yes| yes.booking));
             let (booking, ending) = self.write_down(id, answers)?;
-            if ending == Ending::NoAnswer {
-                return Ok(ending);
+            match ending {
+                Ending::Answered => {}
+                Ending::PutOff => tokio::time::sleep(PUT_OFF_PAUSE).await,
+                Ending::NoAnswer => return Ok(ending),
             }
             if let Some(booking) = booking
                 && self.random.random_ratio(1, CANCEL_ONE_IN)
@@ -183,6 +199,9 @@ impl Citizen {
                     last = Some(booking);
                 }
                 Err(Failure::Refused(problem)) => {
+                    if problem.is_put_off() {
+                        ending = ending.max(Ending::PutOff);
+                    }
                     self.history(|history| history.refused(id, problem.slug));
                 }
                 Err(Failure::NoAnswer(_)) => ending = Ending::NoAnswer,
@@ -229,11 +248,13 @@ impl Citizen {
     }
 }
 
-/// How a person's turn ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// How a request ended; the worst of several counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Ending {
     /// Every request was answered.
     Answered,
+    /// A busy gateway said "later".
+    PutOff,
     /// One was not.
     NoAnswer,
 }

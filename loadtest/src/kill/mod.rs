@@ -16,6 +16,7 @@ mod load;
 mod options;
 mod scenery;
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -42,6 +43,8 @@ const FIRST_CONFIRMATION_TIMEOUT: Duration = Duration::from_secs(30);
 const CLIENTS_END_TIMEOUT: Duration = Duration::from_secs(30);
 /// A round that shows nothing is repeated this often before the test fails.
 const MAX_EMPTY_ROUNDS: u32 = 3;
+/// How many broken promises are shown; the first ones are enough to look for the cause.
+const MAX_SHOWN: usize = 20;
 /// How many requests the clients have open at once, per client: a booking may be sent twice.
 const IN_FLIGHT_PER_CLIENT: usize = 2;
 
@@ -161,12 +164,14 @@ impl Run<'_> {
                 .await
                 .context("reading what is free")?;
         let before = self.counts().confirmed;
+        let over = Arc::new(AtomicBool::new(false));
         let load = Load {
             client,
             places: Arc::new(places),
             history: Arc::clone(&self.history),
             next_person: Arc::clone(&self.next_person),
             end_of_persons: self.options.end_of_persons(),
+            over: Arc::clone(&over),
         };
         let mut clients = load.start(self.options.clients, &mut self.random).await?;
 
@@ -184,6 +189,7 @@ impl Run<'_> {
         ensure!(gateway.is_running()?, "the gateway ended by itself\n{}", gateway.log_tail());
         let in_flight = self.history().in_flight();
         gateway.kill()?;
+        over.store(true, Ordering::Relaxed);
         let killed_after = first.elapsed();
         clients.end(CLIENTS_END_TIMEOUT).await?;
         Ok((killed_after, in_flight))
@@ -200,7 +206,7 @@ impl Run<'_> {
         let mut history = self.history();
         let violations = check(&history, &observed, &self.capacity, LIMITS);
         if !violations.is_empty() {
-            for violation in &violations {
+            for violation in violations.iter().take(MAX_SHOWN) {
                 println!("VIOLATION {violation}");
             }
             bail!("{} promises were broken", violations.len());
