@@ -1,1 +1,22 @@
-//! To be written.
+//! The ledger: who holds which place, under which limits, durably.
+//!
+//! Owns the state (days, persons, places on their way back), the facts that make it, the
+//! decisions, and their order towards the journal. Must not know HTTP, Redis or pages. A gateway
+//! calls it through [`talon_wire::Ledger`]; the binary `talon-ledger` reads journals.
+//!
+//! What is absent: no decision on replay, no wait for the disk inside a decision, no personal
+//! data, no clock or randomness that is not an argument.
+
+pub mod booking;
+pub mod clock;
+pub mod core;
+pub mod day;
+pub mod embedded;
+pub mod hash;
+pub mod keeper;
+pub mod load;
+pub mod person;
+pub mod reading;
+pub mod record;
+pub mod state;
+pub mod verify;

@@ -1,5 +1,7 @@
 //! The bytes of commands and answers: a change here is a change of protocol.
 
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
 use talon_domain::civil::{CivilDate, Minute, UtcMicros};
 use talon_domain::ids::{
     AuthorityId, BookingId, Channel, Fingerprint, KeyHash, OfficeId, Pseudonym, ServiceId,

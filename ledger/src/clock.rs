@@ -1,0 +1,177 @@
+//! Time as an argument: the clock's trait, the system's clock, and ledger time.
+//!
+//! Ledger time never goes back, whatever the wall clock does, and says when the wall clock is not
+//! to be trusted with a release. Must not know what is timed.
+
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use parking_lot::Mutex;
+use talon_domain::civil::{MICROS_PER_SECOND, UtcMicros};
+
+/// Wall and monotonic time that differ by more than this between two looks are a jump.
+pub const MAX_CLOCK_JUMP_MICROS: i64 = 2 * MICROS_PER_SECOND;
+/// After a jump, releases wait until the clocks have agreed for this long.
+pub const CLOCK_AGREEMENT_MICROS: i64 = 60 * MICROS_PER_SECOND;
+
+/// Where time comes from.
+pub trait Clock: Send + Sync {
+    /// The wall clock, in UTC.
+    fn wall(&self) -> UtcMicros;
+
+    /// Microseconds since some fixed start, never going back.
+    fn monotonic(&self) -> i64;
+}
+
+/// The operating system's clocks.
+#[derive(Debug)]
+pub struct SystemClock {
+    start: Instant,
+}
+
+impl Default for SystemClock {
+    fn default() -> Self {
+        Self { start: Instant::now() }
+    }
+}
+
+impl Clock for SystemClock {
+    fn wall(&self) -> UtcMicros {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        UtcMicros(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
+    }
+
+    fn monotonic(&self) -> i64 {
+        i64::try_from(self.start.elapsed().as_micros()).unwrap_or(i64::MAX)
+    }
+}
+
+/// The time that facts carry.
+pub struct LedgerClock {
+    source: Box<dyn Clock>,
+    latest: AtomicI64,
+    guard: Mutex<Guard>,
+}
+
+struct Guard {
+    wall: i64,
+    monotonic: i64,
+    /// Monotonic time before which releases wait.
+    distrusted_until: Option<i64>,
+}
+
+impl LedgerClock {
+    /// A clock that starts no earlier than `not_before`, the time of the last known fact.
+    pub fn new(source: Box<dyn Clock>, not_before: UtcMicros) -> Self {
+        let guard =
+            Guard { wall: source.wall().0, monotonic: source.monotonic(), distrusted_until: None };
+        Self { source, latest: AtomicI64::new(not_before.0), guard: Mutex::new(guard) }
+    }
+
+    /// Now, or the latest time ever returned if that is later.
+    pub fn now(&self) -> UtcMicros {
+        let wall = self.source.wall().0;
+        // Relaxed: the maximum is all that is shared.
+        UtcMicros(self.latest.fetch_max(wall, Ordering::Relaxed).max(wall))
+    }
+
+    /// Compares the clocks with the last look; says whether releases may go by the wall clock.
+    pub fn look(&self) -> bool {
+        let (wall, monotonic) = (self.source.wall().0, self.source.monotonic());
+        let mut guard = self.guard.lock();
+        let jump = (wall - guard.wall) - (monotonic - guard.monotonic);
+        (guard.wall, guard.monotonic) = (wall, monotonic);
+        if jump.abs() > MAX_CLOCK_JUMP_MICROS {
+            tracing::warn!(jump_micros = jump, "the wall clock jumped; releases are suspended");
+            guard.distrusted_until = Some(monotonic + CLOCK_AGREEMENT_MICROS);
+        } else if guard.distrusted_until.is_some_and(|until| until <= monotonic) {
+            tracing::info!("the clocks agree again; releases go on");
+            guard.distrusted_until = None;
+        }
+        guard.distrusted_until.is_none()
+    }
+
+    /// Whether the last look trusted the wall clock.
+    pub fn is_trusted(&self) -> bool {
+        self.guard.lock().distrusted_until.is_none()
+    }
+}
+
+#[cfg(any(test, feature = "simulation"))]
+pub mod manual {
+    //! A clock that tests set.
+
+    use std::sync::Arc;
+
+    use super::{AtomicI64, Clock, Ordering, UtcMicros};
+
+    /// A clock that stands still until it is told to move.
+    #[derive(Clone, Debug, Default)]
+    pub struct ManualClock {
+        wall: Arc<AtomicI64>,
+        monotonic: Arc<AtomicI64>,
+    }
+
+    impl ManualClock {
+        /// A clock that shows `now`.
+        pub fn new(now: UtcMicros) -> Self {
+            let clock = Self::default();
+            clock.wall.store(now.0, Ordering::Relaxed);
+            clock
+        }
+
+        /// Time passes.
+        pub fn advance_micros(&self, micros: i64) {
+            self.wall.fetch_add(micros, Ordering::Relaxed);
+            self.monotonic.fetch_add(micros, Ordering::Relaxed);
+        }
+
+        /// The wall clock is set, forward or back, without time passing.
+        pub fn jump_micros(&self, micros: i64) {
+            self.wall.fetch_add(micros, Ordering::Relaxed);
+        }
+    }
+
+    impl Clock for ManualClock {
+        fn wall(&self) -> UtcMicros {
+            UtcMicros(self.wall.load(Ordering::Relaxed))
+        }
+
+        fn monotonic(&self) -> i64 {
+            self.monotonic.load(Ordering::Relaxed)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::manual::ManualClock;
+    use super::*;
+
+    #[test]
+    fn ledger_time_never_goes_back() {
+        let source = ManualClock::new(UtcMicros(1_000));
+        let clock = LedgerClock::new(Box::new(source.clone()), UtcMicros(5_000));
+        assert_eq!(clock.now(), UtcMicros(5_000));
+        source.advance_micros(10_000);
+        assert_eq!(clock.now(), UtcMicros(11_000));
+        source.jump_micros(-8_000);
+        assert_eq!(clock.now(), UtcMicros(11_000));
+    }
+
+    #[test]
+    fn a_jump_suspends_trust_until_the_clocks_have_agreed_for_a_while() {
+        let source = ManualClock::new(UtcMicros(0));
+        let clock = LedgerClock::new(Box::new(source.clone()), UtcMicros(0));
+        source.advance_micros(MICROS_PER_SECOND);
+        source.jump_micros(MAX_CLOCK_JUMP_MICROS);
+        assert!(clock.look());
+        source.jump_micros(-MAX_CLOCK_JUMP_MICROS - 1);
+        assert!(!clock.look());
+        source.advance_micros(CLOCK_AGREEMENT_MICROS - 1);
+        assert!(!clock.look());
+        source.advance_micros(1);
+        assert!(clock.look());
+        assert!(clock.is_trusted());
+    }
+}

@@ -1,0 +1,305 @@
+//! The ledger's core: state, journal and clock held together, and how a fact becomes both.
+//!
+//! Owns opening (recovery, replay, policies of today) and appending. The operations live beside
+//! it: [`crate::booking`], [`crate::reading`], [`crate::keeper`]. Must not know how callers wait;
+//! each operation returns the sequence number that its answer rests on.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use talon_domain::catalogue::Catalogue;
+use talon_domain::civil::UtcMicros;
+use talon_domain::ids::{AuthorityId, BookingId, ServiceId};
+use talon_domain::policy::CompiledPolicy;
+use talon_journal::{
+    Class, Disk, Entropy, Journal, JournalError, OpenError, Options, Recovery, Reservation,
+    ReserveError, Sequence,
+};
+use talon_wire::{Answer, Refusal};
+
+use crate::clock::{Clock, LedgerClock};
+use crate::hash::state_hash;
+use crate::keeper::Keeping;
+use crate::record::{BadRecord, Fact, Record};
+use crate::state::{State, Violation};
+
+/// An authority as the files of today describe it.
+#[derive(Clone, Debug)]
+pub struct Authority {
+    /// Its offices and services.
+    pub catalogue: Arc<Catalogue>,
+    /// Its policy.
+    pub policy: CompiledPolicy,
+}
+
+/// What a ledger is opened with.
+pub struct Setup {
+    /// The journal's directory.
+    pub disk: Arc<dyn Disk>,
+    /// How the journal is kept.
+    pub journal: Options,
+    /// The authorities of this partition.
+    pub authorities: Vec<Authority>,
+    /// Where time comes from.
+    pub clock: Box<dyn Clock>,
+    /// Where booking ids and the moments of returns come from.
+    pub entropy: Box<dyn Entropy>,
+    /// Where the journal's nonces come from.
+    pub journal_entropy: Box<dyn Entropy>,
+    /// For demonstrations: the next dates that have visits open this long after the start.
+    pub release_in_micros: Option<i64>,
+}
+
+/// Why a ledger does not open.
+#[derive(Debug, thiserror::Error)]
+pub enum BadLedger {
+    /// The journal cannot be read.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// A record cannot be read.
+    #[error("record {sequence}: {source}")]
+    Record {
+        /// Which record.
+        sequence: Sequence,
+        /// Why.
+        source: BadRecord,
+    },
+    /// The records contradict each other.
+    #[error("record {sequence}: {source}")]
+    Contradiction {
+        /// Which record.
+        sequence: Sequence,
+        /// How.
+        source: Violation,
+    },
+    /// Today's catalogue lacks what live bookings are for.
+    #[error(
+        "the catalogue of authority {authority} lacks what {count} live bookings are for, the \
+         first in office {office} for service {service} on {date}; put it back, or cancel them \
+         first"
+    )]
+    Displaced {
+        /// Whose catalogue.
+        authority: AuthorityId,
+        /// How many bookings.
+        count: usize,
+        /// An office that has one.
+        office: talon_domain::ids::OfficeId,
+        /// Its service.
+        service: ServiceId,
+        /// Its date.
+        date: talon_domain::civil::CivilDate,
+    },
+}
+
+/// Why a record of a replay is refused.
+#[derive(Debug, thiserror::Error)]
+pub enum BadReplay {
+    /// It cannot be read.
+    #[error(transparent)]
+    Record(#[from] BadRecord),
+    /// It contradicts the records before it.
+    #[error(transparent)]
+    Violation(#[from] Violation),
+}
+
+/// An answer, and the record that has to be durable before it may leave.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// What to say.
+    pub answer: Answer,
+    /// After which record; [`Sequence::NONE`] promises nothing and leaves at once.
+    pub after: Sequence,
+}
+
+impl Outcome {
+    pub(crate) fn now(answer: Answer) -> Self {
+        Self { answer, after: Sequence::NONE }
+    }
+
+    pub(crate) fn refused(refusal: Refusal) -> Self {
+        Self::now(Answer::Refused(refusal))
+    }
+}
+
+/// The authority on who has which place.
+pub struct Core {
+    pub(crate) state: State,
+    pub(crate) authorities: BTreeMap<AuthorityId, Authority>,
+    pub(crate) journal: Journal,
+    pub(crate) clock: LedgerClock,
+    pub(crate) keeping: Keeping,
+    entropy: Mutex<Box<dyn Entropy>>,
+}
+
+impl Core {
+    /// Opens the journal, replays it, and puts the policies of today in force.
+    ///
+    /// The caller then runs [`Core::keep`] once before it serves anything.
+    ///
+    /// # Errors
+    /// [`BadLedger`].
+    pub fn open(setup: Setup) -> Result<(Self, Recovery), BadLedger> {
+        let state = State::default();
+        let mut last_at = UtcMicros(0);
+        let replay = |sequence: Sequence, _committed_at: i64, body: &[u8]| {
+            let record = Record::decode(body)?;
+            last_at = last_at.max(record.at);
+            state.apply(sequence, record).map_err(BadReplay::from)
+        };
+        let opened = Journal::open(setup.disk, setup.journal, setup.journal_entropy, replay);
+        let (journal, recovery) = opened.map_err(|error| match error {
+            OpenError::Journal(error) => BadLedger::Journal(error),
+            OpenError::Visit { sequence, error: BadReplay::Record(source) } => {
+                BadLedger::Record { sequence, source }
+            }
+            OpenError::Visit { sequence, error: BadReplay::Violation(source) } => {
+                BadLedger::Contradiction { sequence, source }
+            }
+        })?;
+        let clock = LedgerClock::new(setup.clock, last_at);
+        let authorities: BTreeMap<_, _> =
+            setup.authorities.into_iter().map(|a| (a.catalogue.authority, a)).collect();
+        let keeping = Keeping::new(
+            clock.now(),
+            never_released(&state, &authorities),
+            setup.release_in_micros,
+        );
+        let entropy = Mutex::new(setup.entropy);
+        let core = Self { state, authorities, journal, clock, keeping, entropy };
+        core.refuse_displaced()?;
+        core.set_policies();
+        Ok((core, recovery))
+    }
+
+    /// The journal, for its commit thread and its measures.
+    pub fn journal(&self) -> &Journal {
+        &self.journal
+    }
+
+    /// The state hash; taken while nothing is going on.
+    pub fn state_hash(&self) -> [u8; 32] {
+        state_hash(&self.state)
+    }
+
+    /// The state, for those who check it.
+    pub fn state(&self) -> &State {
+        &self.state
+    }
+
+    /// Ledger time now.
+    pub fn now(&self) -> UtcMicros {
+        self.clock.now()
+    }
+
+    /// Writes the policies of today where they differ from those in force.
+    fn set_policies(&self) {
+        for (id, authority) in &self.authorities {
+            let in_force = self.state.policy(*id);
+            if in_force.is_none_or(|policy| policy.policy() != authority.policy.policy()) {
+                let fact = Fact::PolicySet(authority.policy.policy().clone());
+                if self.append_own(self.clock.now(), fact).is_some() {
+                    self.state.set_policy(authority.policy.clone());
+                }
+            }
+        }
+    }
+
+    fn refuse_displaced(&self) -> Result<(), BadLedger> {
+        let now = self.clock.now();
+        let mut displaced = BTreeMap::<AuthorityId, Vec<(crate::record::DayKey, ServiceId)>>::new();
+        for (_, person) in self.state.persons() {
+            let person = person.lock();
+            for (booking, fact) in person.bookings().iter().zip(self.state.facts(&person)) {
+                let day = booking.seat.day;
+                let known = self.authorities.get(&day.authority).is_some_and(|authority| {
+                    authority.catalogue.office(day.office).is_some()
+                        && authority.catalogue.service(booking.service).is_some()
+                });
+                if !known && !fact.cancelled && fact.ends_at > now {
+                    displaced.entry(day.authority).or_default().push((day, booking.service));
+                }
+            }
+        }
+        match displaced.first_key_value() {
+            None => Ok(()),
+            Some((&authority, list)) => Err(BadLedger::Displaced {
+                authority,
+                count: list.len(),
+                office: list[0].0.office,
+                service: list[0].1,
+                date: list[0].0.date,
+            }),
+        }
+    }
+
+    /// Appends a fact for which room is reserved.
+    pub(crate) fn append(&self, reservation: Reservation, at: UtcMicros, fact: Fact) -> Sequence {
+        thread_local! {
+            static BODY: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+        }
+        BODY.with_borrow_mut(|body| {
+            body.clear();
+            Record { at, fact }.encode_into(body);
+            self.journal.append(reservation, body)
+        })
+    }
+
+    /// Appends a fact of the ledger's own making, waiting for the disk when too much is pending.
+    /// Returns nothing when the journal is full or has failed; the fact has then not happened.
+    pub(crate) fn append_own(&self, at: UtcMicros, fact: Fact) -> Option<Sequence> {
+        let mut body = Vec::new();
+        Record { at, fact }.encode_into(&mut body);
+        loop {
+            match self.journal.reserve_records(Class::Ordinary, 1, body.len()) {
+                Ok(reservation) => return Some(self.journal.append(reservation, &body)),
+                Err(ReserveError::Busy) => {
+                    // Whoever commits, the pending records are durable afterwards.
+                    if self.journal.commit_pending(at.0).is_err() {
+                        return None;
+                    }
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "the ledger cannot write a fact of its own now");
+                    return None;
+                }
+            }
+        }
+    }
+
+    pub(crate) fn random<const N: usize>(&self) -> Option<[u8; N]> {
+        let mut bytes = [0; N];
+        self.entropy.lock().fill(&mut bytes).ok()?;
+        Some(bytes)
+    }
+
+    pub(crate) fn new_booking_id(&self) -> Option<BookingId> {
+        self.random().map(BookingId)
+    }
+}
+
+/// The services of which nothing has ever been released: their whole horizon opens at once.
+fn never_released(
+    state: &State,
+    authorities: &BTreeMap<AuthorityId, Authority>,
+) -> BTreeSet<(AuthorityId, ServiceId)> {
+    authorities
+        .values()
+        .flat_map(|authority| {
+            let id = authority.catalogue.authority;
+            authority.catalogue.services.iter().map(move |service| (id, service.id))
+        })
+        .filter(|(authority, service)| state.released_through(*authority, *service).is_none())
+        .collect()
+}
+
+/// What a full or busy journal means to somebody who wants something.
+pub(crate) fn refusal_of(error: &ReserveError) -> Refusal {
+    match error {
+        ReserveError::Full | ReserveError::TooLarge { .. } => Refusal::JournalFull,
+        ReserveError::Busy => Refusal::Busy,
+        ReserveError::Failed => Refusal::Unavailable,
+    }
+}

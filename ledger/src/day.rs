@@ -1,0 +1,298 @@
+//! An office's date in memory: its shape, made quick to search, and its words.
+//!
+//! Shapes repeat by weekday, so days share them. Must not know people; a word says what is
+//! unclaimed, and nothing here says who claimed it.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use jiff::tz::TimeZone;
+use parking_lot::Mutex;
+use talon_board::{ShiftWord, Steps, Taken, count_free, free_starts};
+use talon_domain::civil::{CivilDate, Minute, UtcMicros, resolve};
+use talon_domain::ids::{Channel, ServiceId};
+use talon_domain::shape::{DayShape, ServiceShape};
+
+/// Most services that one office offers on one date: the bits of the word of releases.
+pub const MAX_SERVICES_PER_DAY: usize = 64;
+
+/// A place where a visit could start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Candidate {
+    /// The shift's place in the shape.
+    pub shift: u16,
+    /// The first step.
+    pub step: u8,
+    /// How many services its desk serves in that shift: fewer is more specialised.
+    services: u16,
+}
+
+/// A shape with its zone looked up and its starts sorted by service and time.
+#[derive(Debug)]
+pub struct CompiledShape {
+    shape: DayShape,
+    zone: TimeZone,
+    services: Vec<ServiceId>,
+    /// By service (its place in `services`): each start with its candidates, specialised first.
+    starts: Vec<BTreeMap<Minute, Vec<Candidate>>>,
+}
+
+/// Why a shape cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BadShape {
+    /// A zone the time zone database lacks.
+    #[error("no IANA zone `{0}`")]
+    Zone(String),
+    /// A shift with no steps, or more than a word has bits.
+    #[error("shift {shift} has {steps} steps")]
+    Steps {
+        /// The shift's place.
+        shift: usize,
+        /// Its steps.
+        steps: u8,
+    },
+    /// More services than the word of releases has bits.
+    #[error("{0} services on one day, at most {MAX_SERVICES_PER_DAY}")]
+    Services(usize),
+}
+
+impl CompiledShape {
+    fn new(shape: DayShape) -> Result<Self, BadShape> {
+        let zone = TimeZone::get(&shape.zone).map_err(|_| BadShape::Zone(shape.zone.clone()))?;
+        let services = shape.services();
+        if services.len() > MAX_SERVICES_PER_DAY {
+            return Err(BadShape::Services(services.len()));
+        }
+        let mut starts = vec![BTreeMap::<Minute, Vec<Candidate>>::new(); services.len()];
+        for (index, shift) in shape.shifts.iter().enumerate() {
+            if Steps::run(0, shift.steps).is_none() {
+                return Err(BadShape::Steps { shift: index, steps: shift.steps });
+            }
+            let place = u16::try_from(index).map_err(|_| BadShape::Services(index))?;
+            for of_service in &shift.services {
+                let Ok(at) = services.binary_search(&of_service.service) else { continue };
+                for step in Steps::from_bits(of_service.starts).iter() {
+                    starts[at].entry(shape.minute(place, step)).or_default().push(Candidate {
+                        shift: place,
+                        step,
+                        services: u16::try_from(shift.services.len()).unwrap_or(u16::MAX),
+                    });
+                }
+            }
+        }
+        for candidates in starts.iter_mut().flat_map(BTreeMap::values_mut) {
+            candidates.sort_by_key(|candidate| (candidate.services, candidate.shift));
+        }
+        Ok(Self { shape, zone, services, starts })
+    }
+
+    /// The journalled shape.
+    pub fn shape(&self) -> &DayShape {
+        &self.shape
+    }
+
+    /// The office's zone.
+    pub fn zone(&self) -> &TimeZone {
+        &self.zone
+    }
+
+    /// The services on offer, sorted.
+    pub fn services(&self) -> &[ServiceId] {
+        &self.services
+    }
+
+    /// The minutes at which visits for `service` may start, with where.
+    pub fn starts(&self, service: ServiceId) -> Option<&BTreeMap<Minute, Vec<Candidate>>> {
+        self.services.binary_search(&service).ok().map(|at| &self.starts[at])
+    }
+
+    /// What `service` may use of shift `shift`.
+    pub fn service_shape(&self, shift: u16, service: ServiceId) -> Option<&ServiceShape> {
+        self.shape.shifts.get(usize::from(shift))?.service(service)
+    }
+}
+
+/// Shapes in use, each once.
+#[derive(Debug, Default)]
+pub struct Shapes(Mutex<HashMap<DayShape, Arc<CompiledShape>>>);
+
+impl Shapes {
+    /// The shared form of `shape`.
+    ///
+    /// # Errors
+    /// [`BadShape`].
+    pub fn share(&self, shape: DayShape) -> Result<Arc<CompiledShape>, BadShape> {
+        let mut shapes = self.0.lock();
+        if let Some(shared) = shapes.get(&shape) {
+            return Ok(Arc::clone(shared));
+        }
+        let shared = Arc::new(CompiledShape::new(shape.clone())?);
+        shapes.insert(shape, Arc::clone(&shared));
+        Ok(shared)
+    }
+
+    /// Drops the shapes that no day uses any more.
+    pub fn tidy(&self) {
+        self.0.lock().retain(|_, shape| Arc::strong_count(shape) > 1);
+    }
+}
+
+/// One office's date.
+#[derive(Debug)]
+pub struct Day {
+    shape: Arc<CompiledShape>,
+    words: Box<[ShiftWord]>,
+    /// Bit i: the web may book the i-th service of the shape.
+    released: AtomicU64,
+}
+
+impl Day {
+    /// A date with this shape, unclaimed and not released.
+    pub fn new(shape: Arc<CompiledShape>) -> Self {
+        let words = shape.shape.shifts.iter().map(|shift| ShiftWord::new(shift.steps)).collect();
+        Self { shape, words, released: AtomicU64::new(0) }
+    }
+
+    /// Its shape.
+    pub fn shape(&self) -> &CompiledShape {
+        &self.shape
+    }
+
+    /// The word of a shift.
+    pub fn word(&self, shift: u16) -> Option<&ShiftWord> {
+        self.words.get(usize::from(shift))
+    }
+
+    /// The words of all shifts, in the order of the shape.
+    pub fn words(&self) -> &[ShiftWord] {
+        &self.words
+    }
+
+    /// Bit i is set when the i-th service of the shape is released.
+    pub fn released_bits(&self) -> u64 {
+        // Relaxed: a release is one fact of its own; nothing else is read by its light.
+        self.released.load(Ordering::Relaxed)
+    }
+
+    /// Whether the web may book `service`.
+    pub fn is_released(&self, service: ServiceId) -> bool {
+        let at = self.shape.services.binary_search(&service);
+        at.is_ok_and(|at| self.released_bits() & (1 << at) != 0)
+    }
+
+    /// Lets the web book `service`; says whether the day offers it.
+    pub fn release(&self, service: ServiceId) -> bool {
+        match self.shape.services.binary_search(&service) {
+            Ok(at) => {
+                // Relaxed: as above.
+                self.released.fetch_or(1 << at, Ordering::Relaxed);
+                true
+            }
+            Err(_) => false,
+        }
+    }
+
+    /// When visits that start at `minute` start, in UTC.
+    pub fn starts_at(&self, date: CivilDate, minute: Minute) -> UtcMicros {
+        resolve(&self.shape.zone, date, minute)
+    }
+
+    /// How many visits for `service` that start after `now` still fit.
+    pub fn count_free(&self, date: CivilDate, service: ServiceId, now: UtcMicros) -> u32 {
+        let mut count = 0;
+        for (shift, word) in self.shape.shape.shifts.iter().zip(&self.words) {
+            let Some(of_service) = shift.service(service) else { continue };
+            let to_come = self.starts_to_come(date, shift.start, of_service.starts, now);
+            let usable = Steps::from_bits(of_service.usable(Channel::Web));
+            count += u32::from(count_free(word.unclaimed(), to_come, usable, of_service.steps));
+        }
+        count
+    }
+
+    /// The starts for `service` after `now` with how many desks have each.
+    pub fn free_starts(
+        &self,
+        date: CivilDate,
+        service: ServiceId,
+        now: UtcMicros,
+    ) -> BTreeMap<Minute, u16> {
+        let mut free = BTreeMap::new();
+        for (index, (shift, word)) in self.shape.shape.shifts.iter().zip(&self.words).enumerate() {
+            let Some(of_service) = shift.service(service) else { continue };
+            let to_come = self.starts_to_come(date, shift.start, of_service.starts, now);
+            let usable = Steps::from_bits(of_service.usable(Channel::Web));
+            let starts = free_starts(word.unclaimed(), to_come, usable, of_service.steps);
+            let place = u16::try_from(index).expect("shapes bound the shifts of a day");
+            for step in starts.iter() {
+                *free.entry(self.shape.shape.minute(place, step)).or_insert(0) += 1;
+            }
+        }
+        free
+    }
+
+    /// Claims a visit for `service` at `minute`, at the most specialised desk that has it free.
+    ///
+    /// Desks that are equally specialised are tried from a place that `spread` chooses, so that a
+    /// crowd on one time does not fight over one word. `append` runs with the bits taken.
+    ///
+    /// # Errors
+    /// [`Taken`] when no desk has it; nothing is claimed then.
+    pub fn claim<R>(
+        &self,
+        service: ServiceId,
+        minute: Minute,
+        spread: usize,
+        append: impl FnOnce(Candidate, u8) -> R,
+    ) -> Result<R, Taken> {
+        let mut taken = Taken { steps: Steps::EMPTY };
+        let mut append = Some(append);
+        let starts = self.shape.starts(service).and_then(|starts| starts.get(&minute));
+        let equals = starts
+            .into_iter()
+            .flat_map(|all| all.chunk_by(|left, right| left.services == right.services));
+        for group in equals {
+            for offset in 0..group.len() {
+                let candidate = group[(offset + spread) % group.len()];
+                let Some((word, run)) = self.usable_run(service, candidate) else { continue };
+                let recorded = word.claim_recorded(run, || {
+                    let append = append.take().expect("one claim succeeds");
+                    append(candidate, run.len())
+                });
+                match recorded {
+                    Ok(appended) => return Ok(appended),
+                    Err(refused) => taken = refused,
+                }
+            }
+        }
+        Err(taken)
+    }
+
+    /// The steps of a visit, when the web may use all of them.
+    fn usable_run(&self, service: ServiceId, at: Candidate) -> Option<(&ShiftWord, Steps)> {
+        let of_service = self.shape.service_shape(at.shift, service)?;
+        let run = Steps::run(at.step, of_service.steps)?;
+        let usable = Steps::from_bits(of_service.usable(Channel::Web));
+        run.is_subset(usable).then_some((self.word(at.shift)?, run))
+    }
+
+    /// Of `starts`, counted from `shift_start`, those after `now`.
+    fn starts_to_come(
+        &self,
+        date: CivilDate,
+        shift_start: Minute,
+        starts: u64,
+        now: UtcMicros,
+    ) -> Steps {
+        let starts = Steps::from_bits(starts);
+        if self.starts_at(date, shift_start) > now {
+            return starts;
+        }
+        let step_minutes = u16::from(self.shape.shape.step_minutes);
+        let to_come = starts.iter().filter(|step| {
+            let minute = shift_start.get() + u16::from(*step) * step_minutes;
+            Minute::new(minute).is_some_and(|minute| self.starts_at(date, minute) > now)
+        });
+        Steps::from_bits(to_come.fold(0, |bits, step| bits | 1 << step))
+    }
+}

@@ -1,0 +1,218 @@
+//! The ledger inside a gateway's process: threads for the journal and the calendar, and the trait
+//! that gateways call.
+//!
+//! An operation runs at once on the caller's thread; only its answer waits. Each runtime has a
+//! handle of its own, so a commit wakes each runtime once, not each request. Must not know HTTP.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use talon_journal::{CommitListener, CommitThread, Journal, JournalFailure, Sequence};
+use talon_wire::{AnswerFuture, Command, Health, Ledger};
+use tokio::sync::{Notify, oneshot};
+
+use crate::core::{Core, Outcome};
+
+/// A running ledger. Dropping it commits what is pending and stops its threads.
+pub struct Embedded {
+    core: Arc<Core>,
+    keeper: Option<JoinHandle<()>>,
+    stopping: Arc<AtomicBool>,
+    commits: Option<CommitThread>,
+}
+
+impl Embedded {
+    /// Does what was due while the process was down, then starts the threads.
+    ///
+    /// `on_failure` is called once when a write or a sync fails: nothing is promised any more,
+    /// and the process has to end.
+    ///
+    /// # Errors
+    /// When the system gives no thread.
+    pub fn start(
+        core: Core,
+        on_failure: impl Fn(&JournalFailure) + Send + Sync + 'static,
+    ) -> std::io::Result<Self> {
+        let core = Arc::new(core);
+        let clock = Arc::clone(&core);
+        let commits =
+            CommitThread::spawn(core.journal().clone(), move || clock.now().0, on_failure)?;
+        core.keep();
+        let stopping = Arc::new(AtomicBool::new(false));
+        let (keeping, stop) = (Arc::clone(&core), Arc::clone(&stopping));
+        let keeper = std::thread::Builder::new()
+            .name("talon-keeper".to_owned())
+            .spawn(move || keep_until(&keeping, &stop))?;
+        Ok(Self { core, keeper: Some(keeper), stopping, commits: Some(commits) })
+    }
+
+    /// The core, for tools and tests.
+    pub fn core(&self) -> &Arc<Core> {
+        &self.core
+    }
+
+    /// A handle for one runtime, and the future that this runtime has to run for it.
+    pub fn handle(&self) -> (Handle, impl Future<Output = ()> + Send + use<>) {
+        let waiters = Arc::new(Waiters::default());
+        self.core.journal().subscribe(Arc::clone(&waiters) as Arc<dyn CommitListener>);
+        let driver = drive(Arc::clone(&waiters), self.core.journal().clone());
+        (Handle { core: Arc::clone(&self.core), waiters }, driver)
+    }
+
+    /// Commits what is pending and stops.
+    ///
+    /// # Errors
+    /// The failure that ended the journal.
+    pub fn shutdown(mut self) -> Result<(), JournalFailure> {
+        self.stop_keeper();
+        self.commits.take().map_or(Ok(()), CommitThread::shutdown)
+    }
+
+    fn stop_keeper(&mut self) {
+        // Relaxed: the unparking and the joining order everything else.
+        self.stopping.store(true, Ordering::Relaxed);
+        if let Some(keeper) = self.keeper.take() {
+            keeper.thread().unpark();
+            if keeper.join().is_err() {
+                tracing::error!("the keeper had panicked");
+            }
+        }
+    }
+}
+
+impl Drop for Embedded {
+    fn drop(&mut self) {
+        self.stop_keeper();
+    }
+}
+
+fn keep_until(core: &Core, stop: &AtomicBool) {
+    // Relaxed: see `stop_keeper`.
+    while !stop.load(Ordering::Relaxed) {
+        let next = core.keep();
+        let pause = next.0.saturating_sub(core.now().0).max(1).unsigned_abs();
+        std::thread::park_timeout(Duration::from_micros(pause));
+    }
+}
+
+/// One runtime's way to the ledger.
+#[derive(Clone)]
+pub struct Handle {
+    core: Arc<Core>,
+    waiters: Arc<Waiters>,
+}
+
+impl Handle {
+    fn carry_out(&self, command: &Command) -> Outcome {
+        match command {
+            Command::Book(book) => self.core.book(book),
+            Command::Cancel(cancel) => self.core.cancel(cancel),
+            Command::Bookings(caller) => self.core.bookings(caller),
+            Command::Booking { caller, booking } => self.core.booking(caller, *booking),
+            Command::Days(place) => self.core.days(place),
+            Command::Starts { place, date } => self.core.starts(place, *date),
+            Command::RevokeSession(caller) => self.core.revoke_session(caller),
+        }
+    }
+}
+
+impl Ledger for Handle {
+    fn call(&self, command: Command) -> AnswerFuture {
+        let outcome = self.carry_out(&command);
+        let journal = self.core.journal();
+        if outcome.after <= journal.watermark() {
+            return Box::pin(std::future::ready(outcome.answer));
+        }
+        let durable = self.waiters.wait(outcome.after, journal);
+        Box::pin(async move {
+            if durable.await.is_err() {
+                // The runtime is going down; the outcome is found under the same key.
+                return talon_wire::Answer::Refused(talon_wire::Refusal::Unavailable);
+            }
+            outcome.answer
+        })
+    }
+
+    fn health(&self) -> Health {
+        let journal = self.core.journal();
+        let failure = journal.failure().map(|failure| failure.to_string());
+        let clock = (!self.core.clock.is_trusted())
+            .then(|| "the wall clock jumped; releases are suspended".to_owned());
+        Health { checks: vec![("journal".to_owned(), failure), ("clock".to_owned(), clock)] }
+    }
+}
+
+/// What waits on one runtime for the watermark.
+#[derive(Default)]
+struct Waiters {
+    queue: Mutex<BinaryHeap<Reverse<Waiting>>>,
+    commit: Notify,
+}
+
+struct Waiting {
+    after: Sequence,
+    wake: oneshot::Sender<()>,
+}
+
+impl PartialEq for Waiting {
+    fn eq(&self, other: &Self) -> bool {
+        self.after == other.after
+    }
+}
+
+impl Eq for Waiting {}
+
+impl PartialOrd for Waiting {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Waiting {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        self.after.cmp(&other.after)
+    }
+}
+
+impl Waiters {
+    fn wait(&self, after: Sequence, journal: &Journal) -> oneshot::Receiver<()> {
+        let (wake, durable) = oneshot::channel();
+        self.queue.lock().push(Reverse(Waiting { after, wake }));
+        if journal.watermark() >= after {
+            // The commit came between the look and the queue.
+            self.commit.notify_one();
+        }
+        durable
+    }
+
+    fn wake(&self, watermark: Sequence) {
+        let mut queue = self.queue.lock();
+        while queue.peek().is_some_and(|Reverse(waiting)| waiting.after <= watermark) {
+            if let Some(Reverse(waiting)) = queue.pop() {
+                // Whoever gave up waiting has dropped the receiver.
+                let _ = waiting.wake.send(());
+            }
+        }
+    }
+}
+
+impl CommitListener for Waiters {
+    fn committed(&self, _watermark: Sequence) {
+        if !self.queue.lock().is_empty() {
+            self.commit.notify_one();
+        }
+    }
+}
+
+async fn drive(waiters: Arc<Waiters>, journal: Journal) {
+    loop {
+        waiters.commit.notified().await;
+        waiters.wake(journal.watermark());
+    }
+}

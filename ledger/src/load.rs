@@ -1,0 +1,92 @@
+//! Catalogues and policies from their files.
+//!
+//! Owns TOML and paths; the checks are those of the domain. Called by the gateway and the tools
+//! at start.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use talon_domain::catalogue::Catalogue;
+use talon_domain::catalogue_file::{BadCatalogue, CatalogueFile};
+use talon_domain::policy_file::{BadPolicy, PolicyFile};
+
+use crate::core::Authority;
+
+/// Why an authority's files are refused; each says which file.
+#[derive(Debug, thiserror::Error)]
+pub enum BadAuthority {
+    /// A file that cannot be read.
+    #[error("{}: {source}", path.display())]
+    Unreadable {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A file that is not what TOML or its keys allow.
+    #[error("{name}: {source}")]
+    Toml {
+        /// Which file.
+        name: String,
+        /// Why, with line and column.
+        source: Box<toml::de::Error>,
+    },
+    /// A catalogue that fails a check.
+    #[error("{name}: {source}")]
+    Catalogue {
+        /// Which file.
+        name: String,
+        /// Why.
+        source: Box<BadCatalogue>,
+    },
+    /// A policy that fails a check.
+    #[error("{name}: {source}")]
+    Policy {
+        /// Which file.
+        name: String,
+        /// Why.
+        source: Box<BadPolicy>,
+    },
+}
+
+/// Reads an authority's catalogue and policy from two files.
+///
+/// # Errors
+/// [`BadAuthority`], with the file's name.
+pub fn authority(catalogue: &Path, policy: &Path) -> Result<Authority, BadAuthority> {
+    let read = |path: &Path| {
+        std::fs::read_to_string(path)
+            .map_err(|source| BadAuthority::Unreadable { path: path.to_owned(), source })
+    };
+    let (catalogue_text, policy_text) = (read(catalogue)?, read(policy)?);
+    parse(
+        (&catalogue.display().to_string(), &catalogue_text),
+        (&policy.display().to_string(), &policy_text),
+    )
+}
+
+/// Reads an authority from two texts, each with a name for messages.
+///
+/// # Errors
+/// [`BadAuthority`], with the text's name.
+pub fn parse(
+    (catalogue_name, catalogue): (&str, &str),
+    (policy_name, policy): (&str, &str),
+) -> Result<Authority, BadAuthority> {
+    let catalogue: CatalogueFile = toml(catalogue_name, catalogue)?;
+    let catalogue = Catalogue::try_from(catalogue).map_err(|source| BadAuthority::Catalogue {
+        name: catalogue_name.to_owned(),
+        source: Box::new(source),
+    })?;
+    let policy: PolicyFile = toml(policy_name, policy)?;
+    let policy = policy.check(&catalogue).map_err(|source| BadAuthority::Policy {
+        name: policy_name.to_owned(),
+        source: Box::new(source),
+    })?;
+    Ok(Authority { catalogue: Arc::new(catalogue), policy })
+}
+
+fn toml<T: serde::de::DeserializeOwned>(name: &str, text: &str) -> Result<T, BadAuthority> {
+    ::toml::from_str(text)
+        .map_err(|source| BadAuthority::Toml { name: name.to_owned(), source: Box::new(source) })
+}

@@ -1,0 +1,147 @@
+//! Reading: bookings for their owners, and what is free for everybody.
+//!
+//! What a person reads of themselves waits for their last fact; what everybody reads promises
+//! nothing. Must not change anything.
+
+use talon_domain::civil::{CivilDate, UtcMicros};
+use talon_domain::ids::{BookingId, ServiceId};
+use talon_domain::policy::CompiledPolicy;
+use talon_wire::{
+    Answer, BookingState, BookingView, Caller, DayView, FreeStart, Place, Refusal, Release,
+    StartsView,
+};
+
+use crate::core::{Core, Outcome};
+use crate::person::Booking;
+use crate::record::DayKey;
+
+/// Most dates that one list of days shows.
+pub const MAX_DAYS_SHOWN: i32 = 400;
+
+impl Core {
+    /// The caller's bookings, by visit.
+    pub fn bookings(&self, caller: &Caller) -> Outcome {
+        if self.state.is_revoked(&caller.session) {
+            return Outcome::refused(Refusal::SessionRevoked);
+        }
+        let Some(entry) = self.state.person(&caller.person) else {
+            return Outcome::now(Answer::Bookings(Vec::new()));
+        };
+        let person = entry.lock();
+        let mut views: Vec<BookingView> =
+            person.bookings().iter().filter_map(|booking| self.view(booking)).collect();
+        views.sort_by_key(|view| (view.starts_at, view.id));
+        Outcome { answer: Answer::Bookings(views), after: person.last() }
+    }
+
+    /// One booking of the caller.
+    pub fn booking(&self, caller: &Caller, id: BookingId) -> Outcome {
+        if self.state.is_revoked(&caller.session) {
+            return Outcome::refused(Refusal::SessionRevoked);
+        }
+        let Some(entry) = self.state.person(&caller.person) else {
+            return Outcome::refused(Refusal::NotFound);
+        };
+        let person = entry.lock();
+        let view = person.by_id(id).and_then(|booking| self.view(booking));
+        let answer = view.map_or(Answer::Refused(Refusal::NotFound), Answer::Booking);
+        Outcome { answer, after: person.last() }
+    }
+
+    /// The dates of an office for a service, from today to the first that is not open.
+    pub fn days(&self, place: &Place) -> Outcome {
+        if let Some(refusal) = self.unknown_place(place) {
+            return Outcome::refused(refusal);
+        }
+        let Some(policy) = self.state.policy(place.authority) else {
+            return Outcome::refused(Refusal::Unavailable);
+        };
+        let now = self.clock.now();
+        let mut date = self.today(place, now);
+        let mut days = Vec::new();
+        for _ in 0..MAX_DAYS_SHOWN {
+            let key = DayKey { authority: place.authority, office: place.office, date };
+            let Some(day) = self.state.day(&key) else { break };
+            if day.shape().starts(place.service).is_some() {
+                let is_open = day.is_released(place.service);
+                let free = if is_open { day.count_free(date, place.service, now) } else { 0 };
+                let release = (!is_open).then(|| self.release_of(&policy, place.service, date));
+                days.push(DayView { date, free, release });
+            }
+            date = date.plus_days(1);
+        }
+        Outcome::now(Answer::Days(days))
+    }
+
+    /// The free starts of one date.
+    pub fn starts(&self, place: &Place, date: CivilDate) -> Outcome {
+        if let Some(refusal) = self.unknown_place(place) {
+            return Outcome::refused(refusal);
+        }
+        let Some(policy) = self.state.policy(place.authority) else {
+            return Outcome::refused(Refusal::Unavailable);
+        };
+        if date < self.today(place, self.clock.now()) {
+            return Outcome::refused(Refusal::Past);
+        }
+        let key = DayKey { authority: place.authority, office: place.office, date };
+        let is_open = self.state.day(&key).is_some_and(|day| {
+            day.is_released(place.service) || day.shape().starts(place.service).is_none()
+        });
+        let release = (!is_open).then(|| self.release_of(&policy, place.service, date));
+        let free = if is_open { self.free_on(place, date) } else { Vec::new() };
+        Outcome::now(Answer::Starts(StartsView { release, free }))
+    }
+
+    /// What is free on an open date.
+    pub(crate) fn free_on(&self, place: &Place, date: CivilDate) -> Vec<FreeStart> {
+        let key = DayKey { authority: place.authority, office: place.office, date };
+        let Some(day) = self.state.day(&key).filter(|day| day.is_released(place.service)) else {
+            return Vec::new();
+        };
+        day.free_starts(date, place.service, self.clock.now())
+            .into_iter()
+            .map(|(start, desks)| FreeStart { start, desks })
+            .collect()
+    }
+
+    /// When a date that is not open opens.
+    pub(crate) fn release_of(
+        &self,
+        policy: &CompiledPolicy,
+        service: ServiceId,
+        date: CivilDate,
+    ) -> Release {
+        let (opens_at, late) = self.keeping.due(policy, service, date);
+        Release { opens_at: Some(opens_at), late }
+    }
+
+    /// A booking as its owner sees it.
+    pub(crate) fn view(&self, booking: &Booking) -> Option<BookingView> {
+        let seat = &booking.seat;
+        let day = self.state.day(&seat.day)?;
+        let policy = self.state.policy(seat.day.authority)?;
+        let shape = day.shape().shape();
+        let start = shape.minute(seat.shift, seat.step);
+        let starts_at = day.starts_at(seat.day.date, start);
+        Some(BookingView {
+            id: booking.id,
+            authority: seat.day.authority,
+            office: seat.day.office,
+            service: booking.service,
+            date: seat.day.date,
+            start,
+            minutes: u16::from(seat.steps) * u16::from(shape.step_minutes),
+            starts_at,
+            zone: shape.zone.clone(),
+            cancel_until: policy.cancel_until(starts_at),
+            state: if booking.cancelled { BookingState::Cancelled } else { BookingState::Booked },
+        })
+    }
+
+    fn today(&self, place: &Place, now: UtcMicros) -> CivilDate {
+        let authority = self.authorities.get(&place.authority);
+        let office = authority.and_then(|a| a.catalogue.office(place.office));
+        CivilDate::at(now, office.map_or(&jiff::tz::TimeZone::UTC, |office| &office.zone))
+    }
+}
