@@ -1,0 +1,240 @@
+//! A batch as the arguments of `admission.lua`, and the script's answer as decisions.
+//!
+//! Owns the layout of arguments and values, which the head of the script repeats. Must not know connections
+//! or time. Called by the Redis store. Persons, counters and nonces that occur more than once in a batch are
+//! sent once, so that the script needs no tables of strings.
+
+use std::collections::HashMap;
+use std::hash::Hash;
+
+use redis::{Cmd, Value};
+
+use super::{
+    AdmissionRequest, Decision, Hint, MAX_BATCH, MAX_HINTS_PER_BATCH, PersonKey, Spend, StoreError,
+};
+
+/// The latest Unix second that is written to Redis, in the year 2106: keeps every product that the script
+/// computes exact in a double.
+const LAST_SECOND: u64 = u32::MAX as u64;
+
+/// How much later than its nonces a set of spent ones is forgotten at most, in seconds: one set for all
+/// nonces that may be forgotten within this time.
+const SPENT_WINDOW_S: u64 = 60;
+
+/// The bytes of a count as it is kept: count, sequence (two halves), expiry.
+const COUNT_BYTES: usize = 20;
+
+/// Entries in the order of their first use; equal ones share an index. The script counts from 1.
+struct Indexed<K> {
+    order: Vec<K>,
+    known: HashMap<K, usize>,
+}
+
+impl<K: Copy + Eq + Hash> Indexed<K> {
+    fn with_capacity(capacity: usize) -> Self {
+        Self { order: Vec::with_capacity(capacity), known: HashMap::with_capacity(capacity) }
+    }
+
+    /// The position of `key`, from 0.
+    fn place(&mut self, key: K) -> usize {
+        *self.known.entry(key).or_insert_with(|| {
+            self.order.push(key);
+            self.order.len() - 1
+        })
+    }
+}
+
+/// Entries in groups that share a Redis key. The script numbers them through, group after group.
+struct Grouped<G, K> {
+    groups: Indexed<G>,
+    members: Vec<Indexed<K>>,
+}
+
+impl<G: Copy + Eq + Hash, K: Copy + Eq + Hash> Grouped<G, K> {
+    fn new() -> Self {
+        Self { groups: Indexed::with_capacity(2), members: Vec::with_capacity(2) }
+    }
+
+    fn place(&mut self, group: G, key: K) -> (usize, usize) {
+        let group = self.groups.place(group);
+        if group == self.members.len() {
+            self.members.push(Indexed::with_capacity(16));
+        }
+        (group, self.members[group].place(key))
+    }
+
+    /// Numbers the entries from 1, group after group.
+    fn numbering(&self) -> impl Fn((usize, usize)) -> [u8; 2] {
+        let lengths = self.members.iter().map(|group| group.order.len());
+        let offsets: Vec<usize> =
+            lengths.scan(1, |sum, length| Some(std::mem::replace(sum, *sum + length))).collect();
+        move |(group, member)| short(offsets[group] + member)
+    }
+}
+
+type RateField = [u8; 33];
+type CountField = [u8; 34];
+
+/// A batch with every entry placed once.
+struct Layout {
+    rates: Indexed<RateField>,
+    counts: Grouped<u32, CountField>,
+    spends: Grouped<u64, [u8; 16]>,
+    requests: Vec<PlacedRequest>,
+    hints: Vec<(usize, usize)>,
+}
+
+struct PlacedRequest {
+    rate: usize,
+    count: Option<(usize, usize)>,
+    spend: Option<(usize, usize)>,
+}
+
+impl Layout {
+    fn of(requests: &[AdmissionRequest], hints: &[Hint]) -> Self {
+        let mut rates = Indexed::with_capacity(requests.len());
+        let mut counts = Grouped::new();
+        let mut spends = Grouped::new();
+        let place_request = |request: &AdmissionRequest| PlacedRequest {
+            rate: rates.place(rate_field(request)),
+            count: request
+                .quota
+                .map(|query| counts.place(query.period, count_field(&request.person, query.rule))),
+            spend: request.spend.map(|spend| spends.place(spent_window(&spend), spend.nonce)),
+        };
+        let requests = requests.iter().map(place_request).collect();
+        let place_hint =
+            |hint: &Hint| counts.place(hint.period, count_field(&hint.person, hint.rule));
+        let hints = hints.iter().map(place_hint).collect();
+        Self { rates, counts, spends, requests, hints }
+    }
+}
+
+/// Adds the arguments after the key to an `EVALSHA` or `EVAL`. `now_us` is 0 for Redis's own time.
+pub(super) fn write_arguments(
+    command: &mut Cmd,
+    requests: &[AdmissionRequest],
+    hints: &[Hint],
+    now_us: u64,
+) {
+    let layout = Layout::of(requests, hints);
+    let mut scratch = Vec::with_capacity(32);
+    let mut add = |parts: &[&[u8]]| {
+        scratch.clear();
+        parts.iter().for_each(|part| scratch.extend_from_slice(part));
+        command.arg(scratch.as_slice());
+    };
+    let quota_groups = layout.counts.groups.order.len();
+    let spent_groups = layout.spends.groups.order.len();
+    add(&[now_us.to_string().as_bytes()]);
+    add(&[
+        &short(layout.rates.order.len()),
+        &short(quota_groups),
+        &short(hints.len()),
+        &short(spent_groups),
+        &short(requests.len()),
+    ]);
+    layout.rates.order.iter().for_each(|field| add(&[field]));
+    for (period, fields) in layout.counts.groups.order.iter().zip(&layout.counts.members) {
+        add(&[&period.to_be_bytes(), &short(fields.order.len())]);
+        fields.order.iter().for_each(|field| add(&[field]));
+    }
+    let count_number = layout.counts.numbering();
+    for (hint, place) in hints.iter().zip(&layout.hints) {
+        add(&[&count_number(*place), &count_value(hint)]);
+    }
+    for (window, nonces) in layout.spends.groups.order.iter().zip(&layout.spends.members) {
+        add(&[&window.to_be_bytes(), &short(nonces.order.len())]);
+        nonces.order.iter().for_each(|nonce| add(&[nonce]));
+    }
+    let spend_number = layout.spends.numbering();
+    for (request, placed) in requests.iter().zip(&layout.requests) {
+        // No quota and no proof are number 0, which no entry has.
+        add(&[
+            &short(placed.rate + 1),
+            &placed.count.map_or([0; 2], &count_number),
+            &placed.spend.map_or([0; 2], &spend_number),
+            &(request.rate.emission_interval_us() as u32).to_be_bytes(),
+            &request.rate.burst().to_be_bytes(),
+            &request.quota.map_or(0, |query| query.limit).to_be_bytes(),
+            &request.spend.map_or(0, |spend| forget_at_s(&spend)).to_be_bytes(),
+        ]);
+    }
+}
+
+/// Reads the script's answer to a batch of `asked` requests.
+///
+/// # Errors
+/// [`StoreError::BadReply`] when the answer has another shape or length.
+pub(super) fn read_reply(reply: &Value, asked: usize) -> Result<Vec<Decision>, StoreError> {
+    let bad = |reason: &str| StoreError::BadReply { reason: reason.to_owned() };
+    let Value::Array(answers) = reply else {
+        return Err(bad("not an array"));
+    };
+    if answers.len() != asked {
+        return Err(bad(&format!("{} answers to {asked} requests", answers.len())));
+    }
+    answers
+        .iter()
+        .map(|answer| read_answer(answer).ok_or_else(|| bad("an unknown decision")))
+        .collect()
+}
+
+/// 0 is admitted, -1 already spent, above 0 the wait in microseconds; bytes are the count that is over.
+fn read_answer(answer: &Value) -> Option<Decision> {
+    match answer {
+        Value::Int(0) => Some(Decision::Admitted),
+        Value::Int(-1) => Some(Decision::AlreadySpent),
+        Value::Int(wait) => {
+            Some(Decision::RateLimited { retry_after_us: u64::try_from(*wait).ok()? })
+        }
+        Value::BulkString(bytes) => {
+            let (count, rest) = bytes.split_first_chunk::<4>()?;
+            let (sequence, rest) = rest.split_first_chunk::<8>()?;
+            let (count, sequence) = (u32::from_be_bytes(*count), u64::from_be_bytes(*sequence));
+            (rest.len() == 8).then_some(Decision::OverQuotaHint { count, sequence })
+        }
+        _ => None,
+    }
+}
+
+/// Person and rule id.
+fn rate_field(request: &AdmissionRequest) -> RateField {
+    let mut field = [0; 33];
+    field[..32].copy_from_slice(&request.person.0);
+    field[32] = request.rate.id();
+    field
+}
+
+/// Person and rule.
+fn count_field(person: &PersonKey, rule: u16) -> CountField {
+    let mut field = [0; 34];
+    field[..32].copy_from_slice(&person.0);
+    field[32..].copy_from_slice(&rule.to_be_bytes());
+    field
+}
+
+fn forget_at_s(spend: &Spend) -> u64 {
+    spend.forget_at_s().min(LAST_SECOND)
+}
+
+/// The Unix second at which the set that holds this nonce is forgotten: never before the nonce may be.
+fn spent_window(spend: &Spend) -> u64 {
+    forget_at_s(spend).div_ceil(SPENT_WINDOW_S) * SPENT_WINDOW_S
+}
+
+fn count_value(hint: &Hint) -> [u8; COUNT_BYTES] {
+    let mut value = [0; COUNT_BYTES];
+    value[..4].copy_from_slice(&hint.count.to_be_bytes());
+    value[4..12].copy_from_slice(&hint.sequence.to_be_bytes());
+    value[12..].copy_from_slice(&hint.expires_at_s.min(LAST_SECOND).to_be_bytes());
+    value
+}
+
+/// Two bytes for an index or a length.
+fn short(number: usize) -> [u8; 2] {
+    (number as u16).to_be_bytes()
+}
+
+// Each request adds at most one entry of each kind, each hint one count.
+const _: () = assert!(MAX_BATCH + MAX_HINTS_PER_BATCH < u16::MAX as usize);

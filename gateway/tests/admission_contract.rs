@@ -1,0 +1,362 @@
+//! The contract of admission stores: the same rules for the store in memory and for the one in Redis.
+//!
+//! The Redis tests start a real `redis-server` each, on a free port and without files. Time is an argument for
+//! both stores, so nothing here waits for it.
+
+#![expect(clippy::unwrap_used, reason = "a setup that fails is a test that fails")]
+
+mod admission_redis;
+
+use std::cell::Cell;
+use std::collections::HashMap;
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use admission_redis::server::RedisServer;
+use futures_util::future::join_all;
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::test_runner::{Config, TestRunner};
+use talon_gateway::admission::{
+    AdmissionRequest, AdmissionStore, Clock, Decision, EmbeddedBounds, EmbeddedStore, Hint,
+    MAX_BATCH, MAX_HINTS_PER_BATCH, PersonKey, QuotaQuery, RATE_WINDOW_US, RateRule, RedisStore,
+    RedisStoreConfig, SPENT_GRACE_S, Spend, StoreError, next_arrival,
+};
+use tokio::runtime::Runtime;
+
+/// A store with the time in the test's hand.
+struct Subject {
+    store: Arc<dyn AdmissionStore>,
+    now_us: Arc<AtomicU64>,
+    runtime: Runtime,
+    persons: Cell<u64>,
+    _server: Option<RedisServer>,
+}
+
+/// A moment shortly before a window of paces ends, so that every rule also crosses from one to the next.
+const START_US: u64 = 500_000 * RATE_WINDOW_US - 1_500;
+
+impl Subject {
+    fn embedded() -> Self {
+        let now_us = Arc::new(AtomicU64::new(START_US));
+        let store = Arc::new(EmbeddedStore::new(clock(&now_us), EmbeddedBounds::default()));
+        Self { store, now_us, runtime: runtime(), persons: Cell::new(0), _server: None }
+    }
+
+    fn redis() -> Self {
+        let (server, runtime) = (RedisServer::start(), runtime());
+        let now_us = Arc::new(AtomicU64::new(START_US));
+        // The machine may be busy with other tests; the deadline has its own.
+        let config = RedisStoreConfig { deadline: Duration::from_secs(20), ..Default::default() };
+        let store = runtime.block_on(async { RedisStore::connect(&server.url(), config) });
+        let store = Arc::new(store.unwrap().with_clock(clock(&now_us)));
+        Self { store, now_us, runtime, persons: Cell::new(0), _server: Some(server) }
+    }
+
+    fn advance_us(&self, by: u64) {
+        self.now_us.fetch_add(by, Ordering::Relaxed);
+    }
+
+    fn now_s(&self) -> u64 {
+        self.now_us.load(Ordering::Relaxed) / 1_000_000
+    }
+
+    fn block_on<F: Future>(&self, future: F) -> F::Output {
+        self.runtime.block_on(future)
+    }
+
+    fn batch(&self, requests: &[AdmissionRequest], hints: &[Hint]) -> Vec<Decision> {
+        self.block_on(self.store.decide(requests, hints)).unwrap()
+    }
+
+    fn decide(&self, request: AdmissionRequest) -> Decision {
+        self.batch(&[request], &[])[0]
+    }
+
+    fn learn(&self, hints: &[Hint]) {
+        assert!(self.batch(&[], hints).is_empty());
+    }
+
+    /// A person nobody has seen.
+    fn person(&self) -> PersonKey {
+        self.persons.set(self.persons.get() + 1);
+        let mut key = [0xA5; 32];
+        key[..8].copy_from_slice(&self.persons.get().to_le_bytes());
+        PersonKey(key)
+    }
+
+    fn hint(&self, person: PersonKey, count: u32, sequence: u64) -> Hint {
+        Hint { person, period: 7, rule: 2, count, sequence, expires_at_s: self.now_s() + 1000 }
+    }
+}
+
+fn runtime() -> Runtime {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
+}
+
+fn clock(now_us: &Arc<AtomicU64>) -> Clock {
+    let now_us = Arc::clone(now_us);
+    Arc::new(move || now_us.load(Ordering::Relaxed))
+}
+
+fn rate(id: u8, emission_interval_us: u64, burst: u32) -> RateRule {
+    RateRule::new(id, emission_interval_us, burst).unwrap()
+}
+
+fn request(person: PersonKey, rate: RateRule) -> AdmissionRequest {
+    AdmissionRequest { person, rate, quota: None, spend: None }
+}
+
+fn generous(person: PersonKey) -> AdmissionRequest {
+    request(person, rate(1, 1, 1_000_000))
+}
+
+fn quota(limit: u32) -> Option<QuotaQuery> {
+    Some(QuotaQuery { period: 7, rule: 2, limit })
+}
+
+fn nonce(number: u8, expires_at_s: u64) -> Option<Spend> {
+    Some(Spend { nonce: [number; 16], expires_at_s })
+}
+
+mod rules {
+    use super::*;
+
+    pub(super) fn a_burst_passes_and_then_the_pace_holds(subject: &Subject) {
+        let ask = request(subject.person(), rate(1, 1_000, 3));
+        for _ in 0..3 {
+            assert_eq!(subject.decide(ask), Decision::Admitted);
+        }
+        assert_eq!(subject.decide(ask), Decision::RateLimited { retry_after_us: 1_000 });
+        subject.advance_us(999);
+        assert_eq!(subject.decide(ask), Decision::RateLimited { retry_after_us: 1 });
+        subject.advance_us(1);
+        assert_eq!(subject.decide(ask), Decision::Admitted);
+        assert_eq!(subject.decide(ask), Decision::RateLimited { retry_after_us: 1_000 });
+    }
+
+    pub(super) fn every_sequence_of_requests_agrees_with_the_model(subject: &Subject) {
+        let paces = [rate(0, 1_000, 3), rate(1, 700, 1), rate(2, RATE_WINDOW_US / 2, 2)];
+        let pause = prop_oneof![4 => 0_u64..3_000, 1 => 0..RATE_WINDOW_US];
+        let step = (pause, vec((0_usize..3, 0_usize..paces.len()), 1..8));
+        let mut runner =
+            TestRunner::new(Config { cases: 48, failure_persistence: None, ..Config::default() });
+        let checked = runner.run(&vec(step, 1..25), |steps| {
+            let persons = [subject.person(), subject.person(), subject.person()];
+            let mut model = HashMap::new();
+            for (pause, asked) in steps {
+                subject.advance_us(pause);
+                let now_us = subject.now_us.load(Ordering::Relaxed);
+                let requests: Vec<_> = asked
+                    .iter()
+                    .map(|(who, which)| request(persons[*who], paces[*which]))
+                    .collect();
+                let expected: Vec<_> = asked
+                    .iter()
+                    .map(|key| match next_arrival(&paces[key.1], model.get(key).copied(), now_us) {
+                        Ok(arrival) => {
+                            model.insert(*key, arrival);
+                            Decision::Admitted
+                        }
+                        Err(early) => {
+                            Decision::RateLimited { retry_after_us: early.retry_after_us }
+                        }
+                    })
+                    .collect();
+                prop_assert_eq!(subject.batch(&requests, &[]), expected);
+            }
+            Ok(())
+        });
+        if let Err(failure) = checked {
+            panic!("{failure}");
+        }
+    }
+
+    pub(super) fn unless_admitted_nothing_is_charged_and_nothing_is_spent(subject: &Subject) {
+        let (person, other) = (subject.person(), subject.person());
+        let once = rate(1, 1_000_000, 1);
+        let proof = nonce(1, subject.now_s() + 100);
+        subject.learn(&[subject.hint(person, 4, 10)]);
+
+        // Over the quota: neither the pace nor the proof is used up.
+        let over = AdmissionRequest { person, rate: once, quota: quota(4), spend: proof };
+        assert_eq!(subject.decide(over), Decision::OverQuotaHint { count: 4, sequence: 10 });
+        let within = AdmissionRequest { quota: quota(5), ..over };
+        assert_eq!(subject.decide(within), Decision::Admitted);
+
+        // Spent: the pace is not used up.
+        let replay = AdmissionRequest { person: other, quota: None, ..over };
+        assert_eq!(subject.decide(replay), Decision::AlreadySpent);
+        assert_eq!(subject.decide(request(other, once)), Decision::Admitted);
+
+        // Too early: the proof is not used up.
+        let fresh = nonce(2, subject.now_s() + 100);
+        let early = AdmissionRequest { person: other, rate: once, quota: None, spend: fresh };
+        assert_eq!(subject.decide(early), Decision::RateLimited { retry_after_us: 1_000_000 });
+        let later = AdmissionRequest { spend: fresh, ..generous(subject.person()) };
+        assert_eq!(subject.decide(later), Decision::Admitted);
+    }
+
+    pub(super) fn of_100_concurrent_spends_one_wins(subject: &Subject) {
+        let spend = nonce(1, subject.now_s() + 100);
+        let requests: Vec<_> =
+            (0..100).map(|_| [AdmissionRequest { spend, ..generous(subject.person()) }]).collect();
+        let asked = requests.iter().map(|request| subject.store.decide(request, &[]));
+        let answers = subject.block_on(join_all(asked));
+        let count =
+            |wanted| answers.iter().filter(|answer| answer.as_ref().unwrap()[0] == wanted).count();
+        assert_eq!((count(Decision::Admitted), count(Decision::AlreadySpent)), (1, 99));
+    }
+
+    pub(super) fn of_two_spends_in_one_batch_the_first_wins(subject: &Subject) {
+        let spend = nonce(1, subject.now_s() + 100);
+        let first = AdmissionRequest { spend, ..generous(subject.person()) };
+        let second = AdmissionRequest { spend, ..generous(subject.person()) };
+        let expected = vec![Decision::Admitted, Decision::AlreadySpent];
+        assert_eq!(subject.batch(&[first, second], &[]), expected);
+    }
+
+    pub(super) fn requests_of_one_person_in_one_batch_see_each_other_in_order(subject: &Subject) {
+        let (person, other) = (subject.person(), subject.person());
+        let twice = rate(1, 1_000, 2);
+        let asked = [request(person, twice), request(other, twice), request(person, twice)];
+        let asked =
+            [asked.as_slice(), &[request(person, twice), request(person, rate(2, 1_000, 2))]]
+                .concat();
+        let limited = Decision::RateLimited { retry_after_us: 1_000 };
+        let yes = Decision::Admitted;
+        assert_eq!(subject.batch(&asked, &[]), vec![yes, yes, yes, limited, yes]);
+    }
+
+    pub(super) fn a_known_count_is_over_from_the_limit_on_and_for_its_counter_only(
+        subject: &Subject,
+    ) {
+        let person = subject.person();
+        let ask = |quota| subject.decide(AdmissionRequest { quota, ..generous(person) });
+        assert_eq!(ask(quota(0)), Decision::Admitted, "nothing is known yet");
+        subject.learn(&[subject.hint(person, 4, 10)]);
+        let over = Decision::OverQuotaHint { count: 4, sequence: 10 };
+        assert_eq!(ask(quota(3)), over);
+        assert_eq!(ask(quota(4)), over);
+        assert_eq!(ask(quota(5)), Decision::Admitted);
+        assert_eq!(ask(None), Decision::Admitted);
+        assert_eq!(ask(Some(QuotaQuery { period: 8, rule: 2, limit: 4 })), Decision::Admitted);
+        assert_eq!(ask(Some(QuotaQuery { period: 7, rule: 3, limit: 4 })), Decision::Admitted);
+        let stranger = AdmissionRequest { quota: quota(4), ..generous(subject.person()) };
+        assert_eq!(subject.decide(stranger), Decision::Admitted);
+    }
+
+    pub(super) fn the_highest_sequence_wins_whatever_comes_last(subject: &Subject) {
+        let person = subject.person();
+        let known = || subject.decide(AdmissionRequest { quota: quota(0), ..generous(person) });
+        let is = |count, sequence| Decision::OverQuotaHint { count, sequence };
+        subject.learn(&[subject.hint(person, 4, 10)]);
+        subject.learn(&[subject.hint(person, 9, 9)]);
+        assert_eq!(known(), is(4, 10));
+        subject.learn(&[subject.hint(person, 3, 12), subject.hint(person, 8, 11)]);
+        assert_eq!(known(), is(3, 12), "within one batch too, and downwards too");
+        // Neighbours that a double cannot tell apart.
+        subject.learn(&[subject.hint(person, 1, u64::MAX - 1)]);
+        subject.learn(&[subject.hint(person, 2, u64::MAX)]);
+        subject.learn(&[subject.hint(person, 5, u64::MAX - 1)]);
+        assert_eq!(known(), is(2, u64::MAX));
+    }
+
+    pub(super) fn hints_of_a_batch_count_for_its_requests(subject: &Subject) {
+        let person = subject.person();
+        let ask = AdmissionRequest { quota: quota(4), ..generous(person) };
+        let decided = subject.batch(&[ask], &[subject.hint(person, 4, 10)]);
+        assert_eq!(decided, vec![Decision::OverQuotaHint { count: 4, sequence: 10 }]);
+    }
+
+    pub(super) fn an_expired_hint_is_the_same_as_none(subject: &Subject) {
+        let person = subject.person();
+        let known = || subject.decide(AdmissionRequest { quota: quota(0), ..generous(person) });
+        let brief = Hint { expires_at_s: subject.now_s() + 10, ..subject.hint(person, 4, 10) };
+        subject.learn(&[brief]);
+        assert_eq!(known(), Decision::OverQuotaHint { count: 4, sequence: 10 });
+        subject.advance_us(10_000_000);
+        assert_eq!(known(), Decision::Admitted);
+        subject.learn(&[Hint { sequence: 11, ..brief }]);
+        assert_eq!(known(), Decision::Admitted, "one that arrives expired is not learnt");
+        subject.learn(&[subject.hint(person, 2, 5)]);
+        assert_eq!(known(), Decision::OverQuotaHint { count: 2, sequence: 5 });
+    }
+
+    pub(super) fn a_proof_stays_spent_for_as_long_as_it_could_be_shown(subject: &Subject) {
+        let expires_at_s = subject.now_s() + 100;
+        let ask = |number| {
+            let spend = nonce(number, expires_at_s);
+            subject.decide(AdmissionRequest { spend, ..generous(subject.person()) })
+        };
+        assert_eq!(ask(1), Decision::Admitted);
+        subject.advance_us((100 + SPENT_GRACE_S - 1) * 1_000_000);
+        assert_eq!(ask(1), Decision::AlreadySpent);
+        assert_eq!(ask(2), Decision::Admitted, "clocks may differ by the grace");
+        subject.advance_us(1_000_000);
+        assert_eq!(ask(1), Decision::AlreadySpent);
+        assert_eq!(ask(3), Decision::AlreadySpent, "nobody remembers, so nobody is let in");
+    }
+
+    pub(super) fn the_largest_batch_is_decided_and_a_larger_one_refused_whole(subject: &Subject) {
+        let once = rate(1, 1_000, 1);
+        let one = |number: usize| AdmissionRequest {
+            person: subject.person(),
+            rate: once,
+            quota: Some(QuotaQuery { period: number as u32 % 5, rule: 2, limit: 1 }),
+            spend: nonce(number as u8, subject.now_s() + 7 * number as u64),
+        };
+        let requests: Vec<_> = (0..=MAX_BATCH).map(one).collect();
+        let told = |number: usize| {
+            let person = subject.person();
+            Hint { period: number as u32 % 7, ..subject.hint(person, 1, 1) }
+        };
+        let hints: Vec<_> = (0..=MAX_HINTS_PER_BATCH).map(told).collect();
+        let refused = |requests, hints| {
+            let decided = subject.block_on(subject.store.decide(requests, hints));
+            assert!(matches!(decided, Err(StoreError::BatchTooLarge { .. })), "{decided:?}");
+        };
+        refused(&requests, &[]);
+        refused(&[], &hints);
+        let decided = subject.batch(&requests[..MAX_BATCH], &hints[..MAX_HINTS_PER_BATCH]);
+        assert_eq!(decided, vec![Decision::Admitted; MAX_BATCH]);
+    }
+
+    pub(super) fn a_clock_that_went_back_locks_nobody_out(subject: &Subject) {
+        subject.advance_us(RATE_WINDOW_US / 2);
+        let ask = request(subject.person(), rate(1, 1_000, 2));
+        assert_eq!(subject.batch(&[ask, ask], &[]), vec![Decision::Admitted; 2]);
+        subject.now_us.fetch_sub(60_000_000, Ordering::Relaxed);
+        assert_eq!(subject.decide(ask), Decision::RateLimited { retry_after_us: 1_000 });
+    }
+}
+
+/// Makes each rule a test of both stores.
+macro_rules! contract {
+    ($($rule:ident,)*) => {
+        mod embedded_store {
+            $(#[test] fn $rule() { super::rules::$rule(&super::Subject::embedded()); })*
+        }
+        mod redis_store {
+            $(#[test] fn $rule() { super::rules::$rule(&super::Subject::redis()); })*
+        }
+    };
+}
+
+contract! {
+    a_burst_passes_and_then_the_pace_holds,
+    every_sequence_of_requests_agrees_with_the_model,
+    unless_admitted_nothing_is_charged_and_nothing_is_spent,
+    of_100_concurrent_spends_one_wins,
+    of_two_spends_in_one_batch_the_first_wins,
+    requests_of_one_person_in_one_batch_see_each_other_in_order,
+    a_known_count_is_over_from_the_limit_on_and_for_its_counter_only,
+    the_highest_sequence_wins_whatever_comes_last,
+    hints_of_a_batch_count_for_its_requests,
+    an_expired_hint_is_the_same_as_none,
+    a_proof_stays_spent_for_as_long_as_it_could_be_shown,
+    the_largest_batch_is_decided_and_a_larger_one_refused_whole,
+    a_clock_that_went_back_locks_nobody_out,
+}

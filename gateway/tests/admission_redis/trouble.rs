@@ -1,0 +1,208 @@
+//! What the Redis store promises about keys, lost scripts and a server that hangs or is gone.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use redis::{Client, Connection};
+use talon_gateway::admission::{
+    AdmissionHandle, AdmissionRequest, AdmissionStore, BreakerConfig, Decision, EmbeddedBounds,
+    EmbeddedStore, FallbackStore, Hint, PersonKey, RATE_WINDOW_US, RedisStore, RedisStoreConfig,
+    StoreError, system_clock,
+};
+
+use super::server::{RedisServer, free_port};
+use crate::{generous, nonce, quota, rate, request, runtime};
+
+const PERSON: PersonKey = PersonKey([3; 32]);
+
+/// Long enough for a busy machine, and the end of a test that would hang.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+fn patient() -> RedisStoreConfig {
+    RedisStoreConfig { deadline: PATIENCE, ..Default::default() }
+}
+
+fn hasty() -> RedisStoreConfig {
+    RedisStoreConfig { deadline: Duration::from_millis(50), ..Default::default() }
+}
+
+/// Runs `test` in a runtime, and fails it when it hangs.
+fn within_patience(test: impl Future<Output = ()>) {
+    let ended = runtime().block_on(async { tokio::time::timeout(PATIENCE, test).await });
+    ended.expect("the test ends in time");
+}
+
+fn admin(server: &RedisServer) -> Connection {
+    Client::open(server.url()).unwrap().get_connection().unwrap()
+}
+
+/// How often the server ran the script by its hash or as a whole.
+fn script_calls(admin: &mut Connection) -> u32 {
+    let stats: String = redis::cmd("INFO").arg("commandstats").query(admin).unwrap();
+    let calls = |line: &str| -> Option<u32> {
+        line.strip_prefix("cmdstat_eval")?.split_once("calls=")?.1.split_once(',')?.0.parse().ok()
+    };
+    stats.lines().filter_map(calls).sum()
+}
+
+fn local() -> Arc<EmbeddedStore> {
+    Arc::new(EmbeddedStore::new(system_clock(), EmbeddedBounds::default()))
+}
+
+#[test]
+fn every_key_carries_the_hash_tag_and_expires() {
+    let server = RedisServer::start();
+    within_patience(async {
+        let store = RedisStore::connect(&server.url(), patient()).unwrap();
+        let now_s = system_clock()() / 1_000_000;
+        let ask =
+            AdmissionRequest { quota: quota(5), spend: nonce(1, now_s + 100), ..generous(PERSON) };
+        let hint = Hint {
+            person: PERSON,
+            period: 7,
+            rule: 2,
+            count: 1,
+            sequence: 1,
+            expires_at_s: now_s + 500,
+        };
+        assert_eq!(store.decide(&[ask], &[hint]).await, Ok(vec![Decision::Admitted]));
+        // A hint that ends earlier does not shorten the others' time.
+        let brief = Hint { person: PersonKey([4; 32]), expires_at_s: now_s + 5, ..hint };
+        assert_eq!(store.decide(&[], &[brief]).await, Ok(vec![]));
+
+        let mut admin = admin(&server);
+        let mut keys: Vec<String> = redis::cmd("KEYS").arg("*").query(&mut admin).unwrap();
+        keys.sort();
+        let mut lives_s =
+            |key: &String| -> i64 { redis::cmd("TTL").arg(key).query(&mut admin).unwrap() };
+        let [quota, rate, spent] = keys.as_slice() else { panic!("{keys:?}") };
+        assert_eq!(quota, "talon:{0}:quota:7");
+        assert!((490..=500).contains(&lives_s(quota)));
+        assert!(rate.starts_with("talon:{0}:rate:"));
+        let window_s = (RATE_WINDOW_US / 1_000_000) as i64;
+        assert!((window_s - 10..=2 * window_s).contains(&lives_s(rate)));
+        assert!(spent.starts_with("talon:{0}:spent:"));
+        assert!(
+            (150..=220).contains(&lives_s(spent)),
+            "validity, grace, and the window of the set"
+        );
+    });
+}
+
+#[test]
+fn without_a_clock_of_its_own_the_store_uses_the_time_of_redis() {
+    let server = RedisServer::start();
+    within_patience(async {
+        let store = RedisStore::connect(&server.url(), patient()).unwrap();
+        let ask = request(PERSON, rate(1, RATE_WINDOW_US, 1));
+        let decided = store.decide(&[ask, ask], &[]).await.unwrap();
+        assert_eq!(decided[0], Decision::Admitted);
+        assert_eq!(decided[1], Decision::RateLimited { retry_after_us: RATE_WINDOW_US });
+        let Decision::RateLimited { retry_after_us } = store.decide(&[ask], &[]).await.unwrap()[0]
+        else {
+            panic!("still limited");
+        };
+        assert!((1..=RATE_WINDOW_US).contains(&retry_after_us));
+    });
+}
+
+#[test]
+fn a_script_that_redis_forgot_is_brought_back_and_nothing_is_charged_twice() {
+    let server = RedisServer::start();
+    within_patience(async {
+        let store = RedisStore::connect(&server.url(), patient()).unwrap();
+        let ask = request(PERSON, rate(1, RATE_WINDOW_US / 2, 2));
+        assert_eq!(store.decide(&[ask], &[]).await, Ok(vec![Decision::Admitted]));
+        let () = redis::cmd("SCRIPT").arg("FLUSH").query(&mut admin(&server)).unwrap();
+        assert_eq!(store.decide(&[ask], &[]).await, Ok(vec![Decision::Admitted]));
+        let limited = store.decide(&[ask], &[]).await.unwrap()[0];
+        assert!(matches!(limited, Decision::RateLimited { .. }), "{limited:?}");
+    });
+}
+
+#[test]
+fn a_batch_that_timed_out_is_never_sent_again() {
+    let server = RedisServer::start();
+    within_patience(async {
+        let store = RedisStore::connect(&server.url(), patient()).unwrap();
+        let warm = store.decide(&[generous(PERSON)], &[]).await;
+        assert_eq!(warm, Ok(vec![Decision::Admitted]));
+        let store = RedisStore::connect(&server.url(), hasty()).unwrap();
+        while store.decide(&[], &[]).await.is_err() {}
+
+        let mut admin = admin(&server);
+        let before = script_calls(&mut admin);
+        let () =
+            redis::cmd("CLIENT").arg("PAUSE").arg(60_000).arg("WRITE").query(&mut admin).unwrap();
+        let spend = nonce(9, system_clock()() / 1_000_000 + 100);
+        let ask = AdmissionRequest { spend, ..generous(PERSON) };
+        assert_eq!(store.decide(&[ask], &[]).await, Err(StoreError::TimedOut { deadline_ms: 50 }));
+        let () = redis::cmd("CLIENT").arg("UNPAUSE").query(&mut admin).unwrap();
+
+        let mut asked = 1;
+        while store.decide(&[], &[]).await.is_err() {
+            asked += 1;
+        }
+        let ran = script_calls(&mut admin) - before;
+        assert!(ran <= asked + 1, "{ran} runs for {} batches", asked + 1);
+    });
+}
+
+#[test]
+fn a_url_that_is_none_is_refused_at_once() {
+    within_patience(async {
+        let refused = RedisStore::connect("memcached://somewhere", hasty()).err();
+        assert!(matches!(refused, Some(StoreError::Unavailable { .. })), "{refused:?}");
+    });
+}
+
+#[test]
+fn an_unreachable_redis_stops_neither_the_start_nor_the_requests() {
+    within_patience(async {
+        let url = format!("redis://127.0.0.1:{}", free_port());
+        let store = RedisStore::connect(&url, hasty()).unwrap();
+        let store = FallbackStore::new(store, local(), system_clock(), BreakerConfig::default());
+        let handle = AdmissionHandle::spawn(Arc::new(store));
+        let ask = request(PERSON, rate(1, RATE_WINDOW_US / 5, 5));
+        for _ in 0..5 {
+            assert_eq!(handle.admit(ask).await, Ok(Decision::Admitted));
+        }
+        let limited = handle.admit(ask).await;
+        assert!(matches!(limited, Ok(Decision::RateLimited { .. })), "{limited:?}");
+    });
+}
+
+#[test]
+fn a_server_that_accepts_and_says_nothing_costs_one_deadline() {
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("redis://{}", silent.local_addr().unwrap());
+    within_patience(async {
+        let store = RedisStore::connect(&url, hasty()).unwrap();
+        let decided = store.decide(&[generous(PERSON)], &[]).await;
+        assert_eq!(decided, Err(StoreError::TimedOut { deadline_ms: 50 }));
+    });
+}
+
+#[test]
+fn a_redis_that_comes_back_is_used_again() {
+    let server = RedisServer::start();
+    let port = server.port();
+    within_patience(async {
+        let redis = RedisStore::connect(&server.url(), hasty()).unwrap();
+        let breaker = BreakerConfig { failures: 1, pause: Duration::from_millis(1) };
+        let store = FallbackStore::new(redis, local(), system_clock(), breaker);
+        while script_calls(&mut admin(&server)) == 0 {
+            assert_eq!(store.decide(&[generous(PERSON)], &[]).await, Ok(vec![Decision::Admitted]));
+        }
+        drop(server);
+        for _ in 0..3 {
+            assert_eq!(store.decide(&[generous(PERSON)], &[]).await, Ok(vec![Decision::Admitted]));
+        }
+        let server = RedisServer::start_on(port).expect("the port is still free");
+        while script_calls(&mut admin(&server)) == 0 {
+            assert_eq!(store.decide(&[generous(PERSON)], &[]).await, Ok(vec![Decision::Admitted]));
+            tokio::task::yield_now().await;
+        }
+    });
+}
