@@ -1,1 +1,62 @@
-//! To be written.
+//! An append-only, hash-chained journal with group commit.
+//!
+//! It owns the segment files of one directory: their bytes (`FORMAT.md`), who may write them, when a
+//! record counts as durable, and what is believed after a crash. It must not know what a record
+//! means: bodies are opaque bytes. The ledger calls it; tools read through [`read_journal`].
+//!
+//! The words, one meaning each:
+//! - **record**: one body with its dense sequence number, counted from 1;
+//! - **batch**: the records of one group commit, written as one **frame**;
+//! - **frame**: a batch on disk, starting at a block boundary and zero-padded to the next;
+//! - **block**: [`BLOCK_BYTES`] bytes, the unit in which a segment is filled;
+//! - **segment**: one file of fixed size, pre-zeroed; the **spare** is the next one, made ahead;
+//! - **watermark**: the last sequence number that is durable;
+//! - **head**: the chain hash of the last batch;
+//! - **torn tail**: bytes after the last whole frame, left by a write that was never acknowledged.
+//!
+//! What is absent: no retry after a failed write or sync, no clock, no randomness of its own, no
+//! path to a disk except through [`Disk`].
+
+mod commit_thread;
+mod disk;
+mod entropy;
+mod error;
+mod format;
+mod journal;
+mod merkle;
+mod names;
+mod options;
+mod reader;
+mod real_disk;
+mod recovery;
+mod scan;
+mod segment;
+mod shared;
+#[cfg(any(test, feature = "simulation"))]
+pub mod simulation;
+mod space;
+#[cfg(test)]
+mod tests;
+mod window;
+mod words;
+mod writer;
+
+pub use commit_thread::CommitThread;
+pub use disk::{Access, Disk, DiskFile, DiskLock};
+pub use entropy::{Entropy, OsEntropy};
+pub use error::{Damage, JournalError, JournalFailure, OpenError, ReserveError, SpareError};
+pub use format::{
+    BLOCK_BYTES, FORMAT_VERSION, FRAME_HEADER_BYTES, RECORD_HEADER_BYTES, SINGLE_BLOCK_BODY_BYTES,
+};
+pub use journal::{Journal, Reservation};
+pub use options::{
+    JournalKind, MAX_BATCH_BYTES, MAX_PENDING_RECORDS, MAX_RECORD_BYTES, MAX_SEGMENT_BYTES,
+    MIN_SEGMENT_BYTES, Options, RESERVE_SHARE,
+};
+pub use reader::{JournalSummary, read_journal};
+pub use real_disk::RealDisk;
+pub use recovery::{CutTail, MAX_SIDE_FILES_PER_OFFSET, Recovery};
+pub use scan::{BatchInfo, Entry, TornTail};
+pub use shared::CommitListener;
+pub use space::{Class, SpaceReport, SpareStatus};
+pub use words::{ChainHash, JournalId, ParseChainHashError, SegmentNumber, Sequence};

@@ -1,0 +1,176 @@
+//! What the handles of one open journal, its committing thread and its spare thread share.
+//!
+//! It must not know how frames are written (`writer`) or what callers are offered (`journal`).
+//!
+//! Three locks, always taken in this order: the writer (one commit at a time, held over its I/O), the
+//! spare's file, the state (short, never held over I/O). Appending takes the state alone.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use parking_lot::{Condvar, Mutex, MutexGuard, RwLock};
+
+use crate::disk::{Disk, DiskFile, DiskLock};
+use crate::entropy::Entropy;
+use crate::error::JournalFailure;
+use crate::format::{BLOCK_BYTES, FRAME_HEADER_BYTES};
+use crate::names;
+use crate::options::Options;
+use crate::recovery::Opened;
+use crate::space::{Space, SpareStatus};
+use crate::words::{ChainHash, Sequence};
+use crate::writer::Writer;
+
+/// Told once per commit, after its records are durable.
+pub trait CommitListener: Send + Sync {
+    /// Every record up to and with `watermark` is durable. Called by the committing thread, in order;
+    /// it must be quick and must neither commit nor subscribe.
+    fn committed(&self, watermark: Sequence);
+}
+
+pub(crate) struct Shared {
+    pub(crate) disk: Arc<dyn Disk>,
+    pub(crate) options: Options,
+    pub(crate) writer: Mutex<Writer>,
+    pub(crate) spare_file: Mutex<Option<Box<dyn DiskFile>>>,
+    pub(crate) state: Mutex<State>,
+    /// Signalled when records are pending, when the journal failed and when it stops.
+    pub(crate) work: Condvar,
+    /// Signalled when the spare was used up, when the journal failed and when it stops.
+    pub(crate) spare_wanted: Condvar,
+    /// Signalled when the watermark moved and when the journal failed.
+    pub(crate) durable: Condvar,
+    /// The last durable sequence number. The store is `Release`, after the sync has returned, and loads
+    /// are `Acquire`: who sees a number here also sees everything the committing thread did before.
+    pub(crate) watermark: AtomicU64,
+    pub(crate) listeners: RwLock<Vec<Arc<dyn CommitListener>>>,
+    _lock: Box<dyn DiskLock>,
+}
+
+/// What callers and the committing thread share.
+pub(crate) struct State {
+    pub(crate) space: Space,
+    /// The frame under construction: room for its header, then the pending records.
+    pub(crate) frame: Vec<u8>,
+    /// The number the next appended record gets.
+    pub(crate) next: Sequence,
+    /// The last durable batch.
+    pub(crate) head: ChainHash,
+    pub(crate) failed: Option<JournalFailure>,
+    pub(crate) stopping: bool,
+}
+
+impl Shared {
+    pub(crate) fn new(
+        disk: Arc<dyn Disk>,
+        options: Options,
+        entropy: Box<dyn Entropy>,
+        opened: Opened,
+    ) -> Self {
+        let Opened { lock, file, file_name, last, next, head } = opened;
+        let remaining = (last.header.segment_bytes - last.end) / BLOCK_BYTES;
+        let mut frame = Vec::new();
+        reset_frame(&mut frame);
+        let space = Space::new(&options, remaining);
+        let state = State { space, frame, next, head, failed: None, stopping: false };
+        let writer = Writer::new(file, file_name, last, next, head, entropy);
+        Self {
+            disk,
+            options,
+            writer: Mutex::new(writer),
+            spare_file: Mutex::new(None),
+            state: Mutex::new(state),
+            work: Condvar::new(),
+            spare_wanted: Condvar::new(),
+            durable: Condvar::new(),
+            watermark: AtomicU64::new(next.previous().get()),
+            listeners: RwLock::new(Vec::new()),
+            _lock: lock,
+        }
+    }
+
+    /// The batch is durable: frees its space, moves the watermark, wakes and tells everyone.
+    pub(crate) fn publish(&self, writer: &Writer, watermark: Sequence, rotated: bool) {
+        let remaining = (writer.header.segment_bytes - writer.offset) / BLOCK_BYTES;
+        {
+            let mut state = self.state.lock();
+            state.space.committed(remaining, rotated);
+            state.head = writer.head;
+            self.watermark.store(watermark.get(), Ordering::Release);
+        }
+        self.durable.notify_all();
+        if rotated {
+            self.spare_wanted.notify_one();
+        }
+        for listener in self.listeners.read().iter() {
+            listener.committed(watermark);
+        }
+    }
+
+    /// Ends the journal; the first failure is the one that everybody sees.
+    pub(crate) fn fail(&self, failure: JournalFailure) -> JournalFailure {
+        let first = self.state.lock().failed.get_or_insert(failure).clone();
+        self.wake_all();
+        first
+    }
+
+    pub(crate) fn wake_all(&self) {
+        self.work.notify_all();
+        self.spare_wanted.notify_all();
+        self.durable.notify_all();
+    }
+
+    /// Frees the room that half a spare takes.
+    pub(crate) fn remove_partial_spare(&self) -> Result<(), JournalFailure> {
+        match self.disk.remove(names::SPARE) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                Err(self.fail(JournalFailure::new("remove", names::SPARE, error)))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Waits until there is something to commit; `false` when it is time to stop and all is committed.
+    pub(crate) fn wait_for_work(&self) -> bool {
+        let mut state = self.state.lock();
+        loop {
+            if state.space.pending_records() > 0 || state.failed.is_some() {
+                return true;
+            }
+            if state.stopping {
+                return false;
+            }
+            self.work.wait(&mut state);
+        }
+    }
+
+    /// Waits until the spare is missing, or with `retry_in` until that long has passed; `false` when
+    /// it is time to stop.
+    pub(crate) fn wait_for_spare_need(&self, retry_in: Option<Duration>) -> bool {
+        let mut state = self.state.lock();
+        let stops = |state: &MutexGuard<'_, State>| state.stopping || state.failed.is_some();
+        if let Some(pace) = retry_in {
+            // A wake-up in between is a rotation or the end; a rotation is no reason to hurry.
+            let until = Instant::now() + pace;
+            while !stops(&state) && !self.spare_wanted.wait_until(&mut state, until).timed_out() {}
+            return !stops(&state);
+        }
+        while !stops(&state) && state.space.spare() == SpareStatus::Ready {
+            self.spare_wanted.wait(&mut state);
+        }
+        !stops(&state)
+    }
+
+    /// Tells both waits above that it is time to stop.
+    pub(crate) fn stop_threads(&self) {
+        self.state.lock().stopping = true;
+        self.wake_all();
+    }
+}
+
+/// An empty frame: room for the header, which sealing fills.
+pub(crate) fn reset_frame(frame: &mut Vec<u8>) {
+    frame.clear();
+    frame.resize(FRAME_HEADER_BYTES, 0);
+}
