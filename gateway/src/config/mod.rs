@@ -1,0 +1,316 @@
+//! Configuration: file < environment < flag, every key known, every refusal with its remedy.
+//!
+//! Owns the keys, their defaults and ranges, and reading them in layers. Must not know what the
+//! values are used for beyond their ranges. `configs/production.example.toml` explains each key.
+
+mod layers;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+pub use layers::{BadConfig, Layers};
+
+/// Whether this process serves a demonstration or the public.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ProcessMode {
+    /// With a stand-in hub, on loopback only, with keys of its own making.
+    Demo,
+    /// For the public.
+    Production,
+}
+
+/// All settings of a gateway.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// Demonstration or production.
+    pub mode: ProcessMode,
+    /// Where the journal and, in a demonstration, the keys live.
+    #[serde(default = "data_dir")]
+    pub data_dir: PathBuf,
+    /// The public listener.
+    #[serde(default)]
+    pub server: Server,
+    /// The listener for health and metrics.
+    #[serde(default)]
+    pub admin: Admin,
+    /// The identification hub.
+    #[serde(default)]
+    pub hub: Hub,
+    /// The journal of the embedded ledger.
+    #[serde(default)]
+    pub journal: Journal,
+    /// Rates, and the store that keeps them.
+    #[serde(default)]
+    pub admission: Admission,
+    /// Login sessions.
+    #[serde(default)]
+    pub session: Session,
+    /// Secrets.
+    #[serde(default)]
+    pub keys: Keys,
+    /// The authorities of this ledger partition. Empty in a demonstration: the built-in one.
+    #[serde(default, rename = "authority")]
+    pub authorities: Vec<AuthorityFiles>,
+}
+
+/// The public listener.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Server {
+    /// Address and port.
+    pub listen: SocketAddr,
+    /// What browsers see, such as `https://booking.example`; empty: http at `listen`.
+    pub origin: String,
+    /// Runtimes, each on a thread of its own; 0: one per core.
+    pub threads: usize,
+    /// Connections at once, 1 to 1,000,000; further ones wait in the kernel.
+    pub max_connections: usize,
+    /// How long a stop waits for requests under way, in seconds, 0 to 600.
+    pub drain_seconds: u64,
+}
+
+impl Default for Server {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
+            origin: String::new(),
+            threads: 0,
+            max_connections: 20_000,
+            drain_seconds: 20,
+        }
+    }
+}
+
+/// The listener for health and metrics.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Admin {
+    /// Address and port; loopback only.
+    pub listen: SocketAddr,
+}
+
+impl Default for Admin {
+    fn default() -> Self {
+        Self { listen: SocketAddr::from(([127, 0, 0, 1], 9090)) }
+    }
+}
+
+/// The identification hub.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Hub {
+    /// Where browsers and this process reach it. In a demonstration the stand-in listens there.
+    pub origin: String,
+    /// The name under which the hub knows this gateway.
+    pub client_id: String,
+    /// The ways of identification offered, as the hub names them.
+    pub auth_type: String,
+    /// How long the hub may take for one answer, in milliseconds, 100 to 60,000.
+    pub deadline_ms: u64,
+}
+
+impl Default for Hub {
+    fn default() -> Self {
+        Self {
+            origin: "http://127.0.0.1:8081".to_owned(),
+            client_id: "talon".to_owned(),
+            auth_type: "dig_sign,bank_id,mobile_id".to_owned(),
+            deadline_ms: 10_000,
+        }
+    }
+}
+
+/// The journal of the embedded ledger.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Journal {
+    /// Size of a new segment in bytes: a multiple of 4096, 8 MiB to 1 GiB. Two are allocated.
+    pub segment_bytes: u64,
+}
+
+impl Default for Journal {
+    fn default() -> Self {
+        Self { segment_bytes: 64 << 20 }
+    }
+}
+
+/// Rates, and the store that keeps them.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Admission {
+    /// Such as `redis://127.0.0.1:6379`; empty: in this process.
+    pub redis_url: String,
+    /// How long one batch may take in Redis, in milliseconds, 1 to 10,000.
+    pub redis_deadline_ms: u64,
+    /// One booking or cancellation per person and this many milliseconds, 1 to 60,000.
+    pub write_interval_ms: u64,
+    /// This many at once, 1 to 60.
+    pub write_burst: u32,
+    /// One personal read or challenge per person and this many milliseconds, 1 to 60,000.
+    pub read_interval_ms: u64,
+    /// This many at once, 1 to 60.
+    pub read_burst: u32,
+    /// Requests a second from one address, a coarse fence sized for carriers' shared addresses.
+    pub address_per_second: u32,
+    /// Logins a second from one address, which are dearer.
+    pub logins_per_second: u32,
+}
+
+impl Default for Admission {
+    fn default() -> Self {
+        Self {
+            redis_url: String::new(),
+            redis_deadline_ms: 50,
+            write_interval_ms: 500,
+            write_burst: 10,
+            read_interval_ms: 100,
+            read_burst: 30,
+            address_per_second: 5_000,
+            logins_per_second: 200,
+        }
+    }
+}
+
+/// Login sessions.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Session {
+    /// How long a session lasts, in minutes, 1 to 1,440.
+    pub ttl_minutes: u32,
+    /// How long a login may take, in minutes, 1 to 60.
+    pub login_minutes: u32,
+}
+
+impl Default for Session {
+    fn default() -> Self {
+        Self { ttl_minutes: 60, login_minutes: 10 }
+    }
+}
+
+/// Secrets: files of at least 32 bytes that nobody else may read.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Keys {
+    /// Directory of `session.key`, `pepper.key`, `proof.key` and `hub-client.secret`; never inside
+    /// the journal's directory. Empty in a demonstration: `keys` in `data_dir`, made once.
+    pub directory: PathBuf,
+}
+
+/// The files of one authority.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AuthorityFiles {
+    /// Its offices and services; relative to the configuration file.
+    pub catalogue: PathBuf,
+    /// Its policy; relative to the configuration file.
+    pub policy: PathBuf,
+}
+
+fn data_dir() -> PathBuf {
+    PathBuf::from("talon-data")
+}
+
+impl Config {
+    /// What browsers see.
+    pub fn origin(&self) -> String {
+        if self.server.origin.is_empty() {
+            format!("http://{}", self.server.listen)
+        } else {
+            self.server.origin.trim_end_matches('/').to_owned()
+        }
+    }
+
+    /// Whether cookies may be sent over an encrypted connection only.
+    pub fn is_https(&self) -> bool {
+        self.server.origin.starts_with("https://")
+    }
+
+    /// Where the secrets are.
+    pub fn keys_directory(&self) -> PathBuf {
+        if self.keys.directory.as_os_str().is_empty() {
+            self.data_dir.join("keys")
+        } else {
+            self.keys.directory.clone()
+        }
+    }
+
+    /// Where the journal is.
+    pub fn journal_directory(&self) -> PathBuf {
+        self.data_dir.join("journal")
+    }
+
+    /// Checks what types alone cannot: ranges, and what goes with what.
+    ///
+    /// # Errors
+    /// The key and what would be right.
+    pub fn check(&self) -> Result<(), (&'static str, String)> {
+        let range = |key, value: u64, least: u64, most: u64| {
+            if (least..=most).contains(&value) {
+                Ok(())
+            } else {
+                Err((key, format!("{value} is not from {least} to {most}")))
+            }
+        };
+        range("server.threads", self.server.threads as u64, 0, 1024)?;
+        range("server.max_connections", self.server.max_connections as u64, 1, 1_000_000)?;
+        range("server.drain_seconds", self.server.drain_seconds, 0, 600)?;
+        range("hub.deadline_ms", self.hub.deadline_ms, 100, 60_000)?;
+        range("journal.segment_bytes", self.journal.segment_bytes, 8 << 20, 1 << 30)?;
+        if !self.journal.segment_bytes.is_multiple_of(4096) {
+            return Err(("journal.segment_bytes", "is not a multiple of 4096".to_owned()));
+        }
+        range("admission.redis_deadline_ms", self.admission.redis_deadline_ms, 1, 10_000)?;
+        range("admission.write_interval_ms", self.admission.write_interval_ms, 1, 60_000)?;
+        range("admission.write_burst", self.admission.write_burst.into(), 1, 60)?;
+        range("admission.read_interval_ms", self.admission.read_interval_ms, 1, 60_000)?;
+        range("admission.read_burst", self.admission.read_burst.into(), 1, 60)?;
+        let per_second = 1..=1_000_000;
+        range("admission.address_per_second", self.admission.address_per_second.into(), *per_second.start(), *per_second.end())?;
+        range("admission.logins_per_second", self.admission.logins_per_second.into(), *per_second.start(), *per_second.end())?;
+        range("session.ttl_minutes", self.session.ttl_minutes.into(), 1, 1_440)?;
+        range("session.login_minutes", self.session.login_minutes.into(), 1, 60)?;
+        self.check_mode()
+    }
+
+    fn check_mode(&self) -> Result<(), (&'static str, String)> {
+        if !self.admin.listen.ip().is_loopback() {
+            return Err(("admin.listen", "must be a loopback address".to_owned()));
+        }
+        if !self.hub.origin.starts_with("http://") {
+            let remedy = "must start with http://; reach a hub over TLS through a local proxy";
+            return Err(("hub.origin", remedy.to_owned()));
+        }
+        match self.mode {
+            ProcessMode::Demo => {
+                if !cfg!(feature = "demo") {
+                    let remedy = "this program is built without the stand-ins; use \"production\"";
+                    return Err(("mode", remedy.to_owned()));
+                }
+                if !self.server.listen.ip().is_loopback() {
+                    return Err(("server.listen", "a demo listens on loopback only".to_owned()));
+                }
+            }
+            ProcessMode::Production => {
+                if !self.is_https() {
+                    let remedy = "must be the public https:// origin in production";
+                    return Err(("server.origin", remedy.to_owned()));
+                }
+                if self.keys.directory.as_os_str().is_empty() {
+                    return Err(("keys.directory", "must be set in production".to_owned()));
+                }
+                if self.authorities.is_empty() {
+                    return Err(("authority", "at least one is needed in production".to_owned()));
+                }
+            }
+        }
+        if self.keys_directory().starts_with(self.journal_directory()) {
+            let remedy = "must not lie inside the journal's directory";
+            return Err(("keys.directory", remedy.to_owned()));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,9 @@
+//! What every lane shares of HTTP: problems, languages, bodies, request ids.
+//!
+//! Must not know bookings beyond the names of refusals.
+
+pub mod body;
+pub mod language;
+pub mod origin;
+pub mod problem;
+pub mod request_id;

@@ -1,0 +1,61 @@
+//! Whether a write comes from our own pages.
+//!
+//! Browsers say so in `Sec-Fetch-Site` or `Origin`; programs that send neither carry no ambient
+//! cookies either, so they pass.
+
+use http::{HeaderMap, header};
+
+/// Whether a request with a cookie may change something.
+///
+/// `own` is the origin that browsers see; `host` is the request's, which in a demonstration may
+/// be another name of the same computer.
+pub fn is_own(headers: &HeaderMap, own: &str, host: Option<&str>) -> bool {
+    let text = |name: &str| headers.get(name).map(|value| value.to_str().unwrap_or("?"));
+    if let Some(site) = text("sec-fetch-site")
+        && site != "same-origin"
+        && site != "none"
+    {
+        return false;
+    }
+    match text(header::ORIGIN.as_str()) {
+        None => true,
+        Some(origin) => {
+            origin == own
+                || host.is_some_and(|host| origin.strip_prefix("http://") == Some(host))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(pairs: &[(&'static str, &'static str)], host: Option<&str>) -> bool {
+        let mut headers = HeaderMap::new();
+        for (name, value) in pairs {
+            headers.insert(*name, value.parse().unwrap());
+        }
+        is_own(&headers, "https://booking.example", host)
+    }
+
+    #[test]
+    fn our_own_pages_and_programs_may_write() {
+        assert!(check(&[], None));
+        assert!(check(&[("origin", "https://booking.example")], None));
+        assert!(check(&[("sec-fetch-site", "same-origin")], None));
+        assert!(check(&[("origin", "http://localhost:8080")], Some("localhost:8080")));
+    }
+
+    #[test]
+    fn other_sites_may_not() {
+        assert!(!check(&[("origin", "https://evil.example")], None));
+        assert!(!check(&[("origin", "null")], None));
+        assert!(!check(&[("origin", "http://localhost:8081")], Some("localhost:8080")));
+        for site in ["cross-site", "same-site"] {
+            assert!(!check(
+                &[("sec-fetch-site", site), ("origin", "https://booking.example")],
+                None
+            ));
+        }
+    }
+}

@@ -1,0 +1,272 @@
+//! Refusals as HTTP: the one file that gives statuses, types and headers to outcomes.
+//!
+//! Bodies are RFC 9457 problem+json; the type is stable, the words come from the locale files.
+//! Must not decide anything.
+
+use std::time::Duration;
+
+use fluent_bundle::FluentArgs;
+use http::{HeaderValue, StatusCode, header};
+use serde_json::{Map, Value, json};
+use talon_domain::limits::LimitRefusal;
+use talon_domain::policy::LimitKind;
+use talon_domain::civil::UtcMicros;
+use talon_wire::{FreeStart, Refusal, Release};
+
+use super::body::{self, Answer, MAX_BODY_BYTES};
+use super::language::{Language, Texts};
+use super::request_id::RequestId;
+
+/// Retries after an overload spread over this many seconds.
+pub const RETRY_JITTER_SECONDS: u64 = 5;
+
+/// Why a request is refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "each is described by its texts in the locale files")]
+pub enum Problem {
+    BadRequest { at: String },
+    IdempotencyKeyMissing,
+    BodyTooLarge,
+    NotFound,
+    MethodNotAllowed { allow: &'static str },
+    Unauthenticated,
+    SessionExpired,
+    SessionRevoked,
+    ForbiddenOrigin,
+    ForbiddenInDemo,
+    UnknownAuthority,
+    UnknownOffice,
+    UnknownService,
+    PastDate,
+    UnknownStart,
+    NotReleased(Release),
+    SlotTaken { free: Vec<FreeStart> },
+    IdempotencyKeyReused,
+    LimitReached(LimitRefusal),
+    TooLateToCancel { until: UtcMicros },
+    RateLimited { retry_after: Duration },
+    PowRequired,
+    PowInvalid,
+    PowExpired,
+    PowReplayed,
+    ProofNotNeeded,
+    Overloaded,
+    JournalFull,
+    Unavailable,
+    LoginFailed,
+    LoginDenied,
+    LoginInvalid,
+}
+
+impl From<Refusal> for Problem {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::SessionRevoked => Self::SessionRevoked,
+            Refusal::UnknownOffice => Self::UnknownOffice,
+            Refusal::UnknownService => Self::UnknownService,
+            Refusal::Past => Self::PastDate,
+            Refusal::UnknownStart => Self::UnknownStart,
+            Refusal::NotReleased(release) => Self::NotReleased(release),
+            Refusal::Taken { free } => Self::SlotTaken { free },
+            Refusal::KeyReused => Self::IdempotencyKeyReused,
+            Refusal::Limit { refusal, .. } => Self::LimitReached(refusal),
+            Refusal::NotFound => Self::NotFound,
+            Refusal::TooLate { until } => Self::TooLateToCancel { until },
+            Refusal::JournalFull => Self::JournalFull,
+            Refusal::Busy => Self::Overloaded,
+            Refusal::Unavailable => Self::Unavailable,
+        }
+    }
+}
+
+impl Problem {
+    /// A request that is not understood; `at` says where and why, without quoting the request.
+    pub fn bad_request(at: impl Into<String>) -> Self {
+        Self::BadRequest { at: at.into() }
+    }
+
+    /// The stable last part of the type, and the key of the texts.
+    pub fn slug(&self) -> &'static str {
+        match self {
+            Self::BadRequest { .. } => "bad-request",
+            Self::IdempotencyKeyMissing => "idempotency-key-missing",
+            Self::BodyTooLarge => "body-too-large",
+            Self::NotFound => "not-found",
+            Self::MethodNotAllowed { .. } => "method-not-allowed",
+            Self::Unauthenticated => "unauthenticated",
+            Self::SessionExpired => "session-expired",
+            Self::SessionRevoked => "session-revoked",
+            Self::ForbiddenOrigin => "forbidden-origin",
+            Self::ForbiddenInDemo => "forbidden-in-demo",
+            Self::UnknownAuthority => "unknown-authority",
+            Self::UnknownOffice => "unknown-office",
+            Self::UnknownService => "unknown-service",
+            Self::PastDate => "past-date",
+            Self::UnknownStart => "unknown-start",
+            Self::NotReleased(_) => "not-released",
+            Self::SlotTaken { .. } => "slot-taken",
+            Self::IdempotencyKeyReused => "idempotency-key-reused",
+            Self::LimitReached(refusal) => match refusal.kind {
+                LimitKind::PerPeriod { .. } => "quota-exceeded",
+                LimitKind::LivePerService => "already-booked",
+            },
+            Self::TooLateToCancel { .. } => "too-late-to-cancel",
+            Self::RateLimited { .. } => "rate-limited",
+            Self::PowRequired => "pow-required",
+            Self::PowInvalid => "pow-invalid",
+            Self::PowExpired => "pow-expired",
+            Self::PowReplayed => "pow-replayed",
+            Self::ProofNotNeeded => "proof-not-needed",
+            Self::Overloaded => "overloaded",
+            Self::JournalFull => "journal-full",
+            Self::Unavailable => "unavailable",
+            Self::LoginFailed => "login-failed",
+            Self::LoginDenied => "login-denied",
+            Self::LoginInvalid => "login-invalid",
+        }
+    }
+
+    /// The HTTP status.
+    pub fn status(&self) -> StatusCode {
+        match self {
+            Self::BadRequest { .. } | Self::IdempotencyKeyMissing | Self::LoginInvalid => {
+                StatusCode::BAD_REQUEST
+            }
+            Self::Unauthenticated | Self::SessionExpired | Self::SessionRevoked => {
+                StatusCode::UNAUTHORIZED
+            }
+            Self::ForbiddenOrigin
+            | Self::ForbiddenInDemo
+            | Self::LoginDenied
+            | Self::PowRequired
+            | Self::PowInvalid
+            | Self::PowExpired
+            | Self::PowReplayed => StatusCode::FORBIDDEN,
+            Self::NotFound
+            | Self::UnknownAuthority
+            | Self::UnknownOffice
+            | Self::UnknownService
+            | Self::ProofNotNeeded => StatusCode::NOT_FOUND,
+            Self::MethodNotAllowed { .. } => StatusCode::METHOD_NOT_ALLOWED,
+            Self::NotReleased(_) | Self::SlotTaken { .. } | Self::TooLateToCancel { .. } => {
+                StatusCode::CONFLICT
+            }
+            Self::LimitReached(refusal) => match refusal.kind {
+                LimitKind::PerPeriod { .. } => StatusCode::TOO_MANY_REQUESTS,
+                LimitKind::LivePerService => StatusCode::CONFLICT,
+            },
+            Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::PastDate | Self::UnknownStart | Self::IdempotencyKeyReused => {
+                StatusCode::UNPROCESSABLE_ENTITY
+            }
+            Self::RateLimited { .. } => StatusCode::TOO_MANY_REQUESTS,
+            Self::LoginFailed => StatusCode::BAD_GATEWAY,
+            Self::Overloaded | Self::JournalFull | Self::Unavailable => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
+        }
+    }
+
+    /// After how many seconds to try again, where that is known to help.
+    pub fn retry_after_seconds(&self, id: RequestId, now: UtcMicros) -> Option<u64> {
+        let jitter = id.jitter(RETRY_JITTER_SECONDS);
+        match self {
+            Self::RateLimited { retry_after } => {
+                Some(retry_after.as_secs() + u64::from(retry_after.subsec_nanos() > 0) + jitter)
+            }
+            Self::LimitReached(LimitRefusal {
+                kind: LimitKind::PerPeriod { .. },
+                resets_at: Some(at),
+                ..
+            }) => Some((at.seconds() - now.seconds()).max(1).unsigned_abs() + jitter),
+            Self::LimitReached(LimitRefusal { kind: LimitKind::PerPeriod { .. }, .. }) => {
+                Some(60 + jitter)
+            }
+            Self::Overloaded | Self::Unavailable => Some(1 + jitter),
+            Self::JournalFull => Some(30 + jitter),
+            _ => None,
+        }
+    }
+
+    /// The title and the explanation in a language.
+    pub fn words(&self, texts: &Texts, language: Language, seconds: u64) -> (String, String) {
+        let mut arguments = FluentArgs::new();
+        arguments.set("seconds", seconds);
+        arguments.set("limit", MAX_BODY_BYTES as u64);
+        for (name, value) in self.facts() {
+            match value {
+                Value::Number(number) => arguments.set(name, number.as_i64().unwrap_or_default()),
+                Value::String(text) => arguments.set(name, text),
+                Value::Array(list) => arguments.set(name, list.len() as u64),
+                _ => {}
+            }
+        }
+        if let Self::BadRequest { at } = self {
+            arguments.set("at", at.clone());
+        }
+        let title = texts.get(language, self.slug(), None);
+        let detail = texts.get(language, &format!("{}.detail", self.slug()), Some(&arguments));
+        (title, detail)
+    }
+
+    /// What a program may want to know beyond the type.
+    fn facts(&self) -> Map<String, Value> {
+        let facts = match self {
+            Self::NotReleased(release) => json!({
+                "opens_at": release.opens_at.map(|at| at.to_string()),
+                "late": release.late,
+            }),
+            Self::SlotTaken { free } => {
+                let free = free.iter().map(|start| {
+                    json!({ "time": start.start.to_string(), "free": start.desks })
+                });
+                json!({ "free": free.collect::<Vec<_>>() })
+            }
+            Self::LimitReached(refusal) => json!({
+                "rule": refusal.rule,
+                "count": refusal.count,
+                "limit": refusal.limit,
+                "resets_at": refusal.resets_at.map(|at| at.to_string()),
+            }),
+            Self::TooLateToCancel { until } => json!({ "until": until.to_string() }),
+            _ => Value::Null,
+        };
+        match facts {
+            Value::Object(facts) => facts,
+            _ => Map::new(),
+        }
+    }
+
+    /// The answer.
+    pub fn answer(
+        &self,
+        texts: &Texts,
+        language: Language,
+        id: RequestId,
+        now: UtcMicros,
+    ) -> Answer {
+        let retry_after = self.retry_after_seconds(id, now);
+        let (title, detail) = self.words(texts, language, retry_after.unwrap_or(0));
+        let mut document = self.facts();
+        document.insert("type".to_owned(), format!("/problems/{}", self.slug()).into());
+        document.insert("title".to_owned(), title.into());
+        document.insert("status".to_owned(), self.status().as_u16().into());
+        document.insert("detail".to_owned(), detail.into());
+        document.insert("request_id".to_owned(), id.to_string().into());
+        let bytes = Value::Object(document).to_string().into();
+        let mut answer = body::answer(self.status(), "application/problem+json", bytes);
+        let headers = answer.headers_mut();
+        headers.insert(header::CACHE_CONTROL, body::NO_STORE);
+        headers.insert(header::CONTENT_LANGUAGE, HeaderValue::from_static(language.tag()));
+        if let Some(seconds) = retry_after {
+            headers.insert(header::RETRY_AFTER, seconds.into());
+        }
+        if let Self::MethodNotAllowed { allow } = self {
+            headers.insert(header::ALLOW, HeaderValue::from_static(allow));
+        }
+        if matches!(self.status(), StatusCode::UNAUTHORIZED) {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        answer
+    }
+}

@@ -1,0 +1,58 @@
+//! Request ids: one for every answer, so that a citizen's screenshot finds the log line.
+
+use std::fmt::Write;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use http::HeaderValue;
+
+/// The id of one request: random to the process, counted within it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RequestId {
+    process: u32,
+    number: u64,
+}
+
+impl RequestId {
+    /// The next id.
+    pub fn next() -> Self {
+        static PROCESS: OnceLock<u32> = OnceLock::new();
+        static NUMBER: AtomicU64 = AtomicU64::new(1);
+        let process = *PROCESS.get_or_init(|| getrandom::u32().unwrap_or_default());
+        // Relaxed: numbers only have to differ.
+        Self { process, number: NUMBER.fetch_add(1, Ordering::Relaxed) }
+    }
+
+    /// A number that differs from request to request, below `bound`: spreads retries.
+    pub fn jitter(self, bound: u64) -> u64 {
+        let mixed = (self.number ^ u64::from(self.process)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        (mixed >> 32) % bound.max(1)
+    }
+
+    /// The value of `X-Request-Id`.
+    pub fn header(self) -> HeaderValue {
+        let mut text = String::with_capacity(20);
+        write!(text, "{self}").expect("writing to a string");
+        HeaderValue::from_str(&text).expect("hexadecimal digits are visible ASCII")
+    }
+}
+
+impl std::fmt::Display for RequestId {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "{:08x}-{:06x}", self.process, self.number)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_differ_and_jitter_stays_in_bounds() {
+        let (first, second) = (RequestId::next(), RequestId::next());
+        assert_ne!(first.to_string(), second.to_string());
+        let spread: std::collections::BTreeSet<u64> =
+            (0..100).map(|_| RequestId::next().jitter(5)).collect();
+        assert_eq!(spread, (0..5).collect());
+    }
+}

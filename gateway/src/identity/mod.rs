@@ -1,0 +1,10 @@
+//! Who asks: keys, session tokens, cookies, and login through the identification hub.
+//!
+//! An identifier lives here for the length of one login and leaves as a pseudonym. Must not know
+//! bookings.
+
+pub mod cookies;
+pub mod hub;
+pub mod keys;
+pub mod login;
+pub mod token;

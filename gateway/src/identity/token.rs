@@ -1,0 +1,194 @@
+//! Session tokens: who was identified, until when, signed with a key that has a name.
+//!
+//! `t1.<key id>.<payload>.<mac>`, base64url without padding. The payload is postcard; the MAC is
+//! HMAC-SHA-256 over a purpose and the text before it, so that no other signed text of this
+//! gateway can stand for a session. Must not know cookies or HTTP.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use hmac::{Hmac, KeyInit, Mac};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
+use talon_domain::ids::{AuthorityId, Pseudonym, SessionId};
+
+/// The longest token that is looked at.
+pub const MAX_TOKEN_BYTES: usize = 2048;
+/// Most authorities in one session.
+pub const MAX_PEOPLE_IN_TOKEN: usize = 16;
+
+const VERSION: &str = "t1";
+const AUDIENCE: &str = "talon-session";
+
+/// An identified human with a login.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Session {
+    /// Which login.
+    pub id: SessionId,
+    /// When it was made, in Unix seconds.
+    pub issued_at_s: u64,
+    /// From when on it is refused, in Unix seconds.
+    pub expires_at_s: u64,
+    /// For whom the token is meant.
+    audience: String,
+    /// The pseudonym at each authority.
+    people: Vec<(AuthorityId, Pseudonym)>,
+}
+
+impl Session {
+    /// A session for these pseudonyms.
+    pub fn new(
+        id: SessionId,
+        issued_at_s: u64,
+        expires_at_s: u64,
+        people: Vec<(AuthorityId, Pseudonym)>,
+    ) -> Self {
+        Self { id, issued_at_s, expires_at_s, audience: AUDIENCE.to_owned(), people }
+    }
+
+    /// Who this is at an authority.
+    pub fn person(&self, authority: AuthorityId) -> Option<Pseudonym> {
+        self.people.iter().find(|(of, _)| *of == authority).map(|(_, person)| *person)
+    }
+
+    /// Who this is wherever one name will do, such as for rates.
+    pub fn any_person(&self) -> Option<Pseudonym> {
+        self.people.first().map(|(_, person)| *person)
+    }
+}
+
+/// Why a token is no session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BadToken {
+    /// It was not made by this gateway, or was changed since.
+    #[error("the token is not one of ours")]
+    Forged,
+    /// It was ours; its time is over.
+    #[error("the session has ended")]
+    Expired,
+}
+
+/// The keys that sign; the first signs, all verify.
+pub struct SessionKeys(Vec<(String, Vec<u8>)>);
+
+impl SessionKeys {
+    /// One key, named by its hash.
+    pub fn new(secret: &[u8]) -> Self {
+        let name = hex::encode(&Sha256::digest([b"talon-key-id", secret].concat())[..4]);
+        Self(vec![(name, secret.to_vec())])
+    }
+
+    /// The token of a session.
+    pub fn sign(&self, session: &Session) -> String {
+        let payload = postcard::to_stdvec(session).expect("a session is plain data");
+        self.seal(VERSION, &payload)
+    }
+
+    /// The session of a token at `now_s`.
+    ///
+    /// # Errors
+    /// [`BadToken`].
+    pub fn verify(&self, token: &str, now_s: u64) -> Result<Session, BadToken> {
+        let payload = self.open(VERSION, token).ok_or(BadToken::Forged)?;
+        let session: Session = postcard::from_bytes(&payload).map_err(|_| BadToken::Forged)?;
+        if session.audience != AUDIENCE || session.people.len() > MAX_PEOPLE_IN_TOKEN {
+            return Err(BadToken::Forged);
+        }
+        if session.expires_at_s <= now_s { Err(BadToken::Expired) } else { Ok(session) }
+    }
+
+    /// Signs bytes for a purpose, as text that is safe in a cookie.
+    pub fn seal(&self, purpose: &str, payload: &[u8]) -> String {
+        let (name, secret) = &self.0[0];
+        let signed = format!("{purpose}.{name}.{}", URL_SAFE_NO_PAD.encode(payload));
+        let mac = URL_SAFE_NO_PAD.encode(mac(secret, &signed));
+        format!("{signed}.{mac}")
+    }
+
+    /// The bytes that [`SessionKeys::seal`] signed for the same purpose.
+    pub fn open(&self, purpose: &str, text: &str) -> Option<Vec<u8>> {
+        if text.len() > MAX_TOKEN_BYTES {
+            return None;
+        }
+        let (signed, claimed) = text.rsplit_once('.')?;
+        let mut parts = signed.split('.');
+        let (of, name, payload) = (parts.next()?, parts.next()?, parts.next()?);
+        if of != purpose || parts.next().is_some() {
+            return None;
+        }
+        let (_, secret) = self.0.iter().find(|(known, _)| known == name)?;
+        let claimed = URL_SAFE_NO_PAD.decode(claimed).ok()?;
+        if !bool::from(mac(secret, signed).ct_eq(&claimed)) {
+            return None;
+        }
+        URL_SAFE_NO_PAD.decode(payload).ok()
+    }
+}
+
+fn mac(secret: &[u8], text: &str) -> [u8; 32] {
+    let mut mac = Hmac::<Sha256>::new_from_slice(secret).expect("HMAC takes a key of any length");
+    mac.update(text.as_bytes());
+    mac.finalize().into_bytes().into()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn keys() -> SessionKeys {
+        SessionKeys::new(&[7; 32])
+    }
+
+    fn session() -> Session {
+        let people = vec![(AuthorityId(1), Pseudonym([3; 32]))];
+        Session::new(SessionId([9; 16]), 100, 200, people)
+    }
+
+    #[test]
+    fn a_token_is_its_session_until_it_expires() {
+        let token = keys().sign(&session());
+        assert_eq!(keys().verify(&token, 199), Ok(session()));
+        assert_eq!(keys().verify(&token, 200), Err(BadToken::Expired));
+        assert_eq!(session().person(AuthorityId(1)), Some(Pseudonym([3; 32])));
+        assert_eq!(session().person(AuthorityId(2)), None);
+    }
+
+    #[test]
+    fn a_token_of_another_key_is_forged() {
+        let token = SessionKeys::new(&[8; 32]).sign(&session());
+        assert_eq!(keys().verify(&token, 150), Err(BadToken::Forged));
+    }
+
+    #[test]
+    fn any_changed_byte_makes_a_token_forged() {
+        let token = keys().sign(&session());
+        for place in 0..token.len() {
+            let mut changed = token.clone().into_bytes();
+            changed[place] = if changed[place] == b'A' { b'B' } else { b'A' };
+            let changed = String::from_utf8(changed).unwrap();
+            assert_eq!(keys().verify(&changed, 150), Err(BadToken::Forged), "byte {place}");
+        }
+    }
+
+    #[test]
+    fn what_is_signed_for_another_purpose_is_no_session() {
+        let payload = postcard::to_stdvec(&session()).unwrap();
+        let token = keys().seal("login", &payload);
+        assert_eq!(keys().verify(&token, 150), Err(BadToken::Forged));
+        assert_eq!(keys().open("login", &token), Some(payload));
+    }
+
+    #[test]
+    fn an_overlong_token_is_not_looked_at() {
+        assert_eq!(keys().open(VERSION, &"a".repeat(MAX_TOKEN_BYTES + 1)), None);
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_refused_without_panic(text in ".{0,300}") {
+            prop_assert_eq!(keys().verify(&text, 150), Err(BadToken::Forged));
+        }
+    }
+}
