@@ -75,14 +75,25 @@ impl LedgerClock {
         UtcMicros(self.latest.fetch_max(wall, Ordering::Relaxed).max(wall))
     }
 
-    /// Compares the clocks with the last look; says whether releases may go by the wall clock.
+    /// Compares the clocks with the last look; says whether releases may go by ledger time.
+    ///
+    /// They may not either while ledger time is ahead of a wall clock that was set back: it would
+    /// open dates before their moment.
     pub fn look(&self) -> bool {
         let (wall, monotonic) = (self.source.wall().0, self.source.monotonic());
         let mut guard = self.guard.lock();
         let jump = (wall - guard.wall) - (monotonic - guard.monotonic);
         (guard.wall, guard.monotonic) = (wall, monotonic);
-        if jump.abs() > MAX_CLOCK_JUMP_MICROS {
-            tracing::warn!(jump_micros = jump, "the wall clock jumped; releases are suspended");
+        // Relaxed: as in `now`.
+        let ahead = self.latest.load(Ordering::Relaxed) - wall;
+        if jump.abs() > MAX_CLOCK_JUMP_MICROS || ahead > MAX_CLOCK_JUMP_MICROS {
+            if guard.distrusted_until.is_none() {
+                tracing::warn!(
+                    jump_micros = jump,
+                    ahead_micros = ahead,
+                    "the wall clock jumped; releases are suspended"
+                );
+            }
             guard.distrusted_until = Some(monotonic + CLOCK_AGREEMENT_MICROS);
         } else if guard.distrusted_until.is_some_and(|until| until <= monotonic) {
             tracing::info!("the clocks agree again; releases go on");
@@ -157,6 +168,18 @@ mod tests {
         assert_eq!(clock.now(), UtcMicros(11_000));
         source.jump_micros(-8_000);
         assert_eq!(clock.now(), UtcMicros(11_000));
+    }
+
+    #[test]
+    fn a_wall_clock_behind_ledger_time_is_not_trusted_until_it_has_caught_up() {
+        let source = ManualClock::new(UtcMicros(0));
+        let clock = LedgerClock::new(Box::new(source.clone()), UtcMicros(100 * MICROS_PER_SECOND));
+        source.advance_micros(CLOCK_AGREEMENT_MICROS);
+        assert!(!clock.look());
+        source.advance_micros(CLOCK_AGREEMENT_MICROS - MICROS_PER_SECOND);
+        assert!(!clock.look());
+        source.advance_micros(MICROS_PER_SECOND);
+        assert!(clock.look());
     }
 
     #[test]

@@ -35,6 +35,8 @@ pub(crate) struct Keeping {
     demo_dates: Mutex<BTreeMap<(AuthorityId, ServiceId), (CivilDate, CivilDate)>>,
     /// The last date that exists in every office, and the first that was looked at.
     generated: Mutex<BTreeMap<AuthorityId, (CivilDate, CivilDate)>>,
+    /// By service: before this moment nothing more opens.
+    next_release: Mutex<BTreeMap<(AuthorityId, ServiceId), UtcMicros>>,
 }
 
 impl Keeping {
@@ -49,6 +51,7 @@ impl Keeping {
             demo_at: release_in_micros.map(|micros| UtcMicros(started_at.0 + micros)),
             demo_dates: Mutex::default(),
             generated: Mutex::default(),
+            next_release: Mutex::default(),
         }
     }
 
@@ -83,15 +86,18 @@ impl Core {
         for authority in self.authorities.values() {
             let Some(policy) = self.state.policy(authority.catalogue.authority) else { continue };
             self.plan_demonstration(authority, &policy, now);
-            self.generate(authority, &policy, now);
-            if is_trusted {
+            let all_exist = self.generate(authority, &policy, now);
+            // A clock that jumped neither opens a date nor makes a visit a thing of the past.
+            if is_trusted && all_exist {
                 for service in &authority.catalogue.services {
                     next = next.min(self.release_due(authority, &policy, service.id, now));
                 }
+                self.forget_past(authority, &policy, now);
             }
-            self.forget_past(authority, &policy, now);
         }
-        self.state.next_return().map_or(next, |at| next.min(at)).max(UtcMicros(now.0 + 1))
+        // One that is due still found no room in the journal: no reason to hurry.
+        let next_return = self.state.next_return().filter(|at| *at > now);
+        next_return.map_or(next, |at| next.min(at))
     }
 
     /// Gives back the withheld places whose moment has come.
@@ -109,23 +115,17 @@ impl Core {
         }
     }
 
-    /// Makes the days up to a day beyond what opens next, so that no release waits for it.
-    fn generate(&self, authority: &Authority, policy: &CompiledPolicy, now: UtcMicros) {
+    /// Makes the days up to a day beyond what opens next, so that no release waits for it; says
+    /// whether they all exist.
+    fn generate(&self, authority: &Authority, policy: &CompiledPolicy, now: UtcMicros) -> bool {
         let catalogue = &authority.catalogue;
-        let services = catalogue.services.iter().map(|service| service.id);
-        let last_open = services.map(|service| policy.last_open_date(service, now)).max();
-        let demo = self.keeping.demo_dates.lock();
-        let demo_last = demo
-            .iter()
-            .filter(|((of, _), _)| *of == catalogue.authority)
-            .map(|(_, (_, to))| *to)
-            .max();
-        drop(demo);
-        let Some(last) = last_open.max(demo_last).map(|date| date.plus_days(1)) else { return };
+        let services = catalogue.services.iter();
+        let last_dates = services.map(|service| self.last_open_date(policy, service.id, now));
+        let Some(last) = last_dates.max().map(|date| date.plus_days(1)) else { return true };
         let first = CivilDate::at(now, policy.zone()).plus_days(-1);
         let done = self.keeping.generated.lock().get(&catalogue.authority).copied();
         if done.is_some_and(|(from, to)| from <= first && to >= last) {
-            return;
+            return true;
         }
         for office in &catalogue.offices {
             let today = CivilDate::at(now, &office.zone);
@@ -137,15 +137,32 @@ impl Core {
                 let shape = day_shape(catalogue, office, date);
                 let fact = Fact::DayGenerated { day, shape: shape.clone() };
                 if self.append_own(now, fact).is_none() {
-                    return;
+                    return false;
                 }
                 self.state.add_day(day, shape).expect("checked catalogues make good days");
             }
         }
         self.keeping.generated.lock().insert(catalogue.authority, (first, last));
+        true
+    }
+
+    /// The last date whose moment for `service` has come, or that a demonstration opens.
+    fn last_open_date(
+        &self,
+        policy: &CompiledPolicy,
+        service: ServiceId,
+        now: UtcMicros,
+    ) -> CivilDate {
+        let open = policy.last_open_date(service, now);
+        let demo_dates = self.keeping.demo_dates.lock();
+        let demo = demo_dates.get(&(policy.policy().authority, service));
+        demo.map_or(open, |(_, to)| open.max(*to))
     }
 
     /// Opens what is due for a service; returns when the next date opens.
+    ///
+    /// Looks at every date, not only at those after the last that opened: an office that is new
+    /// has dates that other offices opened long ago, and one date that is late holds up no other.
     fn release_due(
         &self,
         authority: &Authority,
@@ -153,45 +170,66 @@ impl Core {
         service: ServiceId,
         now: UtcMicros,
     ) -> UtcMicros {
-        let id = authority.catalogue.authority;
-        let today = CivilDate::at(now, policy.zone()).plus_days(-1);
-        let through = self.state.released_through(id, service);
-        let mut date = through.map_or(today, |last| last.plus_days(1).max(today));
-        loop {
+        let key = (authority.catalogue.authority, service);
+        let planned = self.keeping.next_release.lock().get(&key).copied();
+        if let Some(at) = planned.filter(|at| *at > now) {
+            return at;
+        }
+        let first = CivilDate::at(now, policy.zone()).plus_days(-1);
+        let last = self.last_open_date(policy, service, now).plus_days(1);
+        let mut next = UtcMicros(i64::MAX);
+        for date in (first.days()..=last.days()).map(CivilDate::from_days) {
             let (opens_at, late) = self.keeping.due(policy, service, date);
             if opens_at > now {
-                return opens_at;
-            }
-            let offices: Vec<OfficeId> = authority
-                .catalogue
-                .offices
-                .iter()
-                .map(|office| office.id)
-                .filter(|&office| {
-                    let day = self.state.day(&DayKey { authority: id, office, date });
-                    day.is_some_and(|day| day.shape().starts(service).is_some())
-                })
-                .collect();
-            if offices.is_empty() {
-                date = date.plus_days(1);
-                continue;
-            }
-            let fact = Fact::Released {
-                authority: id,
-                service,
-                channel: Channel::Web,
-                date,
-                offices: offices.clone(),
-                late,
-            };
-            // The record first: a booking's record always follows its release's.
-            if self.append_own(now, fact).is_none() {
+                next = next.min(opens_at);
+            } else if !self.open_date(authority, service, date, late, now) {
                 return UtcMicros(now.0 + MAX_KEEP_PAUSE_MICROS);
             }
-            self.state.release(id, service, date, &offices).expect("the days were just found");
-            tracing::info!(%service, %date, offices = offices.len(), late, "released");
-            date = date.plus_days(1);
         }
+        self.keeping.next_release.lock().insert(key, next);
+        next
+    }
+
+    /// Opens a date in the offices where it is not open yet; says whether the journal took it.
+    fn open_date(
+        &self,
+        authority: &Authority,
+        service: ServiceId,
+        date: CivilDate,
+        late: bool,
+        now: UtcMicros,
+    ) -> bool {
+        let id = authority.catalogue.authority;
+        let offices: Vec<OfficeId> = authority
+            .catalogue
+            .offices
+            .iter()
+            .map(|office| office.id)
+            .filter(|&office| {
+                let day = self.state.day(&DayKey { authority: id, office, date });
+                day.is_some_and(|day| {
+                    day.shape().starts(service).is_some() && !day.is_released(service)
+                })
+            })
+            .collect();
+        if offices.is_empty() {
+            return true;
+        }
+        let fact = Fact::Released {
+            authority: id,
+            service,
+            channel: Channel::Web,
+            date,
+            offices: offices.clone(),
+            late,
+        };
+        // The record first: a booking's record always follows its release's.
+        if self.append_own(now, fact).is_none() {
+            return false;
+        }
+        self.state.release(id, service, date, &offices).expect("the days were just found");
+        tracing::info!(%service, %date, offices = offices.len(), late, "released");
+        true
     }
 
     /// Chooses the dates that a demonstration opens: beyond the horizon, up to the first on which

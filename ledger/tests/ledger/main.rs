@@ -1,0 +1,7 @@
+//! The ledger's rules as a caller meets them: on a simulated disk, with a clock that tests set.
+//!
+//! One program, so that its parts share the fixture and link once. Must not reach into the
+//! crate's insides: whatever stands here holds through the public interface.
+
+mod fixture;
+mod keeping;
