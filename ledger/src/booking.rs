@@ -7,7 +7,7 @@
 use parking_lot::MutexGuard;
 use talon_board::Taken;
 use talon_domain::civil::{CivilDate, Minute, UtcMicros};
-use talon_domain::ids::{AuthorityId, BookingId};
+use talon_domain::ids::{AuthorityId, BookingId, Fingerprint, KeyHash};
 use talon_domain::limits::{Attempt, LimitRefusal, Usage, judge, usage};
 use talon_domain::policy::CompiledPolicy;
 use talon_journal::{Class, Reservation, Sequence};
@@ -56,14 +56,20 @@ impl Core {
         };
         let reservation = match self.journal.reserve(Class::Ordinary) {
             Ok(reservation) => reservation,
-            Err(error) => return Outcome::refused(refusal_of(&error)),
+            // What is booked already needs no room.
+            Err(error) => {
+                let entry = self.state.person(&book.caller.person);
+                let repeat =
+                    entry.and_then(|entry| self.repeat(&entry.lock(), book.key, book.fingerprint));
+                return repeat.unwrap_or_else(|| Outcome::refused(refusal_of(&error)));
+            }
         };
         if self.state.is_full_of_persons() && self.state.person(&book.caller.person).is_none() {
             return Outcome::refused(Refusal::Busy);
         }
         let entry = self.state.person_or_new(&book.caller.person);
         let person = entry.lock();
-        if let Some(repeat) = self.repeat(&person, book) {
+        if let Some(repeat) = self.repeat(&person, book.key, book.fingerprint) {
             return repeat;
         }
         let facts = self.state.facts(&person);
@@ -74,10 +80,25 @@ impl Core {
         self.grant(person, &request, reservation)
     }
 
+    /// What became of an earlier request under an idempotency key.
+    pub fn find(&self, caller: &Caller, key: KeyHash, fingerprint: Fingerprint) -> Outcome {
+        if self.state.is_revoked(&caller.session) {
+            return Outcome::refused(Refusal::SessionRevoked);
+        }
+        let Some(entry) = self.state.person(&caller.person) else {
+            return Outcome::refused(Refusal::NotFound);
+        };
+        let person = entry.lock();
+        self.repeat(&person, key, fingerprint).unwrap_or_else(|| Outcome {
+            answer: Answer::Refused(Refusal::NotFound),
+            after: person.last(),
+        })
+    }
+
     /// What an earlier request under the same key came to.
-    fn repeat(&self, person: &Person, book: &Book) -> Option<Outcome> {
-        let earlier = person.by_key(book.key)?;
-        if earlier.fingerprint != book.fingerprint {
+    fn repeat(&self, person: &Person, key: KeyHash, fingerprint: Fingerprint) -> Option<Outcome> {
+        let earlier = person.by_key(key)?;
+        if earlier.fingerprint != fingerprint {
             return Some(Outcome::refused(Refusal::KeyReused));
         }
         let answer = match self.view(earlier) {
@@ -125,21 +146,25 @@ impl Core {
             Wishes::Any { from, to, after, before } => (*from, *to, *after, *before),
         };
         let mut free = Vec::new();
-        let mut any = None;
+        let (mut first_to_come, mut first) = (None, None);
         let last = to.min(from.plus_days(MAX_SPAN_DAYS - 1));
         for date in (from.days()..=last.days()).map(CivilDate::from_days) {
             let key = DayKey { authority: place.authority, office: place.office, date };
             let Some(day) = self.state.day(&key) else { continue };
             let in_span = |minute: &Minute| (after..before).contains(minute);
             let starts = day.shape().starts(place.service);
-            let first = starts.and_then(|starts| starts.keys().copied().find(in_span));
-            any = any.or(first.map(|minute| (date, minute)));
+            // One that is still to come says more than one that is over.
+            let is_to_come = |minute: &Minute| day.starts_at(date, *minute) > request.now;
+            let mut minutes = starts.into_iter().flat_map(|starts| starts.keys().copied());
+            let to_come = minutes.clone().filter(is_to_come).find(in_span).map(|m| (date, m));
+            first_to_come = first_to_come.or(to_come);
+            first = first.or_else(|| minutes.find(in_span).map(|m| (date, m)));
             if day.is_released(place.service) {
                 let of_day = day.free_starts(date, place.service, request.now);
                 free.extend(of_day.into_keys().filter(in_span).map(|minute| (date, minute)));
             }
         }
-        if free.is_empty() { any.into_iter().collect() } else { free }
+        if free.is_empty() { first_to_come.or(first).into_iter().collect() } else { free }
     }
 
     fn try_start(
@@ -300,7 +325,10 @@ impl Core {
     /// Refuses a session from now on.
     pub fn revoke_session(&self, caller: &Caller) -> Outcome {
         let now = self.clock.now();
-        if self.state.is_revoked(&caller.session) || caller.session_expires_at <= now {
+        if let Some(sequence) = self.state.revoked_by(&caller.session) {
+            return Outcome { answer: Answer::SessionRevoked, after: sequence };
+        }
+        if caller.session_expires_at <= now {
             return Outcome::now(Answer::SessionRevoked);
         }
         if self.state.revoked_count() >= MAX_REVOKED_SESSIONS {
@@ -313,7 +341,7 @@ impl Core {
         let fact =
             Fact::SessionRevoked { session: caller.session, expires_at: caller.session_expires_at };
         let sequence = self.append(reservation, now, fact);
-        self.state.revoke(caller.session, caller.session_expires_at);
+        self.state.revoke(sequence, caller.session, caller.session_expires_at);
         Outcome { answer: Answer::SessionRevoked, after: sequence }
     }
 
@@ -356,6 +384,7 @@ fn limit_answer(
     };
     let usage: Option<Usage> = usage(request.policy, &attempt, &request.facts, &request.facts);
     let sequence = person.last();
-    let refusal = Refusal::Limit { refusal, usage, sequence: sequence.get() };
+    let keys = person.bookings().iter().map(|booking| booking.key).collect();
+    let refusal = Refusal::Limit { refusal, usage, sequence: sequence.get(), keys };
     (Answer::Refused(refusal), sequence)
 }

@@ -255,18 +255,32 @@ impl Core {
         loop {
             match self.journal.reserve_records(Class::Ordinary, 1, body.len()) {
                 Ok(reservation) => return Some(self.journal.append(reservation, &body)),
-                Err(ReserveError::Busy) => {
-                    // Whoever commits, the pending records are durable afterwards.
-                    if self.journal.commit_pending(at.0).is_err() {
-                        return None;
-                    }
-                }
+                Err(ReserveError::Busy) => self.make_room(at)?,
                 Err(error) => {
                     tracing::warn!(%error, "the ledger cannot write a fact of its own now");
                     return None;
                 }
             }
         }
+    }
+
+    /// Waits for the disk, whoever commits; nothing when no room can come of it.
+    fn make_room(&self, at: UtcMicros) -> Option<()> {
+        if self.journal.commit_pending(at.0).ok()?.is_some() {
+            return Some(());
+        }
+        // Nothing was pending, so only the next segment can help. While the ledger opens no thread
+        // makes one yet.
+        match self.journal.allocate_spare() {
+            Ok(true) => {}
+            // The room is promised to others, who are about to append.
+            Ok(false) => std::thread::yield_now(),
+            Err(error) => {
+                tracing::warn!(%error, "the ledger cannot write a fact of its own now");
+                return None;
+            }
+        }
+        Some(())
     }
 
     pub(crate) fn random<const N: usize>(&self) -> Option<[u8; N]> {

@@ -36,7 +36,8 @@ pub struct State {
     withheld: Mutex<BTreeMap<(UtcMicros, BookingId), Seat>>,
     released: RwLock<BTreeMap<(AuthorityId, ServiceId), CivilDate>>,
     oldest: Mutex<BTreeMap<AuthorityId, CivilDate>>,
-    revoked: DashMap<SessionId, UtcMicros>,
+    /// Until when, and by which record.
+    revoked: DashMap<SessionId, (UtcMicros, Sequence)>,
     shapes: Shapes,
 }
 
@@ -120,7 +121,9 @@ impl State {
             Fact::Returned { booking, returns_at, seat } => {
                 self.replay_returned(booking, returns_at, seat)?;
             }
-            Fact::SessionRevoked { session, expires_at } => self.revoke(session, expires_at),
+            Fact::SessionRevoked { session, expires_at } => {
+                self.revoke(sequence, session, expires_at);
+            }
             Fact::Forgotten { authority, before } => self.forget(authority, before, record.at),
         }
         Ok(())
@@ -140,7 +143,10 @@ impl State {
             return Err(Violation::NotReleased { booking, day, service });
         }
         let word = day.word(seat.shift).ok_or_else(no_such_seat)?;
-        let run = Steps::run(seat.step, seat.steps).ok_or_else(no_such_seat)?;
+        let shift = &day.shape().shape().shifts[usize::from(seat.shift)];
+        let run = Steps::run(seat.step, seat.steps)
+            .filter(|_| seat.step + seat.steps <= shift.steps)
+            .ok_or_else(no_such_seat)?;
         word.claim(run).map_err(|taken| Violation::TwoOwners {
             booking: booked.booking,
             seat,
@@ -328,8 +334,13 @@ impl State {
     }
 
     /// Refuses a session until it would have ended by itself.
-    pub fn revoke(&self, session: SessionId, expires_at: UtcMicros) {
-        self.revoked.insert(session, expires_at);
+    pub fn revoke(&self, sequence: Sequence, session: SessionId, expires_at: UtcMicros) {
+        self.revoked.insert(session, (expires_at, sequence));
+    }
+
+    /// The record that ended a session.
+    pub fn revoked_by(&self, session: &SessionId) -> Option<Sequence> {
+        self.revoked.get(session).map(|entry| entry.1)
     }
 
     /// Whether a session was ended by a logout.
@@ -345,7 +356,7 @@ impl State {
     /// The refused sessions, sorted.
     pub fn revoked(&self) -> Vec<(SessionId, UtcMicros)> {
         let mut revoked: Vec<_> =
-            self.revoked.iter().map(|entry| (*entry.key(), *entry.value())).collect();
+            self.revoked.iter().map(|entry| (*entry.key(), entry.value().0)).collect();
         revoked.sort_unstable();
         revoked
     }
@@ -372,7 +383,7 @@ impl State {
         if let Some(oldest) = self.oldest.lock().get_mut(&authority) {
             *oldest = before.max(*oldest);
         }
-        self.revoked.retain(|_, expires_at| *expires_at > at);
+        self.revoked.retain(|_, (expires_at, _)| *expires_at > at);
         self.shapes.tidy();
     }
 }

@@ -3,5 +3,9 @@
 //! One program, so that its parts share the fixture and link once. Must not reach into the
 //! crate's insides: whatever stands here holds through the public interface.
 
+mod booking;
+mod cancelling;
 mod fixture;
 mod keeping;
+mod limits;
+mod room;
