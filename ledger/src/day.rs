@@ -10,9 +10,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use jiff::tz::TimeZone;
 use parking_lot::Mutex;
 use talon_board::{ShiftWord, Steps, Taken, count_free, free_starts};
-use talon_domain::civil::{CivilDate, Minute, UtcMicros, resolve};
+use talon_domain::civil::{CivilDate, MINUTES_PER_DAY, Minute, UtcMicros, resolve};
 use talon_domain::ids::{Channel, ServiceId};
-use talon_domain::shape::{DayShape, ServiceShape};
+use talon_domain::shape::{DayShape, ServiceShape, ShiftShape};
 
 /// Most services that one office offers on one date: the bits of the word of releases.
 pub const MAX_SERVICES_PER_DAY: usize = 64;
@@ -52,6 +52,12 @@ pub enum BadShape {
         /// Its steps.
         steps: u8,
     },
+    /// Steps past midnight, or a mask with steps that the shift has not.
+    #[error("shift {shift} reaches past its end")]
+    Beyond {
+        /// The shift's place.
+        shift: usize,
+    },
     /// More services than the word of releases has bits.
     #[error("{0} services on one day, at most {MAX_SERVICES_PER_DAY}")]
     Services(usize),
@@ -66,8 +72,11 @@ impl CompiledShape {
         }
         let mut starts = vec![BTreeMap::<Minute, Vec<Candidate>>::new(); services.len()];
         for (index, shift) in shape.shifts.iter().enumerate() {
-            if Steps::run(0, shift.steps).is_none() {
+            let Some(all) = Steps::run(0, shift.steps) else {
                 return Err(BadShape::Steps { shift: index, steps: shift.steps });
+            };
+            if reaches_beyond(shift, all, shape.step_minutes) {
+                return Err(BadShape::Beyond { shift: index });
             }
             let place = u16::try_from(index).map_err(|_| BadShape::Services(index))?;
             for of_service in &shift.services {
@@ -111,6 +120,16 @@ impl CompiledShape {
     pub fn service_shape(&self, shift: u16, service: ServiceId) -> Option<&ServiceShape> {
         self.shape.shifts.get(usize::from(shift))?.service(service)
     }
+}
+
+/// Whether a shift ends after its day, or a mask says more than the shift has.
+fn reaches_beyond(shift: &ShiftShape, all: Steps, step_minutes: u8) -> bool {
+    let minutes = u32::from(shift.steps) * u32::from(step_minutes);
+    let is_beyond = |mask: u64| !Steps::from_bits(mask).is_subset(all);
+    u32::from(shift.start.get()) + minutes > u32::from(MINUTES_PER_DAY)
+        || shift.services.iter().any(|service| {
+            is_beyond(service.starts) || service.usable.iter().any(|(_, mask)| is_beyond(*mask))
+        })
 }
 
 /// Shapes in use, each once.

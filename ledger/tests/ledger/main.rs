@@ -8,4 +8,5 @@ mod cancelling;
 mod fixture;
 mod keeping;
 mod limits;
+mod replay;
 mod room;
