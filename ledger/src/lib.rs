@@ -13,6 +13,11 @@ pub mod core;
 pub mod day;
 pub mod embedded;
 pub mod hash;
+pub mod journal {
+    //! The parts of the journal that whoever opens a ledger has to name.
+
+    pub use talon_journal::{JournalKind, Options, OsEntropy, RealDisk, Recovery};
+}
 pub mod keeper;
 pub mod load;
 pub mod person;

@@ -11,9 +11,9 @@ use toml::{Table, Value};
 use super::Config;
 
 /// Environment variables with this prefix set keys: `TALON_SERVER__LISTEN` sets `server.listen`.
-pub const ENVIRONMENT_PREFIX: &str = "TALON_";
+const ENVIRONMENT_PREFIX: &str = "TALON_";
 /// Variables with the prefix that are no keys.
-pub const OTHER_VARIABLES: [&str; 2] = ["TALON_CONFIG", "TALON_LOG"];
+const OTHER_VARIABLES: [&str; 2] = ["TALON_CONFIG", "TALON_LOG"];
 
 /// A configuration that is refused: where, which key, and what would be right.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -8,5 +8,7 @@ mod cancelling;
 mod fixture;
 mod keeping;
 mod limits;
+mod power_loss;
+mod random;
 mod replay;
 mod room;

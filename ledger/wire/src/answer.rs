@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use talon_domain::civil::{CivilDate, Minute, UtcMicros};
-use talon_domain::ids::{AuthorityId, BookingId, OfficeId, ServiceId};
+use talon_domain::ids::{AuthorityId, BookingId, KeyHash, OfficeId, ServiceId};
 use talon_domain::limits::{LimitRefusal, Usage};
 
 /// The ledger's answer to one command.
@@ -65,6 +65,8 @@ pub enum Refusal {
         usage: Option<Usage>,
         /// The person's last sequence number.
         sequence: u64,
+        /// The idempotency keys of the person's bookings: repeats of these are no new attempts.
+        keys: Vec<KeyHash>,
     },
     /// The caller has no such booking.
     NotFound,

@@ -37,6 +37,15 @@ pub enum Command {
     },
     /// Refuse this session from now on.
     RevokeSession(Caller),
+    /// What became of an earlier request under an idempotency key.
+    Find {
+        /// Who asks.
+        caller: Caller,
+        /// The key.
+        key: KeyHash,
+        /// What was asked under it.
+        fingerprint: Fingerprint,
+    },
 }
 
 /// An identified human with a session.

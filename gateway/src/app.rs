@@ -1,0 +1,147 @@
+//! What all runtimes share ([`App`]) and what each has of its own ([`Lane`]).
+//!
+//! Owns no behaviour: it is the parts, wired. Called by every handler.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use moka::sync::Cache;
+use talon_domain::civil::UtcMicros;
+use talon_domain::ids::{AuthorityId, KeyHash, OfficeId, Pseudonym, ServiceId};
+use talon_domain::limits::LimitRefusal;
+use talon_domain::policy::CompiledPolicy;
+use talon_ledger::core::Authority;
+use talon_wire::{Ledger, Place};
+
+use crate::admission::{AdmissionHandle, LocalFence, RateRule};
+use crate::availability::PublicAnswers;
+use crate::config::{Config, ProcessMode};
+use crate::http::language::Texts;
+use crate::http::problem::Problem;
+use crate::identity::cookies::Cookies;
+use crate::identity::hub::HubClient;
+use crate::identity::keys::Keys;
+use crate::identity::token::Session;
+use crate::proof::KdfPool;
+
+/// Most verified sessions remembered.
+pub const MAX_REMEMBERED_SESSIONS: u64 = 200_000;
+/// How long a verified session is remembered.
+pub const SESSION_MEMORY: Duration = Duration::from_secs(60);
+/// Most persons remembered as over a limit.
+pub const MAX_REMEMBERED_REFUSALS: u64 = 200_000;
+/// How long a person is remembered as over a limit.
+pub const REFUSAL_MEMORY: Duration = Duration::from_secs(5);
+
+/// A person over a limit of a period, and the keys whose repeats are no new attempts.
+pub type OverLimit = Arc<(LimitRefusal, Vec<KeyHash>)>;
+
+/// Shared by all runtimes of the process.
+pub struct App {
+    /// The settings.
+    pub config: Config,
+    /// What browsers see.
+    pub origin: String,
+    /// The words.
+    pub texts: Texts,
+    /// The cookies' names and attributes.
+    pub cookies: Cookies,
+    /// The secrets.
+    pub keys: Keys,
+    /// The authorities by code.
+    pub authorities: HashMap<String, Arc<Authority>>,
+    /// Public answers, kept for a moment.
+    pub public: PublicAnswers,
+    /// Sessions whose signature was checked, by token.
+    pub sessions: Cache<Box<str>, Arc<Session>>,
+    /// Persons known to be over a limit.
+    pub over_limit: Cache<Pseudonym, OverLimit>,
+    /// The first fence, in memory.
+    pub fence: LocalFence,
+    /// The fence of logins, which are dearer.
+    pub login_fence: LocalFence,
+    /// Where proofs are derived.
+    pub kdf: KdfPool,
+    /// How often a person may write.
+    pub write_rate: RateRule,
+    /// How often a person may read what is theirs.
+    pub read_rate: RateRule,
+}
+
+/// One runtime's way to everything.
+#[derive(Clone)]
+pub struct Lane {
+    /// What all runtimes share.
+    pub app: Arc<App>,
+    /// The ledger.
+    pub ledger: Arc<dyn Ledger>,
+    /// The admission store.
+    pub admission: AdmissionHandle,
+    /// The hub.
+    pub hub: HubClient,
+}
+
+impl App {
+    /// The authority with this code.
+    ///
+    /// # Errors
+    /// [`Problem::UnknownAuthority`].
+    pub fn authority(&self, code: &str) -> Result<&Arc<Authority>, Problem> {
+        self.authorities.get(code).ok_or(Problem::UnknownAuthority)
+    }
+
+    /// The authority with this id.
+    pub fn authority_by_id(&self, id: AuthorityId) -> Option<&Arc<Authority>> {
+        self.authorities.values().find(|authority| authority.catalogue.authority == id)
+    }
+
+    /// The ids of all authorities.
+    pub fn authority_ids(&self) -> Vec<AuthorityId> {
+        let mut ids: Vec<_> = self.authorities.values().map(|a| a.catalogue.authority).collect();
+        ids.sort_unstable();
+        ids
+    }
+
+    /// The place of an office and a service, by their public names.
+    ///
+    /// # Errors
+    /// The first of the three that is unknown.
+    pub fn place(&self, authority: &str, office: u32, service: &str) -> Result<Place, Problem> {
+        let catalogue = &self.authority(authority)?.catalogue;
+        let office = catalogue.office(OfficeId(office)).ok_or(Problem::UnknownOffice)?;
+        let service = catalogue.service_by_code(service).ok_or(Problem::UnknownService)?;
+        if !office.offers(service.id) {
+            return Err(Problem::UnknownService);
+        }
+        Ok(Place { authority: catalogue.authority, office: office.id, service: service.id })
+    }
+
+    /// The policy of an authority, as its file says.
+    pub fn policy(&self, authority: AuthorityId) -> Option<&CompiledPolicy> {
+        self.authority_by_id(authority).map(|authority| &authority.policy)
+    }
+
+    /// The code of a service.
+    pub fn service_code(&self, authority: AuthorityId, service: ServiceId) -> &str {
+        self.authority_by_id(authority)
+            .and_then(|authority| authority.catalogue.service(service))
+            .map_or("", |service| service.code.as_str())
+    }
+
+    /// Whether this is a demonstration.
+    pub fn is_demo(&self) -> bool {
+        self.config.mode == ProcessMode::Demo
+    }
+}
+
+/// Now, in UTC.
+pub fn now() -> UtcMicros {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    UtcMicros(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
+}
+
+/// Now, in Unix seconds.
+pub fn now_s() -> u64 {
+    now().seconds().unsigned_abs()
+}

@@ -1,0 +1,143 @@
+//! Public answers as bytes, rebuilt at most every [`REBUILD_EVERY`], with ETag and 304.
+//!
+//! A crowd that polls one calendar costs one look at the ledger a tenth of a second. Must not
+//! know sessions: what is here is for everybody.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use dashmap::DashMap;
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+use sha2::{Digest, Sha256};
+use talon_domain::civil::CivilDate;
+use talon_wire::{Answer as LedgerAnswer, Command, Place};
+
+use crate::app::Lane;
+use crate::http::body::{self, Answer};
+use crate::http::problem::Problem;
+use crate::views;
+
+/// How old a public answer may be.
+pub const REBUILD_EVERY: Duration = Duration::from_millis(100);
+/// Most public answers kept; at it, further ones are built for each request.
+pub const MAX_KEPT_ANSWERS: usize = 65_536;
+
+const PUBLIC: HeaderValue = HeaderValue::from_static("public, max-age=1");
+
+/// Which public answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Question {
+    /// The days of a place.
+    Days(Place),
+    /// The starts of a place on a date.
+    Starts(Place, CivilDate),
+}
+
+/// Bytes with their tag.
+#[derive(Clone, Debug)]
+pub struct Tagged {
+    bytes: Bytes,
+    tag: HeaderValue,
+}
+
+impl Tagged {
+    /// Tags the bytes by their hash.
+    pub fn new(bytes: Vec<u8>) -> Self {
+        let hash = Sha256::digest(&bytes);
+        let tag = format!("\"{}\"", hex::encode(&hash[..12]));
+        Self {
+            bytes: bytes.into(),
+            tag: HeaderValue::from_str(&tag).expect("hexadecimal digits are visible ASCII"),
+        }
+    }
+
+    /// The answer: the bytes, or 304 when the client has them.
+    pub fn answer(&self, headers: &HeaderMap) -> Answer {
+        let has_it = headers.get_all(header::IF_NONE_MATCH).iter().any(|value| {
+            let known = value.to_str().unwrap_or("");
+            known.trim() == "*"
+                || known.split(',').any(|tag| {
+                    tag.trim().trim_start_matches("W/").as_bytes() == self.tag.as_bytes()
+                })
+        });
+        let mut answer = if has_it {
+            body::answer(StatusCode::NOT_MODIFIED, "application/json", Bytes::new())
+        } else {
+            body::answer(StatusCode::OK, "application/json", self.bytes.clone())
+        };
+        answer.headers_mut().insert(header::ETAG, self.tag.clone());
+        answer.headers_mut().insert(header::CACHE_CONTROL, PUBLIC);
+        answer
+    }
+}
+
+/// The answers that are kept.
+#[derive(Default)]
+pub struct PublicAnswers(DashMap<Question, (Instant, Arc<Tagged>)>);
+
+impl PublicAnswers {
+    /// Drops what nobody has asked for again.
+    pub fn tidy(&self) {
+        self.0.retain(|_, (built, _)| built.elapsed() < 100 * REBUILD_EVERY);
+    }
+
+    fn fresh(&self, question: &Question) -> Option<Arc<Tagged>> {
+        let kept = self.0.get(question)?;
+        (kept.0.elapsed() < REBUILD_EVERY).then(|| Arc::clone(&kept.1))
+    }
+
+    fn keep(&self, question: Question, tagged: &Arc<Tagged>) {
+        if self.0.len() < MAX_KEPT_ANSWERS || self.0.contains_key(&question) {
+            self.0.insert(question, (Instant::now(), Arc::clone(tagged)));
+        }
+    }
+}
+
+/// Answers a public question.
+///
+/// # Errors
+/// What the ledger refuses.
+pub async fn public(lane: &Lane, question: Question) -> Result<Arc<Tagged>, Problem> {
+    if let Some(tagged) = lane.app.public.fresh(&question) {
+        return Ok(tagged);
+    }
+    let command = match question {
+        Question::Days(place) => Command::Days(place),
+        Question::Starts(place, date) => Command::Starts { place, date },
+    };
+    let (Question::Days(place) | Question::Starts(place, _)) = question;
+    let service = lane.app.service_code(place.authority, place.service);
+    let bytes = match (lane.ledger.call(command).await, question) {
+        (LedgerAnswer::Days(days), _) => views::days(place.office.0, service, &days),
+        (LedgerAnswer::Starts(starts), Question::Starts(_, date)) => {
+            views::starts(place.office.0, service, &date.to_string(), &starts)
+        }
+        (LedgerAnswer::Refused(refusal), _) => return Err(refusal.into()),
+        _ => return Err(Problem::Unavailable),
+    };
+    let tagged = Arc::new(Tagged::new(bytes));
+    lane.app.public.keep(question, &tagged);
+    Ok(tagged)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_client_that_has_the_bytes_gets_304() {
+        let tagged = Tagged::new(b"{}".to_vec());
+        let status = |value: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::IF_NONE_MATCH, value.parse().unwrap());
+            tagged.answer(&headers).status()
+        };
+        let tag = tagged.tag.to_str().unwrap();
+        assert_eq!(status(tag), StatusCode::NOT_MODIFIED);
+        assert_eq!(status(&format!("\"x\", W/{tag}")), StatusCode::NOT_MODIFIED);
+        assert_eq!(status("*"), StatusCode::NOT_MODIFIED);
+        assert_eq!(status("\"x\""), StatusCode::OK);
+        assert_eq!(tagged.answer(&HeaderMap::new()).status(), StatusCode::OK);
+    }
+}

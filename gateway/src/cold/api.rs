@@ -1,0 +1,115 @@
+//! The API's cold part: lists that seldom change, and what a person has.
+
+use axum::Router;
+use axum::extract::{Path, State};
+use axum::response::Response;
+use axum::routing::{get, post};
+use http::StatusCode;
+use serde::Serialize;
+
+use super::Asked;
+use crate::app::Lane;
+use crate::availability::Tagged;
+use crate::caller::{identify, identify_writer};
+use crate::http::body::{self, Answer};
+use crate::http::problem::Problem;
+use crate::operations;
+use crate::views::{self, BookingJson};
+
+/// The routes.
+pub(super) fn routes() -> Router<Lane> {
+    Router::new()
+        .route("/api/v1/authorities", get(authorities))
+        .route("/api/v1/authorities/{authority}/services", get(services))
+        .route("/api/v1/authorities/{authority}/offices", get(offices))
+        .route("/api/v1/session", get(session))
+        .route("/api/v1/bookings", get(bookings))
+        .route("/api/v1/bookings/{id}", get(booking))
+        .route("/api/v1/bookings/{id}/cancel", post(cancel))
+}
+
+async fn authorities(State(lane): State<Lane>, asked: Asked) -> Response {
+    let all = lane.app.authorities.values().map(|authority| &*authority.catalogue);
+    let answer = Tagged::new(views::authorities(all)).answer(&asked.parts.headers);
+    asked.respond(&lane, Ok(answer))
+}
+
+async fn services(
+    State(lane): State<Lane>,
+    Path(authority): Path<String>,
+    asked: Asked,
+) -> Response {
+    let result = lane.app.authority(&authority).map(|authority| {
+        Tagged::new(views::services(authority)).answer(&asked.parts.headers)
+    });
+    asked.respond(&lane, result)
+}
+
+async fn offices(
+    State(lane): State<Lane>,
+    Path(authority): Path<String>,
+    asked: Asked,
+) -> Response {
+    let result = lane.app.authority(&authority).map(|authority| {
+        Tagged::new(views::offices(&authority.catalogue)).answer(&asked.parts.headers)
+    });
+    asked.respond(&lane, result)
+}
+
+async fn session(State(lane): State<Lane>, asked: Asked) -> Response {
+    #[derive(Serialize)]
+    struct SessionJson<'a> {
+        authorities: Vec<&'a str>,
+        expires_at_s: u64,
+    }
+    let result = identify(&lane.app, &asked.parts.headers).map(|who| {
+        let codes = lane.app.authorities.values().filter_map(|authority| {
+            let catalogue = &authority.catalogue;
+            who.session.person(catalogue.authority).map(|_| catalogue.code.as_str())
+        });
+        let expires_at_s = who.session.expires_at_s;
+        let mut authorities: Vec<&str> = codes.collect();
+        authorities.sort_unstable();
+        body::private_json(StatusCode::OK, &SessionJson { authorities, expires_at_s })
+    });
+    asked.respond(&lane, result)
+}
+
+async fn bookings(State(lane): State<Lane>, asked: Asked) -> Response {
+    #[derive(Serialize)]
+    struct List<'a> {
+        bookings: Vec<BookingJson<'a>>,
+    }
+    let answer = async {
+        let who = identify(&lane.app, &asked.parts.headers)?;
+        let all = operations::bookings(&lane, &who).await?;
+        let bookings = all.iter().map(|view| BookingJson::new(&lane.app, view)).collect();
+        Ok(body::private_json(StatusCode::OK, &List { bookings }))
+    };
+    let answer = answer.await;
+    asked.respond(&lane, answer)
+}
+
+async fn booking(State(lane): State<Lane>, Path(id): Path<String>, asked: Asked) -> Response {
+    let answer = async {
+        let who = identify(&lane.app, &asked.parts.headers)?;
+        let id = id.parse().map_err(|_| Problem::NotFound)?;
+        let view = operations::booking(&lane, &who, id).await?;
+        Ok(body::private_json(StatusCode::OK, &BookingJson::new(&lane.app, &view)))
+    };
+    let answer = answer.await;
+    asked.respond(&lane, answer)
+}
+
+async fn cancel(State(lane): State<Lane>, Path(id): Path<String>, asked: Asked) -> Response {
+    let answer: Result<Answer, Problem> = async {
+        let who = identify_writer(&lane.app, &asked.parts.headers, &asked.parts.uri)?;
+        let id = id.parse().map_err(|_| Problem::NotFound)?;
+        // Whose office it is decides which pseudonym asks.
+        let view = operations::booking(&lane, &who, id).await?;
+        let view = operations::cancel(&lane, &who, view.authority, id).await?;
+        Ok(body::private_json(StatusCode::OK, &BookingJson::new(&lane.app, &view)))
+    }
+    .await;
+    asked.respond(&lane, answer)
+}

@@ -1,0 +1,172 @@
+//! Login and logout: to the hub and back.
+
+use axum::Router;
+use axum::extract::State;
+use axum::response::Response;
+use axum::routing::{get, post};
+use bytes::Bytes;
+use http::{HeaderValue, StatusCode, header};
+use serde::Deserialize;
+
+use super::Asked;
+use crate::app::{Lane, now_s};
+use crate::caller::{check_origin, host, identify};
+use crate::http::body::{self, Answer};
+use crate::http::problem::Problem;
+use crate::identity::hub::HubError;
+use crate::identity::{cookies, login};
+use crate::operations;
+
+/// Where the hub sends browsers back to.
+const CALLBACK_PATH: &str = "/login/callback";
+
+/// The routes.
+pub(super) fn routes() -> Router<Lane> {
+    Router::new()
+        .route("/login", get(begin))
+        .route(CALLBACK_PATH, get(callback))
+        .route("/logout", post(log_out))
+}
+
+#[derive(Default, Deserialize)]
+struct Begin {
+    #[serde(rename = "return", default)]
+    return_path: String,
+}
+
+#[derive(Deserialize)]
+struct Callback {
+    #[serde(default)]
+    state: String,
+    #[serde(default)]
+    code: String,
+    #[serde(default)]
+    error: String,
+}
+
+async fn begin(State(lane): State<Lane>, asked: Asked) -> Response {
+    let result = begin_login(&lane, &asked);
+    asked.respond(&lane, result)
+}
+
+fn begin_login(lane: &Lane, asked: &Asked) -> Result<Answer, Problem> {
+    let app = &lane.app;
+    check_pace(lane, asked)?;
+    let query: Begin =
+        serde_urlencoded::from_str(asked.parts.uri.query().unwrap_or("")).unwrap_or_default();
+    let lasts_s = u64::from(app.config.session.login_minutes) * 60;
+    let redirect_uri = redirect_uri(lane, asked);
+    let expires_at_s = now_s() + lasts_s;
+    let start =
+        login::start(&app.keys, &lane.hub, &redirect_uri, &query.return_path, expires_at_s)
+            .map_err(|_| Problem::Unavailable)?;
+    let mut answer = redirect(&start.link);
+    let cookie = app.cookies.write(cookies::LOGIN, &start.cookie, lasts_s);
+    answer.headers_mut().append(header::SET_COOKIE, cookie);
+    Ok(answer)
+}
+
+/// The address to come back to; in a demonstration, under the name by which the browser came.
+fn redirect_uri(lane: &Lane, asked: &Asked) -> String {
+    let origin = match host(&asked.parts.headers, &asked.parts.uri) {
+        Some(host) if lane.app.is_demo() => format!("http://{host}"),
+        _ => lane.app.origin.clone(),
+    };
+    format!("{origin}{CALLBACK_PATH}")
+}
+
+async fn callback(State(lane): State<Lane>, asked: Asked) -> Response {
+    let mut result = finish_login(&lane, &asked).await;
+    if let Ok(answer) = &mut result {
+        let clear = lane.app.cookies.clear(cookies::LOGIN);
+        answer.headers_mut().append(header::SET_COOKIE, clear);
+    }
+    asked.respond(&lane, result)
+}
+
+async fn finish_login(lane: &Lane, asked: &Asked) -> Result<Answer, Problem> {
+    let app = &lane.app;
+    check_pace(lane, asked)?;
+    let query: Callback = serde_urlencoded::from_str(asked.parts.uri.query().unwrap_or(""))
+        .map_err(|_| Problem::LoginInvalid)?;
+    let cookie = app.cookies.read(&asked.parts.headers, cookies::LOGIN);
+    let now_s = now_s();
+    let returned =
+        login::returned(&app.keys, cookie, &query.state, now_s).map_err(|error| {
+            tracing::info!(request_id = %asked.context.id, %error, "a login is not believed");
+            Problem::LoginInvalid
+        })?;
+    operations::spend_login(lane, returned.spend).await?;
+    if !query.error.is_empty() || query.code.is_empty() {
+        return Err(Problem::LoginDenied);
+    }
+    let lasts_s = u64::from(app.config.session.ttl_minutes) * 60;
+    let ids = app.authority_ids();
+    let session =
+        login::identify(&app.keys, &lane.hub, &query.code, &ids, now_s, now_s + lasts_s)
+            .await
+            .map_err(|error| {
+                tracing::warn!(request_id = %asked.context.id, %error, "a login failed");
+                metrics::counter!("gateway_logins_total", "outcome" => failure(&error)).increment(1);
+                Problem::LoginFailed
+            })?;
+    metrics::counter!("gateway_logins_total", "outcome" => "identified").increment(1);
+    let mut answer = redirect(&returned.return_path);
+    let token = app.keys.session.sign(&session);
+    let cookie = app.cookies.write(cookies::SESSION, &token, lasts_s);
+    answer.headers_mut().append(header::SET_COOKIE, cookie);
+    Ok(answer)
+}
+
+fn failure(error: &HubError) -> &'static str {
+    match error {
+        HubError::Unreachable(_) => "hub_unreachable",
+        HubError::TooSlow(_) => "hub_slow",
+        HubError::Refused { .. } => "hub_refused",
+        HubError::BadAnswer(_) | HubError::Encrypted => "hub_answer",
+        HubError::NoIdentifier => "no_identifier",
+    }
+}
+
+async fn log_out(State(lane): State<Lane>, asked: Asked) -> Response {
+    let result = finish_session(&lane, &asked).await;
+    asked.respond(&lane, result)
+}
+
+async fn finish_session(lane: &Lane, asked: &Asked) -> Result<Answer, Problem> {
+    let app = &lane.app;
+    check_origin(app, &asked.parts.headers, &asked.parts.uri)?;
+    match identify(app, &asked.parts.headers) {
+        Ok(who) => operations::log_out(lane, &who).await?,
+        // Nothing to end: the cookie goes all the same.
+        Err(Problem::Unauthenticated | Problem::SessionExpired) => {}
+        Err(problem) => return Err(problem),
+    }
+    let mut answer = if asked.wants_html() {
+        redirect("/")
+    } else {
+        body::answer(StatusCode::NO_CONTENT, "text/plain", Bytes::new())
+    };
+    let headers = answer.headers_mut();
+    headers.append(header::SET_COOKIE, app.cookies.clear(cookies::SESSION));
+    headers.insert(header::CACHE_CONTROL, body::NO_STORE);
+    Ok(answer)
+}
+
+fn check_pace(lane: &Lane, asked: &Asked) -> Result<(), Problem> {
+    lane.app.login_fence.check_address(asked.context.peer.ip()).map_err(|refusal| {
+        let (crate::admission::FenceRefusal::Address { retry_after }
+        | crate::admission::FenceRefusal::Person { retry_after }) = refusal;
+        Problem::RateLimited { retry_after }
+    })
+}
+
+/// 303 to a link of our own making.
+pub(crate) fn redirect(link: &str) -> Answer {
+    let mut answer = body::answer(StatusCode::SEE_OTHER, "text/plain", Bytes::new());
+    let headers = answer.headers_mut();
+    let location = HeaderValue::from_str(link).unwrap_or(HeaderValue::from_static("/"));
+    headers.insert(header::LOCATION, location);
+    headers.insert(header::CACHE_CONTROL, body::NO_STORE);
+    answer
+}

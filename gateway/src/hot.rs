@@ -1,0 +1,209 @@
+//! The hot lane: bookings, availability and challenges, directly on hyper.
+//!
+//! Owns the first look at every request: guard, address, route; what is not hot goes to
+//! [`crate::cold`]. Must not know how a booking is admitted ([`crate::operations`]).
+
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use axum::Router;
+use http::{HeaderValue, Method, Request, StatusCode, header};
+use http_body_util::Either;
+use hyper::body::Incoming;
+use tower::ServiceExt;
+
+use crate::app::{Lane, now};
+use crate::availability::{Question, public};
+use crate::caller::{Context, check_address, identify, identify_writer};
+use crate::http::body::{self, Answer, X_REQUEST_ID};
+use crate::http::language::Language;
+use crate::http::problem::Problem;
+use crate::http::request_id::RequestId;
+use crate::operations::{self, Wish};
+use crate::request::{BookRequest, idempotency_key};
+use crate::views::BookingJson;
+
+const COMMON_HEADERS: [(&str, &str); 4] = [
+    ("x-content-type-options", "nosniff"),
+    ("referrer-policy", "same-origin"),
+    ("x-frame-options", "DENY"),
+    ("cross-origin-opener-policy", "same-origin"),
+];
+
+/// A request's place in the hot lane.
+enum Hot<'a> {
+    Book,
+    Public { authority: &'a str, office: &'a str, service: &'a str, date: Option<&'a str> },
+    Challenge,
+}
+
+/// Answers one request.
+pub async fn serve(
+    lane: Lane,
+    cold: Router,
+    peer: SocketAddr,
+    request: Request<Incoming>,
+) -> Answer {
+    let started = Instant::now();
+    let id = RequestId::next();
+    let language = Language::of_request(request.headers(), &lane.app.cookies);
+    let context = Context { id, language, peer };
+    let method = request.method().clone();
+    let mut answer = match route(&lane, cold, context, request).await {
+        Ok(answer) => answer,
+        Err(problem) => problem.answer(&lane.app.texts, language, id, now()),
+    };
+    let headers = answer.headers_mut();
+    headers.insert(X_REQUEST_ID, id.header());
+    for (name, value) in COMMON_HEADERS {
+        headers.entry(name).or_insert(HeaderValue::from_static(value));
+    }
+    let status = answer.status();
+    tracing::debug!(request_id = %id, %method, %status, micros = started.elapsed().as_micros(), "answered");
+    answer
+}
+
+async fn route(
+    lane: &Lane,
+    cold: Router,
+    context: Context,
+    mut request: Request<Incoming>,
+) -> Result<Answer, Problem> {
+    #[cfg(feature = "demo")]
+    if lane.app.is_demo() {
+        let authority = request.uri().authority().map(http::uri::Authority::as_str);
+        if let Some(reason) = talon_standins::guard::refusal(request.headers(), authority) {
+            tracing::warn!(request_id = %context.id, reason, "a demo refused a request");
+            return Err(Problem::ForbiddenInDemo);
+        }
+    }
+    check_address(&lane.app, context.peer.ip())?;
+    match hot(request.method(), request.uri().path()) {
+        Some(Hot::Book) => book(lane, request).await,
+        Some(Hot::Public { authority, office, service, date }) => {
+            let question = question(lane, authority, office, service, date)?;
+            Ok(public(lane, question).await?.answer(request.headers()))
+        }
+        Some(Hot::Challenge) => challenge(lane, &request).await,
+        None => {
+            request.extensions_mut().insert(context);
+            let request = request.map(axum::body::Body::new);
+            match cold.oneshot(request).await {
+                Ok(answer) => Ok(answer.map(Either::Right)),
+                Err(never) => match never {},
+            }
+        }
+    }
+}
+
+/// Whether a request is hot.
+fn hot<'a>(method: &Method, path: &'a str) -> Option<Hot<'a>> {
+    let path = path.strip_prefix("/api/v1/")?;
+    match (method, path) {
+        (&Method::POST, "bookings") => return Some(Hot::Book),
+        (&Method::GET, "challenge") => return Some(Hot::Challenge),
+        (&Method::GET, _) => {}
+        _ => return None,
+    }
+    let mut parts = path.split('/');
+    let mut next = || parts.next();
+    let (Some("authorities"), Some(authority), Some("offices"), Some(office)) =
+        (next(), next(), next(), next())
+    else {
+        return None;
+    };
+    let (Some("services"), Some(service), Some("days")) = (next(), next(), next()) else {
+        return None;
+    };
+    match (next(), next(), next()) {
+        (None, ..) => Some(Hot::Public { authority, office, service, date: None }),
+        (Some(date), Some("starts"), None) => {
+            Some(Hot::Public { authority, office, service, date: Some(date) })
+        }
+        _ => None,
+    }
+}
+
+fn question(
+    lane: &Lane,
+    authority: &str,
+    office: &str,
+    service: &str,
+    date: Option<&str>,
+) -> Result<Question, Problem> {
+    let office = office.parse().map_err(|_| Problem::UnknownOffice)?;
+    let place = lane.app.place(authority, office, service)?;
+    match date {
+        None => Ok(Question::Days(place)),
+        Some(date) => {
+            let date = date
+                .parse()
+                .map_err(|_| Problem::bad_request("the date is of the form YYYY-MM-DD"))?;
+            Ok(Question::Starts(place, date))
+        }
+    }
+}
+
+async fn book(lane: &Lane, request: Request<Incoming>) -> Result<Answer, Problem> {
+    let (parts, body) = request.into_parts();
+    let who = identify_writer(&lane.app, &parts.headers, &parts.uri)?;
+    let key = idempotency_key(&parts.headers)?;
+    let is_json = parts.headers.get(header::CONTENT_TYPE).is_some_and(|value| {
+        value.to_str().is_ok_and(|text| text.trim_start().starts_with("application/json"))
+    });
+    if !is_json {
+        return Err(Problem::bad_request("Content-Type is application/json"));
+    }
+    let bytes = body::read(&parts.headers, body).await?;
+    let asked = BookRequest::from_json(&bytes)?;
+    let place = lane.app.place(&asked.authority, asked.office, &asked.service)?;
+    let wish = Wish { place, wishes: asked.wishes, key, solution: asked.altcha.as_deref() };
+    let booked = operations::book(lane, &who, wish).await?;
+    let status = if booked.repeated { StatusCode::OK } else { StatusCode::CREATED };
+    let mut answer = body::private_json(status, &BookingJson::new(&lane.app, &booked.booking));
+    let location = format!("/api/v1/bookings/{}", booked.booking.id);
+    let headers = answer.headers_mut();
+    headers.insert(
+        header::LOCATION,
+        HeaderValue::from_str(&location).expect("hexadecimal digits are visible ASCII"),
+    );
+    if booked.repeated {
+        headers.insert("idempotent-replay", HeaderValue::from_static("true"));
+    }
+    Ok(answer)
+}
+
+async fn challenge(lane: &Lane, request: &Request<Incoming>) -> Result<Answer, Problem> {
+    #[derive(serde::Deserialize)]
+    struct Wanted {
+        authority: String,
+        office: u32,
+        service: String,
+    }
+    let who = identify(&lane.app, request.headers())?;
+    let wanted: Wanted = serde_urlencoded::from_str(request.uri().query().unwrap_or(""))
+        .map_err(|_| Problem::bad_request("the query needs authority, office and service"))?;
+    let place = lane.app.place(&wanted.authority, wanted.office, &wanted.service)?;
+    let challenge = operations::challenge(lane, &who, &place).await?;
+    Ok(body::private_json(StatusCode::OK, &challenge))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hot_routes_are_recognised_and_others_are_not() {
+        let is_hot = |method: Method, path: &str| hot(&method, path).is_some();
+        assert!(is_hot(Method::POST, "/api/v1/bookings"));
+        assert!(is_hot(Method::GET, "/api/v1/challenge"));
+        let days = "/api/v1/authorities/mvs/offices/8041/services/theory-exam/days";
+        assert!(is_hot(Method::GET, days));
+        assert!(is_hot(Method::GET, &format!("{days}/2026-12-01/starts")));
+        assert!(!is_hot(Method::GET, &format!("{days}/2026-12-01")));
+        assert!(!is_hot(Method::GET, &format!("{days}/2026-12-01/starts/x")));
+        assert!(!is_hot(Method::POST, days));
+        assert!(!is_hot(Method::GET, "/api/v1/bookings"));
+        assert!(!is_hot(Method::GET, "/"));
+    }
+}

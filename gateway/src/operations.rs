@@ -1,0 +1,326 @@
+//! Booking and what goes with it, step by step, for the API and the pages alike.
+//!
+//! Owns the order of refusals after identification: memory, proof, admission, ledger. Must not
+//! know how requests were parsed or how answers look.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use talon_domain::civil::{CivilDate, UtcMicros};
+use talon_domain::ids::{AuthorityId, BookingId, Channel, KeyHash};
+use talon_domain::limits::{Attempt, Usage, usage};
+use talon_domain::policy::{LimitKind, Moment};
+use talon_wire::{
+    Answer, Book, BookingView, Caller, Cancel, Command, Place, Refusal, Wishes,
+};
+
+use crate::admission::{
+    AdmissionError, AdmissionRequest, Decision, Hint, PersonKey, QuotaQuery, RateRule, Spend,
+};
+use crate::app::{Lane, now};
+use crate::caller::Identified;
+use crate::http::problem::Problem;
+use crate::proof;
+use crate::request::fingerprint;
+
+/// How long an answer of the ledger is waited for; the outcome is found under the same key.
+pub const LEDGER_DEADLINE: Duration = Duration::from_secs(10);
+
+/// A booking that was made, now or by an earlier request under the same key.
+#[derive(Clone, Debug)]
+pub struct Booked {
+    /// The booking.
+    pub booking: BookingView,
+    /// Whether an earlier request made it.
+    pub repeated: bool,
+}
+
+/// A wish to book, with everything looked up.
+#[derive(Clone, Debug)]
+pub struct Wish<'a> {
+    /// Where, what for.
+    pub place: Place,
+    /// When.
+    pub wishes: Wishes,
+    /// The hash of the idempotency key.
+    pub key: KeyHash,
+    /// The solution of a challenge.
+    pub solution: Option<&'a str>,
+}
+
+/// Books the first wish that can be granted.
+///
+/// # Errors
+/// The first refusal on the way.
+pub async fn book(lane: &Lane, who: &Identified, wish: Wish<'_>) -> Result<Booked, Problem> {
+    let caller = who.at(wish.place.authority)?;
+    if let Some(over) = lane.app.over_limit.get(&caller.person)
+        && !over.1.contains(&wish.key)
+    {
+        outcome("refused_from_memory");
+        return Err(Problem::LimitReached(over.0.clone()));
+    }
+    let book = Book {
+        caller,
+        place: wish.place,
+        channel: Channel::Web,
+        key: wish.key,
+        fingerprint: fingerprint(&wish.place, &wish.wishes),
+        wishes: wish.wishes,
+    };
+    match admit_booking(lane, &book, wish.solution).await {
+        Ok(()) => {}
+        Err(problem @ (Problem::PowRequired | Problem::PowExpired | Problem::PowReplayed)) => {
+            // A repeat of a request whose answer was lost carries a proof that is spent.
+            return earlier(lane, &book).await.ok_or(problem);
+        }
+        Err(problem) => return Err(problem),
+    }
+    let person = book.caller.person;
+    match call(lane, Command::Book(book)).await? {
+        Answer::Booked { booking, repeated, usage, sequence } => {
+            outcome(if repeated { "repeated" } else { "booked" });
+            remember_usage(lane, &caller, usage, sequence);
+            Ok(Booked { booking, repeated })
+        }
+        Answer::Refused(Refusal::Limit { refusal, usage, sequence, keys }) => {
+            outcome("refused_by_limit");
+            remember_usage(lane, &caller, usage, sequence);
+            if is_remembered(refusal.kind) {
+                lane.app.over_limit.insert(person, Arc::new((refusal.clone(), keys)));
+            }
+            Err(Problem::LimitReached(refusal))
+        }
+        Answer::Refused(refusal) => {
+            outcome("refused_by_ledger");
+            Err(refusal.into())
+        }
+        _ => Err(Problem::Unavailable),
+    }
+}
+
+/// Cancels a booking of the caller.
+///
+/// # Errors
+/// The first refusal on the way.
+pub async fn cancel(
+    lane: &Lane,
+    who: &Identified,
+    authority: AuthorityId,
+    booking: BookingId,
+) -> Result<BookingView, Problem> {
+    let caller = who.at(authority)?;
+    admit(lane, &caller, lane.app.write_rate, None).await?;
+    match call(lane, Command::Cancel(Cancel { caller, booking })).await? {
+        Answer::Cancelled(booking) => {
+            lane.app.over_limit.invalidate(&caller.person);
+            outcome("cancelled");
+            Ok(booking)
+        }
+        Answer::Refused(refusal) => Err(refusal.into()),
+        _ => Err(Problem::Unavailable),
+    }
+}
+
+/// The caller's bookings at all authorities, by visit.
+///
+/// # Errors
+/// The first refusal on the way.
+pub async fn bookings(lane: &Lane, who: &Identified) -> Result<Vec<BookingView>, Problem> {
+    let mut all = Vec::new();
+    for authority in lane.app.authority_ids() {
+        let Ok(caller) = who.at(authority) else { continue };
+        admit(lane, &caller, lane.app.read_rate, None).await?;
+        match call(lane, Command::Bookings(caller)).await? {
+            Answer::Bookings(bookings) => all.extend(bookings),
+            Answer::Refused(refusal) => return Err(refusal.into()),
+            _ => return Err(Problem::Unavailable),
+        }
+    }
+    all.sort_by_key(|booking| (booking.starts_at, booking.id));
+    Ok(all)
+}
+
+/// One booking of the caller, at whichever authority it is.
+///
+/// # Errors
+/// [`Problem::NotFound`] also when it is somebody else's.
+pub async fn booking(
+    lane: &Lane,
+    who: &Identified,
+    booking: BookingId,
+) -> Result<BookingView, Problem> {
+    for authority in lane.app.authority_ids() {
+        let Ok(caller) = who.at(authority) else { continue };
+        admit(lane, &caller, lane.app.read_rate, None).await?;
+        match call(lane, Command::Booking { caller, booking }).await? {
+            Answer::Booking(booking) => return Ok(booking),
+            Answer::Refused(Refusal::NotFound) => {}
+            Answer::Refused(refusal) => return Err(refusal.into()),
+            _ => return Err(Problem::Unavailable),
+        }
+    }
+    Err(Problem::NotFound)
+}
+
+/// A challenge for booking a service.
+///
+/// # Errors
+/// [`Problem::ProofNotNeeded`], and the first refusal on the way.
+pub async fn challenge(
+    lane: &Lane,
+    who: &Identified,
+    place: &Place,
+) -> Result<talon_pow::Challenge, Problem> {
+    let caller = who.at(place.authority)?;
+    let policy = lane.app.policy(place.authority).ok_or(Problem::UnknownAuthority)?;
+    let rule = policy.release(place.service).proof.as_ref().ok_or(Problem::ProofNotNeeded)?;
+    admit(lane, &caller, lane.app.read_rate, None).await?;
+    proof::challenge(&lane.app, &caller.person, &release_tag(place), rule)
+}
+
+/// Ends a session, durably.
+///
+/// # Errors
+/// [`Problem::Overloaded`] when too many sessions are remembered as ended.
+pub async fn log_out(lane: &Lane, who: &Identified) -> Result<(), Problem> {
+    for authority in lane.app.authority_ids() {
+        let Ok(caller) = who.at(authority) else { continue };
+        // One partition keeps the sessions of all its authorities.
+        match call(lane, Command::RevokeSession(caller)).await? {
+            Answer::SessionRevoked => return Ok(()),
+            Answer::Refused(refusal) => return Err(refusal.into()),
+            _ => return Err(Problem::Unavailable),
+        }
+    }
+    Ok(())
+}
+
+/// The proof, if one is asked for, and then the admission store, in one question.
+async fn admit_booking(lane: &Lane, book: &Book, solution: Option<&str>) -> Result<(), Problem> {
+    let app = &lane.app;
+    let policy = app.policy(book.place.authority).ok_or(Problem::UnknownAuthority)?;
+    let spend = match &policy.release(book.place.service).proof {
+        None => None,
+        Some(_) => {
+            let release = release_tag(&book.place);
+            Some(proof::check(app, &book.caller.person, &release, solution).await?)
+        }
+    };
+    let visit_date = match &book.wishes {
+        Wishes::Starts(starts) => starts.first().map(|(date, _)| *date),
+        Wishes::Any { from, .. } => Some(*from),
+    };
+    let now = now();
+    let attempt = Attempt {
+        now,
+        service: book.place.service,
+        channel: book.channel,
+        visit_date: visit_date.unwrap_or_else(|| CivilDate::at(now, policy.zone())),
+    };
+    let quota = usage(policy, &attempt, &[], &[]).map(|usage| QuotaQuery {
+        period: usage.period.days().unsigned_abs(),
+        rule: usage.rule,
+        limit: usage.limit,
+    });
+    let person = PersonKey(book.caller.person.0);
+    let mut request = AdmissionRequest { person, rate: app.write_rate, quota, spend };
+    let mut decision = decide(lane, request).await?;
+    if matches!(decision, Decision::OverQuotaHint { .. }) {
+        // A hint sheds load, it refuses nobody: the ledger is asked.
+        request.quota = None;
+        decision = decide(lane, request).await?;
+    }
+    problem_of(decision)
+}
+
+async fn admit(
+    lane: &Lane,
+    caller: &Caller,
+    rate: RateRule,
+    spend: Option<Spend>,
+) -> Result<(), Problem> {
+    let person = PersonKey(caller.person.0);
+    problem_of(decide(lane, AdmissionRequest { person, rate, quota: None, spend }).await?)
+}
+
+/// Spends the state of a login.
+///
+/// # Errors
+/// [`Problem::LoginInvalid`] when it was spent before.
+pub async fn spend_login(lane: &Lane, spend: Spend) -> Result<(), Problem> {
+    let mut key = [0; 32];
+    key[..16].copy_from_slice(&spend.nonce);
+    let request = AdmissionRequest {
+        person: PersonKey(key),
+        rate: lane.app.write_rate,
+        quota: None,
+        spend: Some(spend),
+    };
+    match decide(lane, request).await? {
+        Decision::Admitted => Ok(()),
+        _ => Err(Problem::LoginInvalid),
+    }
+}
+
+async fn decide(lane: &Lane, request: AdmissionRequest) -> Result<Decision, Problem> {
+    lane.admission.admit(request).await.map_err(|error| match error {
+        AdmissionError::Overloaded | AdmissionError::Unavailable => Problem::Overloaded,
+    })
+}
+
+fn problem_of(decision: Decision) -> Result<(), Problem> {
+    match decision {
+        Decision::Admitted | Decision::OverQuotaHint { .. } => Ok(()),
+        Decision::RateLimited { retry_after_us } => {
+            Err(Problem::RateLimited { retry_after: Duration::from_micros(retry_after_us) })
+        }
+        Decision::AlreadySpent => Err(Problem::PowReplayed),
+    }
+}
+
+/// What an earlier request under the same key booked.
+async fn earlier(lane: &Lane, book: &Book) -> Option<Booked> {
+    let find = Command::Find {
+        caller: book.caller,
+        key: book.key,
+        fingerprint: book.fingerprint,
+    };
+    match call(lane, find).await {
+        Ok(Answer::Booked { booking, .. }) => Some(Booked { booking, repeated: true }),
+        _ => None,
+    }
+}
+
+async fn call(lane: &Lane, command: Command) -> Result<Answer, Problem> {
+    tokio::time::timeout(LEDGER_DEADLINE, lane.ledger.call(command))
+        .await
+        .map_err(|_| Problem::Unavailable)
+}
+
+/// Tells the admission store the truth that the ledger told.
+fn remember_usage(lane: &Lane, caller: &Caller, usage: Option<Usage>, sequence: u64) {
+    let Some(usage) = usage else { return };
+    lane.admission.hint(Hint {
+        person: PersonKey(caller.person.0),
+        period: usage.period.days().unsigned_abs(),
+        rule: usage.rule,
+        count: usage.count,
+        sequence,
+        expires_at_s: UtcMicros::seconds(usage.resets_at).unsigned_abs(),
+    });
+}
+
+/// Only limits that hold for whatever is asked next may be remembered.
+fn is_remembered(kind: LimitKind) -> bool {
+    matches!(kind, LimitKind::PerPeriod { of: Moment::Registration, .. })
+}
+
+/// The release that a proof is bound to.
+fn release_tag(place: &Place) -> String {
+    format!("{}:{}", place.authority, place.service)
+}
+
+fn outcome(outcome: &'static str) {
+    metrics::counter!("gateway_bookings_total", "outcome" => outcome).increment(1);
+}

@@ -1,0 +1,411 @@
+//! The process: everything opened, wired, run, and stopped in order.
+//!
+//! Owns the life of a gateway from its configuration to its exit code. Must not know routes or
+//! rules.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use moka::sync::Cache;
+use talon_ledger::clock::SystemClock;
+use talon_ledger::core::{Authority, BadLedger, Core, Setup};
+use talon_ledger::embedded::Embedded;
+use talon_ledger::journal::{JournalKind, Options, OsEntropy, RealDisk, Recovery};
+use talon_ledger::load::{self, BadAuthority};
+use talon_wire::Ledger;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+
+use crate::admin::{self, Admin};
+use crate::admission::{
+    AdmissionHandle, BreakerConfig, EmbeddedBounds, EmbeddedStore, FallbackStore, FenceConfig,
+    FenceRate, LocalFence, MAX_FENCE_KEYS, RateRule, RedisStore, RedisStoreConfig,
+    describe_metrics, system_clock,
+};
+use crate::app::{
+    App, Lane, MAX_REMEMBERED_REFUSALS, MAX_REMEMBERED_SESSIONS, REFUSAL_MEMORY, SESSION_MEMORY,
+};
+use crate::availability::PublicAnswers;
+use crate::config::{Config, ProcessMode};
+use crate::http::language::Texts;
+use crate::identity::cookies::Cookies;
+use crate::identity::hub::HubClient;
+use crate::identity::keys::{BadKeys, Keys};
+use crate::proof::{self, KdfPool};
+use crate::{cold, server};
+
+/// Exit code when the journal is damaged: `EX_DATAERR`.
+pub const EXIT_DATA: u8 = 65;
+/// Exit code when the system refuses something: `EX_OSERR`.
+pub const EXIT_SYSTEM: u8 = 71;
+/// Exit code when a write or a sync of the journal failed: `EX_IOERR`.
+pub const EXIT_JOURNAL: u8 = 74;
+/// Exit code of a bad configuration: `EX_CONFIG`.
+pub const EXIT_CONFIG: u8 = 78;
+
+/// Persons the local fence tells apart act at most this often a second.
+const FENCE_PERSON_PER_SECOND: u32 = 50;
+/// How often stores and caches are tidied.
+const TIDY_EVERY: Duration = Duration::from_secs(10);
+/// How often the metrics are tidied.
+const UPKEEP_EVERY: Duration = Duration::from_secs(5);
+
+/// Why a gateway does not start, or ended badly.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// The catalogue or the policy.
+    #[error(transparent)]
+    Authority(#[from] BadAuthority),
+    /// The secrets.
+    #[error("keys: {0}")]
+    Keys(#[from] BadKeys),
+    /// A setting that only its use can check.
+    #[error("{key}: {problem}")]
+    Setting {
+        /// The key.
+        key: String,
+        /// What is wrong and what would be right.
+        problem: String,
+    },
+    /// The journal or its replay.
+    #[error("the journal in {}: {source}", directory.display())]
+    Ledger {
+        /// Its directory.
+        directory: PathBuf,
+        /// Why.
+        source: Box<BadLedger>,
+    },
+    /// The system.
+    #[error("{action}: {source}")]
+    System {
+        /// What was tried.
+        action: String,
+        /// Why not.
+        source: std::io::Error,
+    },
+}
+
+impl Failure {
+    /// The exit code.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Authority(_) | Self::Keys(_) | Self::Setting { .. } => EXIT_CONFIG,
+            Self::Ledger { source, .. } => match **source {
+                BadLedger::Displaced { .. } => EXIT_CONFIG,
+                _ => EXIT_DATA,
+            },
+            Self::System { .. } => EXIT_SYSTEM,
+        }
+    }
+
+    fn system(action: impl Into<String>) -> impl FnOnce(std::io::Error) -> Self {
+        let action = action.into();
+        |source| Self::System { action, source }
+    }
+}
+
+/// The authorities that a configuration names; paths are relative to `base`.
+///
+/// # Errors
+/// [`Failure::Authority`], [`Failure::Setting`].
+pub fn authorities(config: &Config, base: &Path) -> Result<Vec<Authority>, Failure> {
+    let mut authorities = Vec::new();
+    for files in &config.authorities {
+        let (catalogue, policy) = (base.join(&files.catalogue), base.join(&files.policy));
+        authorities.push(load::authority(&catalogue, &policy)?);
+    }
+    #[cfg(feature = "demo")]
+    if authorities.is_empty() && config.mode == ProcessMode::Demo {
+        authorities.push(crate::demo::authority()?);
+    }
+    for authority in &authorities {
+        let policy = authority.policy.policy();
+        let releases = std::iter::once(&policy.release).chain(policy.releases.iter().map(|r| &r.1));
+        for rule in releases.filter_map(|release| release.proof.as_ref()) {
+            proof::difficulty(rule).map_err(|problem| Failure::Setting {
+                key: format!("policy of {}, proof", authority.catalogue.code),
+                problem,
+            })?;
+        }
+    }
+    Ok(authorities)
+}
+
+/// Runs a gateway until it is told to stop.
+///
+/// # Errors
+/// [`Failure`], before anything was promised.
+pub fn run(config: Config, base: &Path, release_in: Option<Duration>) -> Result<(), Failure> {
+    let metrics = PrometheusBuilder::new().install_recorder().map_err(|error| {
+        Failure::Setting { key: "metrics".to_owned(), problem: error.to_string() }
+    })?;
+    describe_metrics();
+    let authorities = authorities(&config, base)?;
+    let is_demo = config.mode == ProcessMode::Demo;
+    let keys = Keys::load(&config.keys_directory(), is_demo)?;
+    let ledger = open_ledger(&config, authorities.clone(), release_in)?;
+    let app = Arc::new(wire(config, authorities, keys)?);
+    let (stop, stopped) = watch::channel(false);
+    let local = Arc::new(EmbeddedStore::new(system_clock(), EmbeddedBounds::default()));
+    let lanes = start_lanes(&app, &ledger, &local, &stopped)?;
+    let outcome = supervise(&app, &ledger, &local, metrics, &stop);
+    // Whatever ended the supervision, the lanes finish what they have promised.
+    let _ = stop.send(true);
+    for lane in lanes {
+        if lane.join().is_err() {
+            tracing::error!("a lane had panicked");
+        }
+    }
+    if let Err(failure) = ledger.shutdown() {
+        tracing::error!(%failure, "the journal");
+        std::process::exit(EXIT_JOURNAL.into());
+    }
+    tracing::info!("stopped");
+    outcome
+}
+
+fn open_ledger(
+    config: &Config,
+    authorities: Vec<Authority>,
+    release_in: Option<Duration>,
+) -> Result<Embedded, Failure> {
+    let directory = config.journal_directory();
+    let disk = RealDisk::create(&directory)
+        .map_err(Failure::system(format!("data_dir {}", directory.display())))?;
+    let kind = match config.mode {
+        ProcessMode::Demo => JournalKind::Demo,
+        ProcessMode::Production => JournalKind::Production,
+    };
+    let setup = Setup {
+        disk: Arc::new(disk),
+        journal: Options { segment_bytes: config.journal.segment_bytes, ..Options::new(kind) },
+        authorities,
+        clock: Box::new(SystemClock::default()),
+        entropy: Box::new(OsEntropy),
+        journal_entropy: Box::new(OsEntropy),
+        release_in_micros: release_in
+            .map(|pause| i64::try_from(pause.as_micros()).unwrap_or(i64::MAX)),
+    };
+    let (core, recovery) = Core::open(setup)
+        .map_err(|source| Failure::Ledger { directory, source: Box::new(source) })?;
+    report(&recovery);
+    let ledger = Embedded::start(core, |failure| {
+        // Nothing after the watermark may be promised: the process ends here.
+        tracing::error!(%failure, "the journal failed; exiting");
+        std::process::exit(EXIT_JOURNAL.into());
+    });
+    ledger.map_err(Failure::system("the ledger's threads"))
+}
+
+fn report(recovery: &Recovery) {
+    let head = format!("{}:{}", recovery.last_sequence, recovery.head);
+    tracing::info!(
+        journal = %recovery.journal, kind = %recovery.kind, created = recovery.created,
+        segments = recovery.segments, head, "the journal is open"
+    );
+    if let Some(cut) = &recovery.cut {
+        tracing::warn!(
+            segment = %cut.tail.segment, offset = cut.tail.offset, bytes = cut.tail.bytes,
+            first_lost = %cut.tail.first_lost, side_file = cut.side_file,
+            "a torn tail was cut; unacknowledged records may be lost from the first one named on"
+        );
+    }
+}
+
+fn wire(config: Config, authorities: Vec<Authority>, keys: Keys) -> Result<App, Failure> {
+    let setting = |key: &str, problem: String| Failure::Setting { key: key.to_owned(), problem };
+    let admission = &config.admission;
+    let write_rate =
+        RateRule::new(1, admission.write_interval_ms * 1000, admission.write_burst)
+            .map_err(|error| setting("admission.write_interval_ms", error.to_string()))?;
+    let read_rate = RateRule::new(2, admission.read_interval_ms * 1000, admission.read_burst)
+        .map_err(|error| setting("admission.read_interval_ms", error.to_string()))?;
+    let fence = |per_second: u32, key: &str| -> Result<LocalFence, Failure> {
+        let rate = |per_second: u32| {
+            FenceRate::new(Duration::from_secs(1) / per_second, per_second)
+                .map_err(|error| setting(key, error.to_string()))
+        };
+        Ok(LocalFence::new(&FenceConfig {
+            person: rate(FENCE_PERSON_PER_SECOND)?,
+            address: rate(per_second)?,
+            overflow: rate(per_second)?,
+            max_keys: MAX_FENCE_KEYS,
+        }))
+    };
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    Ok(App {
+        origin: config.origin(),
+        texts: Texts::load(),
+        cookies: Cookies::new(config.is_https()),
+        keys,
+        authorities: authorities
+            .into_iter()
+            .map(|authority| (authority.catalogue.code.clone(), Arc::new(authority)))
+            .collect::<HashMap<_, _>>(),
+        public: PublicAnswers::default(),
+        sessions: Cache::builder()
+            .max_capacity(MAX_REMEMBERED_SESSIONS)
+            .time_to_live(SESSION_MEMORY)
+            .build(),
+        over_limit: Cache::builder()
+            .max_capacity(MAX_REMEMBERED_REFUSALS)
+            .time_to_live(REFUSAL_MEMORY)
+            .build(),
+        fence: fence(admission.address_per_second, "admission.address_per_second")?,
+        login_fence: fence(admission.logins_per_second, "admission.logins_per_second")?,
+        kdf: KdfPool::start(cores.div_ceil(2)).map_err(Failure::system("threads for proofs"))?,
+        write_rate,
+        read_rate,
+        config,
+    })
+}
+
+fn start_lanes(
+    app: &Arc<App>,
+    ledger: &Embedded,
+    local: &Arc<EmbeddedStore>,
+    stopped: &watch::Receiver<bool>,
+) -> Result<Vec<JoinHandle<()>>, Failure> {
+    let settings = &app.config.server;
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let count = if settings.threads == 0 { cores } else { settings.threads };
+    let mut lanes = Vec::new();
+    for number in 0..count {
+        let listener = server::listen(settings.listen)
+            .map_err(Failure::system(format!("server.listen {}", settings.listen)))?;
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(Failure::system("a runtime"))?;
+        let (handle, driver) = ledger.handle();
+        let admission = {
+            let _inside = runtime.enter();
+            admission(app, local)?
+        };
+        let lane = Lane {
+            app: Arc::clone(app),
+            ledger: Arc::new(handle),
+            admission,
+            hub: hub_client(app),
+        };
+        let stop = stopped.clone();
+        let max_connections = settings.max_connections.div_ceil(count);
+        let drain = Duration::from_secs(settings.drain_seconds);
+        let work = move || {
+            runtime.spawn(driver);
+            let cold = cold::router(lane.clone());
+            let serving =
+                server::serve(lane, cold, listener, max_connections, drain, stop);
+            if let Err(error) = runtime.block_on(serving) {
+                tracing::error!(%error, "a lane ended");
+            }
+        };
+        let thread = std::thread::Builder::new().name(format!("talon-lane-{number}"));
+        lanes.push(thread.spawn(work).map_err(Failure::system("a thread"))?);
+    }
+    Ok(lanes)
+}
+
+fn admission(app: &App, local: &Arc<EmbeddedStore>) -> Result<AdmissionHandle, Failure> {
+    let settings = &app.config.admission;
+    if settings.redis_url.is_empty() {
+        return Ok(AdmissionHandle::direct(Arc::clone(local)));
+    }
+    let config = RedisStoreConfig {
+        deadline: Duration::from_millis(settings.redis_deadline_ms),
+        ..RedisStoreConfig::default()
+    };
+    let redis = RedisStore::connect(&settings.redis_url, config).map_err(|error| {
+        Failure::Setting { key: "admission.redis_url".to_owned(), problem: error.to_string() }
+    })?;
+    let breaker = BreakerConfig::default();
+    let store = FallbackStore::new(redis, Arc::clone(local), system_clock(), breaker);
+    Ok(AdmissionHandle::spawn(Arc::new(store)))
+}
+
+fn hub_client(app: &App) -> HubClient {
+    let hub = &app.config.hub;
+    HubClient::new(
+        &hub.origin,
+        &hub.client_id,
+        &app.keys.hub_client_secret,
+        &hub.auth_type,
+        Duration::from_millis(hub.deadline_ms),
+    )
+}
+
+/// Runs what is not a lane: admin listener, stand-ins, tidying; returns when told to stop.
+fn supervise(
+    app: &Arc<App>,
+    ledger: &Embedded,
+    local: &Arc<EmbeddedStore>,
+    metrics: PrometheusHandle,
+    stop: &watch::Sender<bool>,
+) -> Result<(), Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(Failure::system("a runtime"))?;
+    let (handle, driver) = ledger.handle();
+    runtime.block_on(async {
+        tokio::spawn(driver);
+        tokio::spawn(tidy(Arc::clone(app), Arc::clone(local)));
+        tokio::spawn(upkeep(metrics.clone()));
+        #[cfg(feature = "demo")]
+        if app.is_demo() {
+            crate::demo::start_hub(&app.config, &app.keys.hub_client_secret).await.map_err(
+                |error| Failure::Setting { key: "hub".to_owned(), problem: error.to_string() },
+            )?;
+        }
+        let mut terminate =
+            signal(SignalKind::terminate()).map_err(Failure::system("a signal"))?;
+        let mut interrupt =
+            signal(SignalKind::interrupt()).map_err(Failure::system("a signal"))?;
+        let address = app.config.admin.listen;
+        let listener = tokio::net::TcpListener::bind(address)
+            .await
+            .map_err(Failure::system(format!("admin.listen {address}")))?;
+        let serving = Arc::new(AtomicBool::new(true));
+        let ledger: Arc<dyn Ledger> = Arc::new(handle);
+        let router = admin::router(Admin { ledger, serving: Arc::clone(&serving), metrics });
+        tokio::spawn(async move {
+            if let Err(error) = axum::serve(listener, router).await {
+                tracing::error!(%error, "the admin listener ended");
+            }
+        });
+        tracing::info!(origin = app.origin, admin = %address, "booking is open");
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        tracing::info!("stopping: finishing what is under way");
+        // Relaxed: a flag of its own.
+        serving.store(false, Ordering::Relaxed);
+        let _ = stop.send(true);
+        Ok(())
+    })
+}
+
+async fn tidy(app: Arc<App>, local: Arc<EmbeddedStore>) {
+    let mut every = tokio::time::interval(TIDY_EVERY);
+    loop {
+        every.tick().await;
+        app.fence.tidy();
+        app.login_fence.tidy();
+        app.public.tidy();
+        local.sweep();
+    }
+}
+
+async fn upkeep(metrics: PrometheusHandle) {
+    let mut every = tokio::time::interval(UPKEEP_EVERY);
+    loop {
+        every.tick().await;
+        metrics.run_upkeep();
+    }
+}

@@ -1,0 +1,149 @@
+//! Proofs of work on the way of a booking: issuing challenges, checking solutions, and the
+//! threads on which keys are derived.
+//!
+//! The proof itself is [`talon_pow`]'s. A service asks for one by its release's setting. Deriving
+//! never runs on a runtime's thread; its queue is bounded.
+
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+
+use parking_lot::Mutex;
+use sha2::{Digest, Sha256};
+use talon_domain::ids::Pseudonym;
+use talon_domain::policy::ProofRule;
+use talon_pow::{Binding, Challenge, Checked, Difficulty, Payload, Proved, Refusal};
+use tokio::sync::oneshot;
+
+use crate::admission::Spend;
+use crate::app::{App, now_s};
+use crate::http::problem::Problem;
+
+/// Most proofs waiting for a thread; at it, bookings are asked to come back.
+pub const MAX_WAITING_PROOFS: usize = 256;
+/// How long a challenge is good for, in seconds.
+pub const CHALLENGE_TTL_S: u64 = 10 * 60;
+
+/// What proofs of booking are bound to, besides the person.
+const ACTION: &str = "book";
+
+type Job = (Checked, oneshot::Sender<Result<Proved, Refusal>>);
+
+/// The threads that derive keys. Dropping the pool ends them.
+pub struct KdfPool(SyncSender<Job>);
+
+impl KdfPool {
+    /// Starts `threads` threads.
+    ///
+    /// # Errors
+    /// When the system gives no thread.
+    pub fn start(threads: usize) -> std::io::Result<Self> {
+        let (jobs, waiting) = sync_channel::<Job>(MAX_WAITING_PROOFS);
+        let waiting = Arc::new(Mutex::new(waiting));
+        for number in 0..threads.max(1) {
+            let waiting = Arc::clone(&waiting);
+            std::thread::Builder::new()
+                .name(format!("talon-kdf-{number}"))
+                .spawn(move || derive_all(&waiting))?;
+        }
+        Ok(Self(jobs))
+    }
+
+    async fn derive(&self, checked: Checked) -> Result<Proved, Problem> {
+        let (done, derived) = oneshot::channel();
+        self.0.try_send((checked, done)).map_err(|error| match error {
+            TrySendError::Full(_) => Problem::Overloaded,
+            TrySendError::Disconnected(_) => Problem::Unavailable,
+        })?;
+        derived.await.map_err(|_| Problem::Unavailable)?.map_err(|refusal| problem(&refusal))
+    }
+}
+
+fn derive_all(waiting: &Mutex<Receiver<Job>>) {
+    loop {
+        let job = waiting.lock().recv();
+        let Ok((checked, done)) = job else { return };
+        // Whoever gave up waiting needs no answer.
+        if !done.is_closed() {
+            let _ = done.send(checked.derive());
+        }
+    }
+}
+
+/// The difficulty that a policy asks for.
+///
+/// # Errors
+/// A line for operators.
+pub fn difficulty(rule: &ProofRule) -> Result<Difficulty, String> {
+    let algorithm =
+        rule.algorithm.parse().map_err(|error: talon_pow::UnknownAlgorithm| error.to_string())?;
+    let memory = (algorithm == talon_pow::Algorithm::Argon2id).then_some(8 * 1024);
+    Difficulty::new(algorithm, rule.cost, &rule.key_prefix, memory, None)
+        .map_err(|error| error.to_string())
+}
+
+/// A challenge for a person who wants to book a service.
+///
+/// # Errors
+/// [`Problem::Unavailable`] without randomness.
+pub fn challenge(
+    app: &App,
+    person: &Pseudonym,
+    release: &str,
+    rule: &ProofRule,
+) -> Result<Challenge, Problem> {
+    let difficulty = difficulty(rule).map_err(|error| {
+        tracing::error!(%error, "a proof rule that was checked at start is no difficulty");
+        Problem::Unavailable
+    })?;
+    let (mut nonce, mut salt) = ([0; 16], [0; 16]);
+    getrandom::fill(&mut nonce)
+        .and_then(|()| getrandom::fill(&mut salt))
+        .map_err(|_| Problem::Unavailable)?;
+    let person = person_tag(person);
+    let binding = Binding { person: &person, action: ACTION, release };
+    let expires_at_s = now_s() + CHALLENGE_TTL_S;
+    talon_pow::issue(&app.keys.proof, &difficulty, &binding, expires_at_s, nonce, salt)
+        .map_err(|_| Problem::Unavailable)
+}
+
+/// Checks the solution of a challenge; what comes out has still to be spent.
+///
+/// # Errors
+/// [`Problem::PowRequired`] without one, and what is wrong with it otherwise.
+pub async fn check(
+    app: &App,
+    person: &Pseudonym,
+    release: &str,
+    solution: Option<&str>,
+) -> Result<Spend, Problem> {
+    let payload = Payload::parse(solution.ok_or(Problem::PowRequired)?)
+        .map_err(|malformed| problem(&malformed.into()))?;
+    let person = person_tag(person);
+    let binding = Binding { person: &person, action: ACTION, release };
+    let checked = talon_pow::check(payload, &app.keys.proof, &binding, now_s())
+        .map_err(|refusal| problem(&refusal))?;
+    let proved = app.kdf.derive(checked).await?;
+    Ok(Spend { nonce: proved.nonce(), expires_at_s: proved.expires_at_s() })
+}
+
+/// The name of a person in a challenge: it tells clients nothing, not even the pseudonym.
+fn person_tag(person: &Pseudonym) -> String {
+    let mut hash = Sha256::new();
+    hash.update(b"talon-proof-person");
+    hash.update(person.0);
+    hex::encode(&hash.finalize()[..16])
+}
+
+fn problem(refusal: &Refusal) -> Problem {
+    match refusal {
+        Refusal::Expired { .. } => Problem::PowExpired,
+        Refusal::OutOfMemory(_) => Problem::Overloaded,
+        Refusal::Malformed(_)
+        | Refusal::BadSignature
+        | Refusal::WrongPerson
+        | Refusal::WrongAction
+        | Refusal::WrongRelease
+        | Refusal::TooWeak
+        | Refusal::WrongKey => Problem::PowInvalid,
+    }
+}

@@ -1,0 +1,230 @@
+//! What clients send, parsed once: the booking request and its idempotency key.
+//!
+//! A refusal says where the mistake is and never quotes what was sent. Must not know HTTP
+//! statuses or the ledger's work.
+
+use http::{HeaderMap, HeaderName};
+use serde::{Deserialize, Deserializer};
+use sha2::{Digest, Sha256};
+use talon_domain::civil::{CivilDate, Minute};
+use talon_domain::ids::{Fingerprint, KeyHash};
+use talon_wire::{MAX_WISHES, Place, Wishes};
+
+use crate::http::problem::Problem;
+
+/// Longest idempotency key, in bytes.
+pub const MAX_KEY_BYTES: usize = 128;
+/// The header of idempotency keys.
+pub const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+
+/// A request to book.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BookRequest {
+    /// The authority's code.
+    pub authority: String,
+    /// The office's number.
+    pub office: u32,
+    /// The service's code.
+    pub service: String,
+    /// When.
+    pub wishes: Wishes,
+    /// The solution of a challenge, ALTCHA's payload.
+    pub altcha: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Body {
+    authority: String,
+    office: u32,
+    service: String,
+    #[serde(default)]
+    wishes: Vec<Start>,
+    any: Option<Span>,
+    altcha: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Start {
+    #[serde(deserialize_with = "parsed")]
+    date: CivilDate,
+    #[serde(deserialize_with = "parsed")]
+    time: Minute,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Span {
+    #[serde(deserialize_with = "parsed")]
+    from: CivilDate,
+    #[serde(deserialize_with = "parsed")]
+    to: CivilDate,
+    #[serde(deserialize_with = "parsed", default = "day_start")]
+    after: Minute,
+    #[serde(deserialize_with = "parsed", default = "day_end")]
+    before: Minute,
+}
+
+fn day_start() -> Minute {
+    Minute::new(0).expect("midnight is a minute")
+}
+
+fn day_end() -> Minute {
+    Minute::new(talon_domain::civil::MINUTES_PER_DAY).expect("a day has an end")
+}
+
+fn parsed<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+where
+    D: Deserializer<'de>,
+    T: std::str::FromStr<Err: std::fmt::Display>,
+{
+    let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+    text.parse().map_err(serde::de::Error::custom)
+}
+
+impl BookRequest {
+    /// Reads the JSON body.
+    ///
+    /// # Errors
+    /// [`Problem::BadRequest`] with the place of the mistake.
+    pub fn from_json(bytes: &[u8]) -> Result<Self, Problem> {
+        let mut deserializer = serde_json::Deserializer::from_slice(bytes);
+        let body: Body = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
+            let path = error.path().to_string();
+            let inner = error.inner();
+            let what = match inner.classify() {
+                serde_json::error::Category::Data => "this is not what is expected here",
+                _ => "this is no JSON",
+            };
+            let (line, column) = (inner.line(), inner.column());
+            Problem::bad_request(format!("{path} (line {line}, column {column}): {what}"))
+        })?;
+        deserializer
+            .end()
+            .map_err(|_| Problem::bad_request("there is something after the JSON document"))?;
+        let wishes = match (body.wishes, body.any) {
+            (starts, None) if (1..=MAX_WISHES).contains(&starts.len()) => {
+                Wishes::Starts(starts.into_iter().map(|start| (start.date, start.time)).collect())
+            }
+            (starts, Some(span)) if starts.is_empty() => {
+                if span.from > span.to || span.after >= span.before {
+                    return Err(Problem::bad_request("any: the span ends before it starts"));
+                }
+                let Span { from, to, after, before } = span;
+                Wishes::Any { from, to, after, before }
+            }
+            _ => {
+                return Err(Problem::bad_request(format!(
+                    "give either 1 to {MAX_WISHES} wishes, or any"
+                )));
+            }
+        };
+        let Body { authority, office, service, altcha, .. } = body;
+        Ok(Self { authority, office, service, wishes, altcha })
+    }
+}
+
+/// The hash of the request's idempotency key.
+///
+/// # Errors
+/// [`Problem::IdempotencyKeyMissing`] when there is none of 1 to 128 visible ASCII characters.
+pub fn idempotency_key(headers: &HeaderMap) -> Result<KeyHash, Problem> {
+    let key = headers.get(&IDEMPOTENCY_KEY).ok_or(Problem::IdempotencyKeyMissing)?;
+    hash_key(key.as_bytes())
+}
+
+/// The hash of an idempotency key.
+///
+/// # Errors
+/// As [`idempotency_key`].
+pub fn hash_key(key: &[u8]) -> Result<KeyHash, Problem> {
+    let is_key =
+        (1..=MAX_KEY_BYTES).contains(&key.len()) && key.iter().all(u8::is_ascii_graphic);
+    if is_key { Ok(KeyHash(half_hash(&[key]))) } else { Err(Problem::IdempotencyKeyMissing) }
+}
+
+/// What was asked, so that the same key for something else is noticed.
+pub fn fingerprint(place: &Place, wishes: &Wishes) -> Fingerprint {
+    let bytes = postcard::to_stdvec(&(place, wishes)).expect("a request is plain data");
+    Fingerprint(half_hash(&[b"book", &bytes]))
+}
+
+fn half_hash(parts: &[&[u8]]) -> [u8; 16] {
+    let mut hash = Sha256::new();
+    for part in parts {
+        hash.update(part);
+    }
+    let whole: [u8; 32] = hash.finalize().into();
+    let mut half = [0; 16];
+    half.copy_from_slice(&whole[..16]);
+    half
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const WISH: &str = r#"{"date":"2026-12-01","time":"09:00"}"#;
+
+    fn parse(rest: &str) -> Result<BookRequest, Problem> {
+        let text = format!(r#"{{"authority":"mvs","office":8041,"service":"x",{rest}}}"#);
+        BookRequest::from_json(text.as_bytes())
+    }
+
+    fn refusal(rest: &str) -> String {
+        match parse(rest) {
+            Err(Problem::BadRequest { at }) => at,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_wish_list_or_a_span_is_a_request() {
+        let request = parse(&format!(r#""wishes":[{WISH}]"#)).unwrap();
+        assert!(matches!(request.wishes, Wishes::Starts(starts) if starts.len() == 1));
+        let request = parse(r#""any":{"from":"2026-12-01","to":"2026-12-05"}"#).unwrap();
+        assert!(
+            matches!(request.wishes, Wishes::Any { after, before, .. }
+                if after.get() == 0 && before.get() == 1440)
+        );
+    }
+
+    #[test]
+    fn both_neither_and_too_many_wishes_are_refused() {
+        assert!(refusal(r#""wishes":[]"#).contains("1 to 16 wishes"));
+        let any = r#""any":{"from":"2026-12-01","to":"2026-12-05"}"#;
+        assert!(refusal(&format!(r#""wishes":[{WISH}],{any}"#)).contains("either"));
+        let many = [WISH; MAX_WISHES + 1].join(",");
+        assert!(refusal(&format!(r#""wishes":[{many}]"#)).contains("1 to 16 wishes"));
+    }
+
+    #[test]
+    fn a_mistake_is_named_by_its_place_and_not_quoted() {
+        let at = refusal(r#""wishes":[{"date":"2026-13-01","time":"09:00"}]"#);
+        assert!(at.starts_with("wishes[0].date (line 1, "), "{at}");
+        assert!(!at.contains("2026-13"), "{at}");
+        assert!(refusal(r#""wihses":[]"#).contains("wihses") || !refusal(r#""wihses":[]"#).is_empty());
+        let backwards = r#""any":{"from":"2026-12-05","to":"2026-12-01"}"#;
+        assert!(refusal(backwards).contains("ends before it starts"));
+        assert!(BookRequest::from_json(b"{").is_err());
+    }
+
+    #[test]
+    fn keys_are_visible_ascii_of_a_bounded_length() {
+        assert!(hash_key(b"a").is_ok());
+        assert!(hash_key(&[b'k'; MAX_KEY_BYTES]).is_ok());
+        for bad in [&b""[..], b"a b", "ключ".as_bytes(), &[b'k'; MAX_KEY_BYTES + 1]] {
+            assert_eq!(hash_key(bad), Err(Problem::IdempotencyKeyMissing));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_a_request_or_refused(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+            let _ = BookRequest::from_json(&bytes);
+        }
+    }
+}

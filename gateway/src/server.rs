@@ -1,0 +1,157 @@
+//! Connections: one runtime per core, each with its own listener on the same port.
+//!
+//! Owns accept loops, header deadlines, size limits, the bound on connections, and draining.
+//! Must not know routes.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use axum::Router;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto::Builder;
+use hyper_util::server::graceful::GracefulShutdown;
+use socket2::{Domain, Protocol, Socket, Type};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Semaphore, watch};
+
+use crate::app::Lane;
+use crate::hot;
+
+/// How long the headers of a request may take, and how long a connection may idle.
+pub const HEADER_DEADLINE: Duration = Duration::from_secs(15);
+/// How long a new connection may take to its first request.
+pub const FIRST_REQUEST_DEADLINE: Duration = Duration::from_secs(15);
+/// Room for the headers of an HTTP/1 request, in bytes.
+pub const MAX_HEADER_BYTES: usize = 16 * 1024;
+/// Most headers of an HTTP/1 request.
+pub const MAX_HEADERS: usize = 64;
+/// Requests at once on an HTTP/2 connection.
+pub const MAX_STREAMS: u32 = 32;
+/// Room for the header list of an HTTP/2 request, in bytes.
+pub const MAX_HEADER_LIST_BYTES: u32 = 8 * 1024;
+/// Connections that wait in the kernel to be accepted.
+const BACKLOG: i32 = 4096;
+/// After the system refuses to accept, such as for want of files, the next try comes after this.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// A listener that shares its port with the other runtimes' listeners.
+///
+/// # Errors
+/// When the address cannot be had.
+pub fn listen(address: SocketAddr) -> io::Result<std::net::TcpListener> {
+    let socket =
+        Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    socket.set_reuse_address(true)?;
+    socket.set_reuse_port(true)?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    Ok(socket.into())
+}
+
+/// Serves until `stop` turns true, then finishes what is under way, for at most `drain`.
+///
+/// # Errors
+/// When the listener cannot be used.
+pub async fn serve(
+    lane: Lane,
+    cold: Router,
+    listener: std::net::TcpListener,
+    max_connections: usize,
+    drain: Duration,
+    mut stop: watch::Receiver<bool>,
+) -> io::Result<()> {
+    let listener = TcpListener::from_std(listener)?;
+    let places = Arc::new(Semaphore::new(max_connections));
+    let graceful = GracefulShutdown::new();
+    loop {
+        let permit = tokio::select! {
+            permit = Arc::clone(&places).acquire_owned() => permit,
+            _ = stop.wait_for(|stop| *stop) => break,
+        };
+        let Ok(permit) = permit else { break };
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            _ = stop.wait_for(|stop| *stop) => break,
+        };
+        match accepted {
+            Ok((stream, peer)) => {
+                let connection =
+                    connection(lane.clone(), cold.clone(), stream, peer, &graceful);
+                tokio::spawn(async move {
+                    connection.await;
+                    drop(permit);
+                });
+            }
+            Err(error) => {
+                tracing::warn!(%error, "a connection could not be accepted");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+    drop(listener);
+    if tokio::time::timeout(drain, graceful.shutdown()).await.is_err() {
+        tracing::warn!("some requests were still under way at the end of the drain");
+    }
+    Ok(())
+}
+
+/// One connection, from its first byte to its last.
+fn connection(
+    lane: Lane,
+    cold: Router,
+    stream: TcpStream,
+    peer: SocketAddr,
+    graceful: &GracefulShutdown,
+) -> impl Future<Output = ()> + Send + use<> {
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::debug!(%error, "nodelay");
+    }
+    let has_asked = Arc::new(AtomicBool::new(false));
+    let asks = Arc::clone(&has_asked);
+    let service = service_fn(move |request| {
+        // Relaxed: a flag of its own.
+        asks.store(true, Ordering::Relaxed);
+        let answer = hot::serve(lane.clone(), cold.clone(), peer, request);
+        async move { Ok::<_, std::convert::Infallible>(answer.await) }
+    });
+    let connection =
+        builder().serve_connection(TokioIo::new(stream), service).into_owned();
+    let connection = graceful.watch(connection);
+    async move {
+        let mut connection = std::pin::pin!(connection);
+        let first = tokio::time::timeout(FIRST_REQUEST_DEADLINE, connection.as_mut()).await;
+        let result = match first {
+            Ok(result) => result,
+            // Relaxed: as above.
+            Err(_) if has_asked.load(Ordering::Relaxed) => connection.await,
+            Err(_) => return,
+        };
+        if let Err(error) = result {
+            tracing::debug!(%error, "a connection ended");
+        }
+    }
+}
+
+fn builder() -> Builder<TokioExecutor> {
+    let mut builder = Builder::new(TokioExecutor::new());
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADER_DEADLINE)
+        .max_buf_size(MAX_HEADER_BYTES)
+        .max_headers(MAX_HEADERS)
+        .half_close(false);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(MAX_STREAMS)
+        .max_header_list_size(MAX_HEADER_LIST_BYTES)
+        .keep_alive_interval(Some(Duration::from_secs(20)))
+        .keep_alive_timeout(Duration::from_secs(10));
+    builder
+}

@@ -1,0 +1,208 @@
+//! What the API shows: JSON of authorities, offices, days, starts and bookings.
+//!
+//! Must not decide anything; names come from the catalogue, facts from the ledger.
+
+use serde::Serialize;
+use talon_domain::catalogue::{Catalogue, Region, Text};
+use talon_ledger::core::Authority;
+use talon_wire::{BookingState, BookingView, DayView, StartsView};
+
+use crate::app::App;
+
+/// A booking.
+#[derive(Debug, Serialize)]
+pub struct BookingJson<'a> {
+    id: String,
+    authority: &'a str,
+    office: u32,
+    service: &'a str,
+    date: String,
+    time: String,
+    minutes: u16,
+    starts_at: String,
+    zone: &'a str,
+    state: BookingState,
+    cancel_until: String,
+}
+
+impl<'a> BookingJson<'a> {
+    /// What the owner of `view` sees.
+    pub fn new(app: &'a App, view: &'a BookingView) -> Self {
+        let authority = app.authority_by_id(view.authority);
+        Self {
+            id: view.id.to_string(),
+            authority: authority.map_or("", |authority| authority.catalogue.code.as_str()),
+            office: view.office.0,
+            service: app.service_code(view.authority, view.service),
+            date: view.date.to_string(),
+            time: view.start.to_string(),
+            minutes: view.minutes,
+            starts_at: view.starts_at.to_string(),
+            zone: &view.zone,
+            state: view.state,
+            cancel_until: view.cancel_until.to_string(),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct AuthorityJson<'a> {
+    code: &'a str,
+    name: &'a Text,
+    zone: &'a str,
+}
+
+#[derive(Serialize)]
+struct ServiceJson<'a> {
+    code: &'a str,
+    name: &'a Text,
+    minutes: u16,
+    proof: bool,
+    release: ReleaseJson<'a>,
+}
+
+#[derive(Serialize)]
+struct ReleaseJson<'a> {
+    days_ahead: u16,
+    time: String,
+    zone: &'a str,
+}
+
+#[derive(Serialize)]
+struct OfficeJson<'a> {
+    id: u32,
+    name: &'a Text,
+    region: &'a Region,
+    address: &'a Text,
+    zone: &'a str,
+    services: Vec<&'a str>,
+}
+
+/// The list of authorities.
+pub fn authorities<'a>(authorities: impl Iterator<Item = &'a Catalogue>) -> Vec<u8> {
+    #[derive(Serialize)]
+    struct List<'a> {
+        authorities: Vec<AuthorityJson<'a>>,
+    }
+    let mut list: Vec<_> = authorities
+        .map(|catalogue| AuthorityJson {
+            code: &catalogue.code,
+            name: &catalogue.name,
+            zone: &catalogue.zone_name,
+        })
+        .collect();
+    list.sort_by_key(|authority| authority.code);
+    json(&List { authorities: list })
+}
+
+/// The services of an authority.
+pub fn services(authority: &Authority) -> Vec<u8> {
+    #[derive(Serialize)]
+    struct List<'a> {
+        services: Vec<ServiceJson<'a>>,
+    }
+    let services = authority.catalogue.services.iter().map(|service| {
+        let release = authority.policy.release(service.id);
+        ServiceJson {
+            code: &service.code,
+            name: &service.name,
+            minutes: service.minutes,
+            proof: release.proof.is_some(),
+            release: ReleaseJson {
+                days_ahead: release.days_ahead,
+                time: release.time.to_string(),
+                zone: &release.zone,
+            },
+        }
+    });
+    json(&List { services: services.collect() })
+}
+
+/// The offices of an authority.
+pub fn offices(catalogue: &Catalogue) -> Vec<u8> {
+    #[derive(Serialize)]
+    struct List<'a> {
+        offices: Vec<OfficeJson<'a>>,
+    }
+    let offices = catalogue.offices.iter().map(|office| OfficeJson {
+        id: office.id.0,
+        name: &office.name,
+        region: &office.region,
+        address: &office.address,
+        zone: &office.zone_name,
+        services: catalogue
+            .services
+            .iter()
+            .filter(|service| office.offers(service.id))
+            .map(|service| service.code.as_str())
+            .collect(),
+    });
+    json(&List { offices: offices.collect() })
+}
+
+/// The days of an office for a service.
+pub fn days(office: u32, service: &str, days: &[DayView]) -> Vec<u8> {
+    #[derive(Serialize)]
+    struct Day {
+        date: String,
+        free: u32,
+        open: bool,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        opens_at: Option<String>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        late: Option<bool>,
+    }
+    #[derive(Serialize)]
+    struct Days<'a> {
+        office: u32,
+        service: &'a str,
+        days: Vec<Day>,
+    }
+    let days = days.iter().map(|day| Day {
+        date: day.date.to_string(),
+        free: day.free,
+        open: day.release.is_none(),
+        opens_at: day.release.and_then(|release| release.opens_at).map(|at| at.to_string()),
+        late: day.release.map(|release| release.late),
+    });
+    json(&Days { office, service, days: days.collect() })
+}
+
+/// The starts of one date.
+pub fn starts(office: u32, service: &str, date: &str, view: &StartsView) -> Vec<u8> {
+    #[derive(Serialize)]
+    struct Start {
+        time: String,
+        free: u16,
+    }
+    #[derive(Serialize)]
+    struct Starts<'a> {
+        office: u32,
+        service: &'a str,
+        date: &'a str,
+        open: bool,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        opens_at: Option<String>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        late: Option<bool>,
+        starts: Vec<Start>,
+    }
+    let starts = view
+        .free
+        .iter()
+        .map(|free| Start { time: free.start.to_string(), free: free.desks })
+        .collect();
+    json(&Starts {
+        office,
+        service,
+        date,
+        open: view.release.is_none(),
+        opens_at: view.release.and_then(|release| release.opens_at).map(|at| at.to_string()),
+        late: view.release.map(|release| release.late),
+        starts,
+    })
+}
+
+fn json(value: &impl Serialize) -> Vec<u8> {
+    serde_json::to_vec(value).expect("our answers are plain data")
+}
