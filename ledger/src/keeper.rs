@@ -178,19 +178,28 @@ impl Core {
         let first = CivilDate::at(now, policy.zone()).plus_days(-1);
         let last = self.last_open_date(policy, service, now).plus_days(1);
         let mut next = UtcMicros(i64::MAX);
+        let mut opened: Option<(CivilDate, CivilDate)> = None;
         for date in (first.days()..=last.days()).map(CivilDate::from_days) {
             let (opens_at, late) = self.keeping.due(policy, service, date);
             if opens_at > now {
                 next = next.min(opens_at);
-            } else if !self.open_date(authority, service, date, late, now) {
-                return UtcMicros(now.0 + MAX_KEEP_PAUSE_MICROS);
+                continue;
             }
+            match self.open_date(authority, service, date, late, now) {
+                Some(true) => opened = Some((opened.map_or(date, |(from, _)| from), date)),
+                Some(false) => {}
+                None => return UtcMicros(now.0 + MAX_KEEP_PAUSE_MICROS),
+            }
+        }
+        if let Some((from, to)) = opened {
+            tracing::info!(%service, %from, %to, "booking opened");
         }
         self.keeping.next_release.lock().insert(key, next);
         next
     }
 
-    /// Opens a date in the offices where it is not open yet; says whether the journal took it.
+    /// Opens a date in the offices where it is not open yet; says whether there were any, and
+    /// nothing when the journal did not take it.
     fn open_date(
         &self,
         authority: &Authority,
@@ -198,7 +207,7 @@ impl Core {
         date: CivilDate,
         late: bool,
         now: UtcMicros,
-    ) -> bool {
+    ) -> Option<bool> {
         let id = authority.catalogue.authority;
         let offices: Vec<OfficeId> = authority
             .catalogue
@@ -213,7 +222,7 @@ impl Core {
             })
             .collect();
         if offices.is_empty() {
-            return true;
+            return Some(false);
         }
         let fact = Fact::Released {
             authority: id,
@@ -224,12 +233,10 @@ impl Core {
             late,
         };
         // The record first: a booking's record always follows its release's.
-        if self.append_own(now, fact).is_none() {
-            return false;
-        }
+        self.append_own(now, fact)?;
         self.state.release(id, service, date, &offices).expect("the days were just found");
-        tracing::info!(%service, %date, offices = offices.len(), late, "released");
-        true
+        tracing::debug!(%service, %date, offices = offices.len(), late, "released");
+        Some(true)
     }
 
     /// Chooses the dates that a demonstration opens: beyond the horizon, up to the first on which
