@@ -10,9 +10,7 @@ use talon_domain::civil::{CivilDate, UtcMicros};
 use talon_domain::ids::{AuthorityId, BookingId, Channel, KeyHash};
 use talon_domain::limits::{Attempt, Usage, usage};
 use talon_domain::policy::{LimitKind, Moment};
-use talon_wire::{
-    Answer, Book, BookingView, Caller, Cancel, Command, Place, Refusal, Wishes,
-};
+use talon_wire::{Answer, Book, BookingView, Caller, Cancel, Command, Place, Refusal, Wishes};
 
 use crate::admission::{
     AdmissionError, AdmissionRequest, Decision, Hint, PersonKey, QuotaQuery, RateRule, Spend,
@@ -176,7 +174,20 @@ pub async fn challenge(
     let policy = lane.app.policy(place.authority).ok_or(Problem::UnknownAuthority)?;
     let rule = policy.release(place.service).proof.as_ref().ok_or(Problem::ProofNotNeeded)?;
     admit(lane, &caller, lane.app.read_rate, None).await?;
+    check_session(lane, caller).await?;
     proof::challenge(&lane.app, &caller.person, &release_tag(place), rule)
+}
+
+/// Checks that a session was not ended by a logout.
+///
+/// # Errors
+/// [`Problem::SessionRevoked`].
+pub async fn check_session(lane: &Lane, caller: Caller) -> Result<(), Problem> {
+    match call(lane, Command::Session(caller)).await? {
+        Answer::SessionLive => Ok(()),
+        Answer::Refused(refusal) => Err(refusal.into()),
+        _ => Err(Problem::Unavailable),
+    }
 }
 
 /// Ends a session, durably.
@@ -281,11 +292,7 @@ fn problem_of(decision: Decision) -> Result<(), Problem> {
 
 /// What an earlier request under the same key booked.
 async fn earlier(lane: &Lane, book: &Book) -> Option<Booked> {
-    let find = Command::Find {
-        caller: book.caller,
-        key: book.key,
-        fingerprint: book.fingerprint,
-    };
+    let find = Command::Find { caller: book.caller, key: book.key, fingerprint: book.fingerprint };
     match call(lane, find).await {
         Ok(Answer::Booked { booking, .. }) => Some(Booked { booking, repeated: true }),
         _ => None,

@@ -118,6 +118,7 @@ impl Handle {
             Command::Days(place) => self.core.days(place),
             Command::Starts { place, date } => self.core.starts(place, *date),
             Command::RevokeSession(caller) => self.core.revoke_session(caller),
+            Command::Session(caller) => self.core.session(caller),
             Command::Find { caller, key, fingerprint } => {
                 self.core.find(caller, *key, *fingerprint)
             }

@@ -34,6 +34,14 @@ impl Core {
         Outcome { answer: Answer::Bookings(views), after: person.last() }
     }
 
+    /// Whether the caller's session was ended by a logout.
+    pub fn session(&self, caller: &Caller) -> Outcome {
+        if self.state.is_revoked(&caller.session) {
+            return Outcome::refused(Refusal::SessionRevoked);
+        }
+        Outcome::now(Answer::SessionLive)
+    }
+
     /// One booking of the caller.
     pub fn booking(&self, caller: &Caller, id: BookingId) -> Outcome {
         if self.state.is_revoked(&caller.session) {

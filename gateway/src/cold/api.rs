@@ -39,9 +39,10 @@ async fn services(
     Path(authority): Path<String>,
     asked: Asked,
 ) -> Response {
-    let result = lane.app.authority(&authority).map(|authority| {
-        Tagged::new(views::services(authority)).answer(&asked.parts.headers)
-    });
+    let result = lane
+        .app
+        .authority(&authority)
+        .map(|authority| Tagged::new(views::services(authority)).answer(&asked.parts.headers));
     asked.respond(&lane, result)
 }
 
@@ -62,17 +63,24 @@ async fn session(State(lane): State<Lane>, asked: Asked) -> Response {
         authorities: Vec<&'a str>,
         expires_at_s: u64,
     }
-    let result = identify(&lane.app, &asked.parts.headers).map(|who| {
+    let answer = async {
+        let who = identify(&lane.app, &asked.parts.headers)?;
+        for authority in lane.app.authority_ids() {
+            if let Ok(caller) = who.at(authority) {
+                operations::check_session(&lane, caller).await?;
+            }
+        }
         let codes = lane.app.authorities.values().filter_map(|authority| {
             let catalogue = &authority.catalogue;
             who.session.person(catalogue.authority).map(|_| catalogue.code.as_str())
         });
-        let expires_at_s = who.session.expires_at_s;
         let mut authorities: Vec<&str> = codes.collect();
         authorities.sort_unstable();
-        body::private_json(StatusCode::OK, &SessionJson { authorities, expires_at_s })
-    });
-    asked.respond(&lane, result)
+        let expires_at_s = who.session.expires_at_s;
+        Ok(body::private_json(StatusCode::OK, &SessionJson { authorities, expires_at_s }))
+    };
+    let answer = answer.await;
+    asked.respond(&lane, answer)
 }
 
 async fn bookings(State(lane): State<Lane>, asked: Asked) -> Response {

@@ -57,9 +57,8 @@ fn begin_login(lane: &Lane, asked: &Asked) -> Result<Answer, Problem> {
     let lasts_s = u64::from(app.config.session.login_minutes) * 60;
     let redirect_uri = redirect_uri(lane, asked);
     let expires_at_s = now_s() + lasts_s;
-    let start =
-        login::start(&app.keys, &lane.hub, &redirect_uri, &query.return_path, expires_at_s)
-            .map_err(|_| Problem::Unavailable)?;
+    let start = login::start(&app.keys, &lane.hub, &redirect_uri, &query.return_path, expires_at_s)
+        .map_err(|_| Problem::Unavailable)?;
     let mut answer = redirect(&start.link);
     let cookie = app.cookies.write(cookies::LOGIN, &start.cookie, lasts_s);
     answer.headers_mut().append(header::SET_COOKIE, cookie);
@@ -91,25 +90,23 @@ async fn finish_login(lane: &Lane, asked: &Asked) -> Result<Answer, Problem> {
         .map_err(|_| Problem::LoginInvalid)?;
     let cookie = app.cookies.read(&asked.parts.headers, cookies::LOGIN);
     let now_s = now_s();
-    let returned =
-        login::returned(&app.keys, cookie, &query.state, now_s).map_err(|error| {
-            tracing::info!(request_id = %asked.context.id, %error, "a login is not believed");
-            Problem::LoginInvalid
-        })?;
+    let returned = login::returned(&app.keys, cookie, &query.state, now_s).map_err(|error| {
+        tracing::info!(request_id = %asked.context.id, %error, "a login is not believed");
+        Problem::LoginInvalid
+    })?;
     operations::spend_login(lane, returned.spend).await?;
     if !query.error.is_empty() || query.code.is_empty() {
         return Err(Problem::LoginDenied);
     }
     let lasts_s = u64::from(app.config.session.ttl_minutes) * 60;
     let ids = app.authority_ids();
-    let session =
-        login::identify(&app.keys, &lane.hub, &query.code, &ids, now_s, now_s + lasts_s)
-            .await
-            .map_err(|error| {
-                tracing::warn!(request_id = %asked.context.id, %error, "a login failed");
-                metrics::counter!("gateway_logins_total", "outcome" => failure(&error)).increment(1);
-                Problem::LoginFailed
-            })?;
+    let session = login::identify(&app.keys, &lane.hub, &query.code, &ids, now_s, now_s + lasts_s)
+        .await
+        .map_err(|error| {
+            tracing::warn!(request_id = %asked.context.id, %error, "a login failed");
+            metrics::counter!("gateway_logins_total", "outcome" => failure(&error)).increment(1);
+            Problem::LoginFailed
+        })?;
     metrics::counter!("gateway_logins_total", "outcome" => "identified").increment(1);
     let mut answer = redirect(&returned.return_path);
     let token = app.keys.session.sign(&session);

@@ -54,7 +54,11 @@ impl Asked {
     }
 
     /// Makes an answer of a handler's result.
-    pub fn respond(&self, lane: &Lane, result: Result<Answer, Problem>) -> axum::response::Response {
+    pub fn respond(
+        &self,
+        lane: &Lane,
+        result: Result<Answer, Problem>,
+    ) -> axum::response::Response {
         let answer = match result {
             Ok(answer) => answer,
             Err(problem) if self.wants_html() => return pages::problem(lane, self, &problem),

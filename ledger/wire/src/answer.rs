@@ -31,6 +31,8 @@ pub enum Answer {
     Starts(StartsView),
     /// The session is refused from now on.
     SessionRevoked,
+    /// The session was not ended by a logout.
+    SessionLive,
     /// Nothing was done.
     Refused(Refusal),
 }

@@ -46,6 +46,8 @@ pub enum Command {
         /// What was asked under it.
         fingerprint: Fingerprint,
     },
+    /// Whether this session is still good.
+    Session(Caller),
 }
 
 /// An identified human with a session.

@@ -80,5 +80,5 @@ fn a_booking_command_has_these_bytes() {
 fn a_booked_answer_reads_back() {
     let bytes = postcard::to_stdvec(&booked()).unwrap();
     assert_eq!(postcard::from_bytes::<Answer>(&bytes).unwrap(), booked());
-    assert_eq!(hex_of(&Answer::Refused(Refusal::Busy)), "070c");
+    assert_eq!(hex_of(&Answer::Refused(Refusal::Busy)), "080c");
 }
