@@ -2,6 +2,7 @@
 
 use proptest::prelude::*;
 use talon_domain::civil::Minute;
+use talon_domain::policy::{Holder, Limit, LimitKind, Mode, Moment, Period, ProofRule, Release};
 use talon_domain::shape::{ServiceShape, ShiftShape};
 
 use super::*;
@@ -16,12 +17,10 @@ fn seat() -> Seat {
 }
 
 fn bytes(fact: Fact) -> String {
+    let record = Record { at: UtcMicros(1_796_108_400_000_000), fact };
     let mut buffer = Vec::new();
-    Record { at: UtcMicros(1_796_108_400_000_000), fact }.encode_into(&mut buffer);
-    assert_eq!(
-        Record::decode(&buffer).unwrap().fact.clone(),
-        Record::decode(&buffer).unwrap().fact
-    );
+    record.encode_into(&mut buffer);
+    assert_eq!(Record::decode(&buffer).unwrap(), record);
     hex::encode(buffer)
 }
 
@@ -102,6 +101,52 @@ fn the_other_records_have_these_bytes() {
         [AT, "01", "01e93ee8c402", "015a", "0a", "01", "01e00306", "01", "020309", "01003f"]
             .concat()
     );
+}
+
+#[test]
+fn a_policy_record_has_these_bytes() {
+    let release = |days_ahead, minute, proof| {
+        let time = Minute::new(minute).unwrap();
+        Release { days_ahead, time, zone: "Z".to_owned(), proof }
+    };
+    let (algorithm, key_prefix) = ("A".to_owned(), "00".to_owned());
+    let proof = ProofRule { algorithm, cost: 5000, key_prefix };
+    let limit = |name: &str, kind, max, mode| Limit {
+        name: name.to_owned(),
+        kind,
+        holder: Holder::Subject,
+        max,
+        mode,
+    };
+    let month = LimitKind::PerPeriod {
+        period: Period::Month,
+        of: Moment::Registration,
+        count_cancelled: true,
+        channel: Channel::Web,
+    };
+    let policy = Fact::PolicySet(Policy {
+        authority: AuthorityId(1),
+        zone: "Z".to_owned(),
+        release: release(21, 360, None),
+        releases: vec![(ServiceId(2), release(9, 840, Some(proof)))],
+        late_release_delay_minutes: 10,
+        cancel_deadline_minutes: 120,
+        return_after_minutes: (5, 60),
+        limits: vec![
+            limit("l", LimitKind::LivePerService, 1, Mode::Enforced),
+            limit("m", month, 4, Mode::Shadow),
+        ],
+    });
+    let expected = [
+        AT,
+        "0001015a",
+        "15e802015a00",
+        "010209c806015a0101418827023030",
+        "0a78053c",
+        "02016c01000100",
+        "016d0001000100000401",
+    ];
+    assert_eq!(bytes(policy), expected.concat());
 }
 
 #[test]

@@ -254,6 +254,22 @@ fn the_same_key_of_another_person_is_another_key() {
 }
 
 #[test]
+fn what_was_asked_under_a_key_is_found_after_its_record_without_asking_again() {
+    let world = World::new();
+    let book = wish(1, TOWN, EXAM, start("2026-12-02", "08:30"));
+    let find = |n, fingerprint| world.core.find(&person(n), book.key, fingerprint);
+    assert_eq!(refused(find(1, book.fingerprint)), Refusal::NotFound);
+    let first = world.core.book(&book);
+    let found = find(1, book.fingerprint);
+    assert_eq!(found.after, first.after);
+    assert_eq!(booked(found), booked(first));
+    assert_eq!(refused(find(1, Fingerprint([1; 16]))), Refusal::KeyReused);
+    assert_eq!(refused(find(2, book.fingerprint)), Refusal::NotFound);
+    world.core.revoke_session(&person(1));
+    assert_eq!(refused(find(1, book.fingerprint)), Refusal::SessionRevoked);
+}
+
+#[test]
 fn the_days_of_an_office_end_with_the_first_that_is_not_open() {
     let world = World::new();
     world.books(1, EXAM, "2026-12-02", "08:30");

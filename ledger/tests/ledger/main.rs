@@ -5,10 +5,14 @@
 
 mod booking;
 mod cancelling;
+mod crowd;
+mod embedded;
 mod fixture;
+mod gated;
 mod keeping;
 mod limits;
 mod power_loss;
 mod random;
 mod replay;
 mod room;
+mod tool;

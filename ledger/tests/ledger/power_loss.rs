@@ -210,7 +210,6 @@ fn what_was_confirmed_survives_every_power_loss() {
     for seed in 0..LIVES {
         confirmed += live(seed, true).unwrap_or_else(|lost| panic!("{lost}"));
     }
-    eprintln!("confirmed {confirmed}");
     // Otherwise nothing was at stake.
     assert!(confirmed > usize::try_from(LIVES * 5).expect("few"), "{confirmed} confirmations");
 }
@@ -219,6 +218,5 @@ fn what_was_confirmed_survives_every_power_loss() {
 fn without_syncs_the_same_lives_lose_what_was_confirmed() {
     let lost: Vec<String> = (0..LIVES / 10).filter_map(|seed| live(seed, false).err()).collect();
     let confirmations = lost.iter().filter(|error| error.contains("is lost")).count();
-    eprintln!("{} {confirmations} {:?}", lost.len(), lost.first());
     assert!(confirmations > 0, "{lost:?}");
 }

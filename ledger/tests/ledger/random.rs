@@ -77,7 +77,8 @@ fn book(digits: &mut Digits, now: UtcMicros) -> Book {
         let (after, before) = (minute("00:00"), minute("24:00"));
         Wishes::Any { from: on, to: on.plus_days(2), after, before }
     } else {
-        let time = ["09:00", "09:30", "10:40", "11:30"][usize::try_from(digits.below(4)).expect("few")];
+        let time =
+            ["09:00", "09:30", "10:40", "11:30"][usize::try_from(digits.below(4)).expect("few")];
         Wishes::Starts(vec![(on, minute(time)), (on.plus_days(1), minute(time))])
     };
     let mut book = wish(n, office, service, wishes);
@@ -117,7 +118,7 @@ mod replay_is_exact {
     use crate::fixture::{DAY, World, judge};
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(96))]
+        #![proptest_config(ProptestConfig::with_cases(64))]
 
         #[test]
         fn a_state_after_replay_is_the_state_before_it(

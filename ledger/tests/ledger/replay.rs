@@ -75,8 +75,8 @@ fn open(disk: &SimDisk) -> Result<World, BadLedger> {
 /// Both the ledger and `verify` refuse the last of these facts, the opening ones being good.
 #[track_caller]
 fn refuses(facts: Vec<Fact>, is_expected: impl Fn(&Violation) -> bool) {
-    let disk = journal_of(opened().into_iter().chain(facts.clone()));
     let last = Sequence::new(4 + facts.len() as u64);
+    let disk = journal_of(opened().into_iter().chain(facts));
     match judge(&disk, None) {
         Err(BadJournal::Replay { sequence, source: BadReplay::Violation(violation) }) => {
             assert_eq!(sequence, last, "{violation}");
@@ -181,7 +181,7 @@ fn a_return_of_what_is_not_withheld_is_refused() {
     let mine = booked(1, 1, EXAM, seat(0, 3));
     let at = utc(START);
     refuses(vec![mine.clone(), returned(1, at, seat(0, 3))], not_withheld);
-    let gone = vec![mine, cancelled(1, 1)];
+    let gone = [mine, cancelled(1, 1)];
     let then = |fact| gone.iter().cloned().chain([fact]).collect::<Vec<_>>();
     refuses(then(returned(1, UtcMicros(at.0 + 1), seat(0, 3))), not_withheld);
     refuses(then(returned(1, at, seat(0, 2))), not_withheld);
@@ -231,10 +231,15 @@ fn a_record_that_cannot_be_read_is_refused() {
     assert!(matches!(judged, Err(BadJournal::Replay { source: BadReplay::Record(_), .. })));
 }
 
+/// A journal whose sixth record is a second live booking for a service.
+pub(crate) fn two_live_exams() -> SimDisk {
+    let facts = [booked(1, 1, EXAM, seat(0, 3)), booked(2, 1, EXAM, seat(3, 3))];
+    journal_of(opened().into_iter().chain(facts))
+}
+
 #[test]
 fn a_booking_over_a_limit_is_a_breach_that_verify_lists() {
-    let facts = [booked(1, 1, EXAM, seat(0, 3)), booked(2, 1, EXAM, seat(3, 3))];
-    let disk = journal_of(opened().into_iter().chain(facts));
+    let disk = two_live_exams();
     let report = judge(&disk, None).expect("no place has two owners");
     assert!(!report.is_good());
     assert_eq!(report.breaches, 1);
