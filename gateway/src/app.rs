@@ -15,7 +15,7 @@ use talon_ledger::core::Authority;
 use talon_wire::{Ledger, Place};
 
 use crate::admission::{AdmissionHandle, LocalFence, RateRule};
-use crate::availability::PublicAnswers;
+use crate::availability::{Lists, PublicAnswers};
 use crate::config::{Config, ProcessMode};
 use crate::http::language::Texts;
 use crate::http::problem::Problem;
@@ -51,6 +51,8 @@ pub struct App {
     pub keys: Keys,
     /// The authorities by code.
     pub authorities: HashMap<String, Arc<Authority>>,
+    /// The public lists, made once.
+    pub lists: Lists,
     /// Public answers, kept for a moment.
     pub public: PublicAnswers,
     /// Sessions whose signature was checked, by token.

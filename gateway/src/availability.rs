@@ -3,6 +3,7 @@
 //! A crowd that polls one calendar costs one look at the ledger a tenth of a second. Must not
 //! know sessions: what is here is for everybody.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -11,6 +12,7 @@ use dashmap::DashMap;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use sha2::{Digest, Sha256};
 use talon_domain::civil::CivilDate;
+use talon_ledger::core::Authority;
 use talon_wire::{Answer as LedgerAnswer, Command, Place};
 
 use crate::app::Lane;
@@ -69,6 +71,34 @@ impl Tagged {
         answer.headers_mut().insert(header::ETAG, self.tag.clone());
         answer.headers_mut().insert(header::CACHE_CONTROL, PUBLIC);
         answer
+    }
+}
+
+/// The lists that change with the catalogue only, made once.
+pub struct Lists {
+    /// All authorities.
+    pub authorities: Tagged,
+    /// The services of each authority, by its code.
+    pub services: HashMap<String, Tagged>,
+    /// The offices of each authority, by its code.
+    pub offices: HashMap<String, Tagged>,
+}
+
+impl Lists {
+    /// Makes the lists.
+    pub fn new(authorities: &[Authority]) -> Self {
+        let by_code = |list: fn(&Authority) -> Vec<u8>| -> HashMap<String, Tagged> {
+            authorities
+                .iter()
+                .map(|authority| (authority.catalogue.code.clone(), Tagged::new(list(authority))))
+                .collect()
+        };
+        let catalogues = authorities.iter().map(|authority| &*authority.catalogue);
+        Self {
+            authorities: Tagged::new(views::authorities(catalogues)),
+            services: by_code(views::services),
+            offices: by_code(|authority| views::offices(&authority.catalogue)),
+        }
     }
 }
 

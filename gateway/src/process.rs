@@ -30,7 +30,7 @@ use crate::admission::{
 use crate::app::{
     App, Lane, MAX_REMEMBERED_REFUSALS, MAX_REMEMBERED_SESSIONS, REFUSAL_MEMORY, SESSION_MEMORY,
 };
-use crate::availability::PublicAnswers;
+use crate::availability::{Lists, PublicAnswers};
 use crate::config::{Config, ProcessMode};
 use crate::http::language::Texts;
 use crate::identity::cookies::Cookies;
@@ -220,9 +220,8 @@ fn report(recovery: &Recovery) {
 fn wire(config: Config, authorities: Vec<Authority>, keys: Keys) -> Result<App, Failure> {
     let setting = |key: &str, problem: String| Failure::Setting { key: key.to_owned(), problem };
     let admission = &config.admission;
-    let write_rate =
-        RateRule::new(1, admission.write_interval_ms * 1000, admission.write_burst)
-            .map_err(|error| setting("admission.write_interval_ms", error.to_string()))?;
+    let write_rate = RateRule::new(1, admission.write_interval_ms * 1000, admission.write_burst)
+        .map_err(|error| setting("admission.write_interval_ms", error.to_string()))?;
     let read_rate = RateRule::new(2, admission.read_interval_ms * 1000, admission.read_burst)
         .map_err(|error| setting("admission.read_interval_ms", error.to_string()))?;
     let fence = |per_second: u32, key: &str| -> Result<LocalFence, Failure> {
@@ -243,6 +242,7 @@ fn wire(config: Config, authorities: Vec<Authority>, keys: Keys) -> Result<App, 
         texts: Texts::load(),
         cookies: Cookies::new(config.is_https()),
         keys,
+        lists: Lists::new(&authorities),
         authorities: authorities
             .into_iter()
             .map(|authority| (authority.catalogue.code.clone(), Arc::new(authority)))
@@ -299,8 +299,7 @@ fn start_lanes(
         let work = move || {
             runtime.spawn(driver);
             let cold = cold::router(lane.clone());
-            let serving =
-                server::serve(lane, cold, listener, max_connections, drain, stop);
+            let serving = server::serve(lane, cold, listener, max_connections, drain, stop);
             if let Err(error) = runtime.block_on(serving) {
                 tracing::error!(%error, "a lane ended");
             }
@@ -362,10 +361,8 @@ fn supervise(
                 |error| Failure::Setting { key: "hub".to_owned(), problem: error.to_string() },
             )?;
         }
-        let mut terminate =
-            signal(SignalKind::terminate()).map_err(Failure::system("a signal"))?;
-        let mut interrupt =
-            signal(SignalKind::interrupt()).map_err(Failure::system("a signal"))?;
+        let mut terminate = signal(SignalKind::terminate()).map_err(Failure::system("a signal"))?;
+        let mut interrupt = signal(SignalKind::interrupt()).map_err(Failure::system("a signal"))?;
         let address = app.config.admin.listen;
         let listener = tokio::net::TcpListener::bind(address)
             .await

@@ -9,12 +9,11 @@ use serde::Serialize;
 
 use super::Asked;
 use crate::app::Lane;
-use crate::availability::Tagged;
 use crate::caller::{identify, identify_writer};
 use crate::http::body::{self, Answer};
 use crate::http::problem::Problem;
 use crate::operations;
-use crate::views::{self, BookingJson};
+use crate::views::BookingJson;
 
 /// The routes.
 pub(super) fn routes() -> Router<Lane> {
@@ -29,8 +28,7 @@ pub(super) fn routes() -> Router<Lane> {
 }
 
 async fn authorities(State(lane): State<Lane>, asked: Asked) -> Response {
-    let all = lane.app.authorities.values().map(|authority| &*authority.catalogue);
-    let answer = Tagged::new(views::authorities(all)).answer(&asked.parts.headers);
+    let answer = lane.app.lists.authorities.answer(&asked.parts.headers);
     asked.respond(&lane, Ok(answer))
 }
 
@@ -39,11 +37,8 @@ async fn services(
     Path(authority): Path<String>,
     asked: Asked,
 ) -> Response {
-    let result = lane
-        .app
-        .authority(&authority)
-        .map(|authority| Tagged::new(views::services(authority)).answer(&asked.parts.headers));
-    asked.respond(&lane, result)
+    let list = lane.app.lists.services.get(&authority).ok_or(Problem::UnknownAuthority);
+    asked.respond(&lane, list.map(|list| list.answer(&asked.parts.headers)))
 }
 
 async fn offices(
@@ -51,10 +46,8 @@ async fn offices(
     Path(authority): Path<String>,
     asked: Asked,
 ) -> Response {
-    let result = lane.app.authority(&authority).map(|authority| {
-        Tagged::new(views::offices(&authority.catalogue)).answer(&asked.parts.headers)
-    });
-    asked.respond(&lane, result)
+    let list = lane.app.lists.offices.get(&authority).ok_or(Problem::UnknownAuthority);
+    asked.respond(&lane, list.map(|list| list.answer(&asked.parts.headers)))
 }
 
 async fn session(State(lane): State<Lane>, asked: Asked) -> Response {

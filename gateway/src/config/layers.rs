@@ -88,7 +88,8 @@ impl Layers {
         let mut table = &mut self.table;
         for name in path {
             let below = table.entry(name).or_insert_with(|| Value::Table(Table::new()));
-            table = below.as_table_mut().ok_or_else(|| bad("lies below something that is no table"))?;
+            table =
+                below.as_table_mut().ok_or_else(|| bad("lies below something that is no table"))?;
         }
         table.insert(last.to_owned(), parse_value(value));
         self.set_by.insert(key.to_owned(), source.to_owned());

@@ -269,8 +269,18 @@ impl Config {
         range("admission.read_interval_ms", self.admission.read_interval_ms, 1, 60_000)?;
         range("admission.read_burst", self.admission.read_burst.into(), 1, 60)?;
         let per_second = 1..=1_000_000;
-        range("admission.address_per_second", self.admission.address_per_second.into(), *per_second.start(), *per_second.end())?;
-        range("admission.logins_per_second", self.admission.logins_per_second.into(), *per_second.start(), *per_second.end())?;
+        range(
+            "admission.address_per_second",
+            self.admission.address_per_second.into(),
+            *per_second.start(),
+            *per_second.end(),
+        )?;
+        range(
+            "admission.logins_per_second",
+            self.admission.logins_per_second.into(),
+            *per_second.start(),
+            *per_second.end(),
+        )?;
         range("session.ttl_minutes", self.session.ttl_minutes.into(), 1, 1_440)?;
         range("session.login_minutes", self.session.login_minutes.into(), 1, 60)?;
         self.check_mode()

@@ -104,7 +104,8 @@ fn bundle(tag: &str, files: &[&str]) -> FluentBundle<FluentResource> {
     // Isolation marks are for mixed directions; our languages share one, and codes get copied.
     bundle.set_use_isolating(false);
     for file in files {
-        let resource = FluentResource::try_new((*file).to_owned()).expect("locale files are Fluent");
+        let resource =
+            FluentResource::try_new((*file).to_owned()).expect("locale files are Fluent");
         bundle.add_resource(resource).expect("no key stands twice");
     }
     bundle

@@ -20,8 +20,7 @@ pub fn is_own(headers: &HeaderMap, own: &str, host: Option<&str>) -> bool {
     match text(header::ORIGIN.as_str()) {
         None => true,
         Some(origin) => {
-            origin == own
-                || host.is_some_and(|host| origin.strip_prefix("http://") == Some(host))
+            origin == own || host.is_some_and(|host| origin.strip_prefix("http://") == Some(host))
         }
     }
 }

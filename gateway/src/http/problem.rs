@@ -8,9 +8,9 @@ use std::time::Duration;
 use fluent_bundle::FluentArgs;
 use http::{HeaderValue, StatusCode, header};
 use serde_json::{Map, Value, json};
+use talon_domain::civil::UtcMicros;
 use talon_domain::limits::LimitRefusal;
 use talon_domain::policy::LimitKind;
-use talon_domain::civil::UtcMicros;
 use talon_wire::{FreeStart, Refusal, Release};
 
 use super::body::{self, Answer, MAX_BODY_BYTES};
@@ -217,9 +217,9 @@ impl Problem {
                 "late": release.late,
             }),
             Self::SlotTaken { free } => {
-                let free = free.iter().map(|start| {
-                    json!({ "time": start.start.to_string(), "free": start.desks })
-                });
+                let free = free
+                    .iter()
+                    .map(|start| json!({ "time": start.start.to_string(), "free": start.desks }));
                 json!({ "free": free.collect::<Vec<_>>() })
             }
             Self::LimitReached(refusal) => json!({
@@ -245,6 +245,7 @@ impl Problem {
         id: RequestId,
         now: UtcMicros,
     ) -> Answer {
+        metrics::counter!("gateway_refusals_total", "type" => self.slug()).increment(1);
         let retry_after = self.retry_after_seconds(id, now);
         let (title, detail) = self.words(texts, language, retry_after.unwrap_or(0));
         let mut document = self.facts();
