@@ -58,6 +58,97 @@ impl Rnokpp {
     }
 }
 
+/// The number of the demographic register (УНЗР): `YYYYMMDD-NNNNC`, the last a check digit.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Unzr([u8; 13]);
+
+impl Unzr {
+    /// Parses and checks, as hand-typed input must be.
+    ///
+    /// # Errors
+    /// [`BadIdentifier::Form`] unless eight digits, a dash that may be missing, and five digits;
+    /// [`BadIdentifier::CheckDigit`].
+    pub fn checked(text: &str) -> Result<Self, BadIdentifier> {
+        let number = Self::unchecked(text)?;
+        if number.check_digit_holds() { Ok(number) } else { Err(BadIdentifier::CheckDigit) }
+    }
+
+    /// Parses without the check: what the identification hub says is believed.
+    ///
+    /// # Errors
+    /// [`BadIdentifier::Form`].
+    pub fn unchecked(text: &str) -> Result<Self, BadIdentifier> {
+        let text = text.trim();
+        let digits: Vec<u8> = match text.split_once('-') {
+            Some((date, rest)) if date.len() == 8 => [date, rest].concat().into_bytes(),
+            Some(_) => return Err(BadIdentifier::Form),
+            None => text.as_bytes().to_vec(),
+        };
+        let digits: [u8; 13] = digits.try_into().map_err(|_| BadIdentifier::Form)?;
+        if digits.iter().all(u8::is_ascii_digit) {
+            Ok(Self(digits))
+        } else {
+            Err(BadIdentifier::Form)
+        }
+    }
+
+    /// Whether the last digit is what the first twelve ask for.
+    pub fn check_digit_holds(&self) -> bool {
+        const WEIGHTS: [u32; 3] = [7, 3, 1];
+        let digit = |index: usize| u32::from(self.0[index] - b'0');
+        let sum: u32 = (0..12).map(|index| digit(index) * WEIGHTS[index % 3]).sum();
+        sum % 10 == digit(12)
+    }
+}
+
+/// The code of a legal entity (ЄДРПОУ): eight digits, the last a check digit.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Edrpou([u8; 8]);
+
+impl Edrpou {
+    /// Parses and checks.
+    ///
+    /// # Errors
+    /// [`BadIdentifier::Form`] unless eight ASCII digits; [`BadIdentifier::CheckDigit`].
+    pub fn checked(text: &str) -> Result<Self, BadIdentifier> {
+        let code = Self::unchecked(text)?;
+        if code.check_digit_holds() { Ok(code) } else { Err(BadIdentifier::CheckDigit) }
+    }
+
+    /// Parses without the check: what the identification hub says is believed.
+    ///
+    /// # Errors
+    /// [`BadIdentifier::Form`] unless eight ASCII digits.
+    pub fn unchecked(text: &str) -> Result<Self, BadIdentifier> {
+        let digits: [u8; 8] = text.trim().as_bytes().try_into().map_err(|_| BadIdentifier::Form)?;
+        if digits.iter().all(u8::is_ascii_digit) {
+            Ok(Self(digits))
+        } else {
+            Err(BadIdentifier::Form)
+        }
+    }
+
+    /// Whether the last digit is what the first seven ask for.
+    pub fn check_digit_holds(&self) -> bool {
+        const LOW: u32 = 30_000_000;
+        const HIGH: u32 = 60_000_000;
+        let digit = |index: usize| u32::from(self.0[index] - b'0');
+        let number = (0..8).fold(0, |number, index| number * 10 + digit(index));
+        let weights: [u32; 7] = if (LOW..=HIGH).contains(&number) {
+            [7, 1, 2, 3, 4, 5, 6]
+        } else {
+            [1, 2, 3, 4, 5, 6, 7]
+        };
+        let remainder =
+            |add: u32| (0..7).map(|index| digit(index) * (weights[index] + add)).sum::<u32>() % 11;
+        let check = match remainder(0) {
+            10 => remainder(2) % 10,
+            small => small,
+        };
+        check == digit(7)
+    }
+}
+
 /// A passport, for people who refused a tax number: series and number, normalised.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Passport(String);
@@ -188,6 +279,27 @@ mod tests {
         assert!(matches!(Rnokpp::checked("1234567890"), Err(BadIdentifier::CheckDigit)));
         assert!(matches!(Rnokpp::checked("123456789"), Err(BadIdentifier::Form)));
         assert!(matches!(Rnokpp::checked("123456789a"), Err(BadIdentifier::Form)));
+    }
+
+    #[test]
+    fn real_register_numbers_hold_and_changed_ones_fail() {
+        assert!(Unzr::checked("19910824-00026").is_ok());
+        assert!(Unzr::checked("1991082400026").is_ok());
+        assert!(matches!(Unzr::checked("19910824-00027"), Err(BadIdentifier::CheckDigit)));
+        for text in ["1991-082400026", "19910824-0002", "19910824-0002x", ""] {
+            assert!(matches!(Unzr::checked(text), Err(BadIdentifier::Form)), "{text}");
+        }
+    }
+
+    #[test]
+    fn real_entity_codes_hold_and_changed_ones_fail() {
+        for code in ["43395033", "14360570", "00032129", "32855961"] {
+            assert!(Edrpou::checked(code).is_ok(), "{code}");
+            let last = if code.ends_with('9') { "0" } else { "9" };
+            let changed = format!("{}{last}", &code[..7]);
+            assert!(Edrpou::checked(&changed).is_err(), "{changed}");
+        }
+        assert!(matches!(Edrpou::checked("4339503"), Err(BadIdentifier::Form)));
     }
 
     #[test]
