@@ -67,6 +67,8 @@ struct Token {
 struct UserInfo {
     #[serde(default)]
     drfocode: String,
+    #[serde(default)]
+    unzr: String,
     #[serde(rename = "encryptedUserInfo")]
     encrypted: Option<serde::de::IgnoredAny>,
 }
@@ -129,7 +131,7 @@ impl HubClient {
                 .await?;
             let access =
                 [("access_token", token.access_token.as_str()), ("user_id", &token.user_id)];
-            let wanted = [access[0], access[1], ("fields", "drfocode"), ("cert", "")];
+            let wanted = [access[0], access[1], ("fields", "drfocode,unzr"), ("cert", "")];
             let info: Result<UserInfo, HubError> = self.get("get-user-info", &wanted).await;
             // Whatever came of it, the hub's session has done its work.
             let logout: Result<serde::de::IgnoredAny, HubError> =
@@ -141,7 +143,7 @@ impl HubClient {
             if info.encrypted.is_some() {
                 return Err(HubError::Encrypted);
             }
-            Identifier::from_hub(&info.drfocode).map_err(|_| HubError::NoIdentifier)
+            Identifier::from_hub(&info.drfocode, &info.unzr).map_err(|_| HubError::NoIdentifier)
         };
         tokio::time::timeout(self.deadline, all)
             .await

@@ -199,25 +199,29 @@ fn cyrillic_look_alike(letter: char) -> char {
 pub enum Identifier {
     /// The tax number.
     Rnokpp(Rnokpp),
-    /// A passport, when the person has no tax number.
+    /// The register's number, when the person has no tax number.
+    Unzr(Unzr),
+    /// A passport, when the person has neither.
     Passport(Passport),
 }
 
 impl Identifier {
-    /// What the identification hub's `drfocode` holds: a tax number, or a passport.
+    /// The first that is present of what the identification hub says: a tax number or a passport
+    /// in `drfocode`, the register's number in `unzr`.
     ///
     /// # Errors
-    /// [`BadIdentifier::Form`] when it is neither.
-    pub fn from_hub(text: &str) -> Result<Self, BadIdentifier> {
-        Rnokpp::unchecked(text)
+    /// [`BadIdentifier::Form`] when there is none.
+    pub fn from_hub(drfocode: &str, unzr: &str) -> Result<Self, BadIdentifier> {
+        Rnokpp::unchecked(drfocode)
             .map(Self::Rnokpp)
-            .or_else(|_| Passport::parse(text).map(Self::Passport))
+            .or_else(|_| Unzr::unchecked(unzr).map(Self::Unzr))
+            .or_else(|_| Passport::parse(drfocode).map(Self::Passport))
     }
 
     fn kind_and_bytes(&self) -> (u8, &[u8]) {
         match self {
             Self::Rnokpp(number) => (1, &number.0),
-            // Kind 2 is the demographic register's number.
+            Self::Unzr(number) => (2, &number.0),
             Self::Passport(passport) => (3, passport.0.as_bytes()),
         }
     }
@@ -337,16 +341,25 @@ mod tests {
 
     #[test]
     fn the_hub_is_believed_about_a_wrong_check_digit() {
-        assert!(Identifier::from_hub("1234567890").is_ok());
-        assert!(Identifier::from_hub("АВ123456").is_ok());
-        assert!(Identifier::from_hub("nobody").is_err());
+        assert!(Identifier::from_hub("1234567890", "").is_ok());
+        assert!(Identifier::from_hub("АВ123456", "").is_ok());
+        assert!(Identifier::from_hub("nobody", "").is_err());
+    }
+
+    #[test]
+    fn the_first_present_of_tax_number_register_number_and_passport_counts() {
+        let of = |drfocode, unzr| Identifier::from_hub(drfocode, unzr).unwrap();
+        let register = of("", "19910824-00026");
+        assert!(of("3184710691", "19910824-00026") == of("3184710691", ""));
+        assert!(of("АВ123456", "19910824-00026") == register);
+        assert!(of("АВ123456", "") != register);
     }
 
     #[test]
     fn pseudonyms_differ_by_pepper_authority_and_kind() {
         let pepper = |byte| Pepper::new(vec![byte; 32]).unwrap();
-        let person = Identifier::from_hub("3184710691").unwrap();
-        let card = Identifier::from_hub("318471069").unwrap();
+        let person = Identifier::from_hub("3184710691", "").unwrap();
+        let card = Identifier::from_hub("318471069", "").unwrap();
         let one = pepper(1).pseudonym(AuthorityId(1), &person);
         assert_eq!(one, pepper(1).pseudonym(AuthorityId(1), &person));
         assert_ne!(one, pepper(2).pseudonym(AuthorityId(1), &person));
@@ -357,7 +370,7 @@ mod tests {
 
     #[test]
     fn debug_output_tells_nothing() {
-        let person = Identifier::from_hub("3184710691").unwrap();
+        let person = Identifier::from_hub("3184710691", "").unwrap();
         assert_eq!(format!("{person:?}"), "Identifier(…)");
     }
 }
