@@ -1,11 +1,12 @@
 //! `talon`: the booking gateway's program. Reads flags, checks the configuration, runs.
 
-use std::net::SocketAddr;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, Parser, Subcommand};
 use talon_gateway::config::{BadConfig, Config, Layers};
 use talon_gateway::process::{self, EXIT_CONFIG, Failure};
 use tracing_subscriber::EnvFilter;
@@ -28,6 +29,19 @@ enum Task {
     Serve(Settings),
     /// Check the configuration, the catalogues and the policies, and exit.
     CheckConfig(Settings),
+    /// Print the settings in force, without secrets.
+    PrintConfig(Settings),
+    /// Print the JSON Schema of configuration files.
+    ConfigSchema,
+    /// Ask the running gateway whether it is ready; exits 0 when it is, 1 otherwise.
+    Healthcheck(Settings),
+    /// Print completions for a shell.
+    Completions {
+        /// Which shell.
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page.
+    Man,
 }
 
 /// Settings: file < environment (TALON_SECTION__KEY) < flag.
@@ -56,29 +70,79 @@ struct Settings {
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     init_logs();
-    let (settings, only_check) = match arguments.task {
-        None => (arguments.settings, false),
-        Some(Task::Serve(settings)) => (settings, false),
-        Some(Task::CheckConfig(settings)) => (settings, true),
-    };
-    let (config, base) = match configure(&settings) {
-        Ok(configured) => configured,
-        Err(error) => return fail(&error, EXIT_CONFIG),
-    };
-    let outcome = if only_check {
-        check(&config, &base)
-    } else {
-        process::run(config, &base, settings.release_in)
+    let outcome = match arguments.task {
+        None => serve(&arguments.settings),
+        Some(Task::Serve(settings)) => serve(&settings),
+        Some(Task::CheckConfig(settings)) => configure(&settings)
+            .map_err(Ended::from)
+            .and_then(|(config, base)| Ok(check(&config, &base)?)),
+        Some(Task::PrintConfig(settings)) => configure(&settings)
+            .map(|(config, _)| print!("{}", config.redacted()))
+            .map_err(Ended::from),
+        Some(Task::Healthcheck(settings)) => configure(&settings)
+            .map_err(Ended::from)
+            .and_then(|(config, _)| healthcheck(config.admin.listen)),
+        Some(Task::ConfigSchema) => {
+            println!("{}", Config::schema());
+            Ok(())
+        }
+        Some(Task::Completions { shell }) => {
+            let mut command = Arguments::command();
+            clap_complete::generate(shell, &mut command, "talon", &mut std::io::stdout());
+            Ok(())
+        }
+        Some(Task::Man) => clap_mangen::Man::new(Arguments::command())
+            .render(&mut std::io::stdout())
+            .map_err(|error| Ended { message: error.to_string(), code: 1 }),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => fail(&failure, failure.exit_code()),
+        Err(ended) => {
+            eprintln!("talon: {}", ended.message);
+            ExitCode::from(ended.code)
+        }
     }
 }
 
-fn fail(error: &dyn std::fmt::Display, code: u8) -> ExitCode {
-    eprintln!("talon: {error}");
-    ExitCode::from(code)
+/// A bad end: a line for the operator and an exit code.
+struct Ended {
+    message: String,
+    code: u8,
+}
+
+impl From<BadConfig> for Ended {
+    fn from(error: BadConfig) -> Self {
+        Self { message: error.to_string(), code: EXIT_CONFIG }
+    }
+}
+
+impl From<Failure> for Ended {
+    fn from(failure: Failure) -> Self {
+        Self { message: failure.to_string(), code: failure.exit_code() }
+    }
+}
+
+fn serve(settings: &Settings) -> Result<(), Ended> {
+    let (config, base) = configure(settings)?;
+    Ok(process::run(config, &base, settings.release_in)?)
+}
+
+/// Asks `/readyz`, shows what it says.
+fn healthcheck(admin: SocketAddr) -> Result<(), Ended> {
+    const DEADLINE: Duration = Duration::from_secs(5);
+    let ask = || -> std::io::Result<String> {
+        let mut stream = TcpStream::connect_timeout(&admin, DEADLINE)?;
+        stream.set_read_timeout(Some(DEADLINE))?;
+        write!(stream, "GET /readyz HTTP/1.1\r\nHost: {admin}\r\nConnection: close\r\n\r\n")?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer)?;
+        Ok(answer)
+    };
+    let bad = |message: String| Ended { message, code: 1 };
+    let answer = ask().map_err(|error| bad(format!("{admin} does not answer: {error}")))?;
+    let (head, checks) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
+    print!("{checks}");
+    if head.starts_with("HTTP/1.1 200 ") { Ok(()) } else { Err(bad("not ready".to_owned())) }
 }
 
 fn check(config: &Config, base: &Path) -> Result<(), Failure> {

@@ -8,12 +8,13 @@ mod layers;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use layers::{BadConfig, Layers};
 
 /// Whether this process serves a demonstration or the public.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum ProcessMode {
     /// With a stand-in hub, on loopback only, with keys of its own making.
@@ -23,7 +24,7 @@ pub enum ProcessMode {
 }
 
 /// All settings of a gateway.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
     /// Demonstration or production.
@@ -58,7 +59,7 @@ pub struct Config {
 }
 
 /// The public listener.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Server {
     /// Address and port.
@@ -86,7 +87,7 @@ impl Default for Server {
 }
 
 /// The listener for health and metrics.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Admin {
     /// Address and port; loopback only.
@@ -100,7 +101,7 @@ impl Default for Admin {
 }
 
 /// The identification hub.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Hub {
     /// Where browsers and this process reach it. In a demonstration the stand-in listens there.
@@ -125,7 +126,7 @@ impl Default for Hub {
 }
 
 /// The journal of the embedded ledger.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Journal {
     /// Size of a new segment in bytes: a multiple of 4096, 8 MiB to 1 GiB. Two are allocated.
@@ -139,7 +140,7 @@ impl Default for Journal {
 }
 
 /// Rates, and the store that keeps them.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Admission {
     /// Such as `redis://127.0.0.1:6379`; empty: in this process.
@@ -176,7 +177,7 @@ impl Default for Admission {
 }
 
 /// Login sessions.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Session {
     /// How long a session lasts, in minutes, 1 to 1,440.
@@ -192,7 +193,7 @@ impl Default for Session {
 }
 
 /// Secrets: files of at least 32 bytes that nobody else may read.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Keys {
     /// Directory of `session.key`, `pepper.key`, `proof.key` and `hub-client.secret`; never inside
@@ -201,7 +202,7 @@ pub struct Keys {
 }
 
 /// The files of one authority.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AuthorityFiles {
     /// Its offices and services; relative to the configuration file.
@@ -215,6 +216,24 @@ fn data_dir() -> PathBuf {
 }
 
 impl Config {
+    /// The settings as a file, without secrets: a password in a URL is left out.
+    pub fn redacted(&self) -> String {
+        let mut config = self.clone();
+        if let Ok(mut url) = url::Url::parse(&config.admission.redis_url)
+            && url.password().is_some()
+            && url.set_password(Some("redacted")).is_ok()
+        {
+            config.admission.redis_url = url.into();
+        }
+        toml::to_string_pretty(&config).expect("settings are plain data")
+    }
+
+    /// The JSON Schema of configuration files.
+    pub fn schema() -> String {
+        let schema = schemars::schema_for!(Self);
+        serde_json::to_string_pretty(&schema).expect("a schema is plain data")
+    }
+
     /// What browsers see.
     pub fn origin(&self) -> String {
         if self.server.origin.is_empty() {
