@@ -1,16 +1,19 @@
 //! The gateway as a process: start, wait until it is ready, SIGKILL, verify its journal.
 //!
-//! Owns command lines, ports and the log file. Must not know what is booked. Called by the rounds.
+//! Owns command lines, ports and the log file. Must not know what is booked nor when to kill (that
+//! is [`Trigger`]). Called by the rounds.
 
 use std::fs::{File, OpenOptions};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
 
 use super::Options;
+use super::trigger::Trigger;
 use crate::client::Client;
 
 /// How long a start may take: reading the catalogue, replaying the journal.
@@ -21,12 +24,20 @@ const READY_PAUSE: Duration = Duration::from_millis(20);
 const MAX_STARTS: u32 = 3;
 /// How much of the gateway's log is shown when it fails.
 const LOG_TAIL_LINES: usize = 30;
+/// Settings of the gateway under test. Everybody comes from one address and asks without a pause,
+/// which a gateway for the public slows down until nothing is under way; and segments of the smallest
+/// size let some kills fall on the change from one to the next.
+const SETTINGS: &[&str] = &[
+    "admission.logins_per_second=100000",
+    "admission.write_burst=60",
+    "journal.segment_bytes=8388608",
+];
 /// Marks a directory that this test may empty.
 const MARK: &str = "made-by-talon-loadtest";
 
 /// A running gateway; killed when dropped.
 pub(super) struct Gateway {
-    child: Child,
+    child: Arc<Mutex<Child>>,
     base: String,
     log: PathBuf,
 }
@@ -72,8 +83,9 @@ impl Gateway {
         let mut command = Command::new(&options.talon);
         command
             .args(["serve", "--listen", &listen.to_string()])
-            .args(["--set", &format!("hub.listen={hub}")])
+            .args(["--set", &format!("hub.origin=http://{hub}")])
             .args(["--set", &format!("admin.listen={admin}")])
+            .args(SETTINGS.iter().flat_map(|setting| ["--set", setting]))
             .arg("--data-dir")
             .arg(options.data_dir());
         if let Some(redis) = &options.redis {
@@ -85,12 +97,13 @@ impl Gateway {
             .stderr(file)
             .spawn()
             .with_context(|| format!("starting {}", options.talon.display()))?;
-        let mut gateway = Self { child, base: format!("http://{listen}"), log };
+        let child = Arc::new(Mutex::new(child));
+        let gateway = Self { child, base: format!("http://{listen}"), log };
         gateway.wait_until_ready(admin).await?;
         Ok(gateway)
     }
 
-    async fn wait_until_ready(&mut self, admin: SocketAddr) -> Result<()> {
+    async fn wait_until_ready(&self, admin: SocketAddr) -> Result<()> {
         let client = Client::new(&self.base, 1);
         let ready = format!("http://{admin}/readyz");
         let deadline = Instant::now() + READY_TIMEOUT;
@@ -112,15 +125,25 @@ impl Gateway {
         &self.base
     }
 
-    pub(super) fn is_running(&mut self) -> Result<bool> {
-        Ok(self.child.try_wait().context("looking after the gateway")?.is_none())
+    /// What kills this process while clients book.
+    pub(super) fn trigger(&self) -> Trigger {
+        Trigger::new(Arc::clone(&self.child))
+    }
+
+    pub(super) fn is_running(&self) -> Result<bool> {
+        Ok(self.child().try_wait().context("looking after the gateway")?.is_none())
     }
 
     /// SIGKILL, and waits until the process is gone, so that the next one finds the lock free.
-    pub(super) fn kill(&mut self) -> Result<()> {
-        self.child.kill().context("killing the gateway")?;
-        self.child.wait().context("waiting for the killed gateway")?;
+    pub(super) fn kill(&self) -> Result<()> {
+        let mut child = self.child();
+        child.kill().context("killing the gateway")?;
+        child.wait().context("waiting for the killed gateway")?;
         Ok(())
+    }
+
+    fn child(&self) -> MutexGuard<'_, Child> {
+        self.child.lock().expect("nobody panics while holding the process")
     }
 
     /// The last lines that the gateway wrote.
@@ -135,8 +158,7 @@ impl Gateway {
 impl Drop for Gateway {
     fn drop(&mut self) {
         // A killed child gives an error here, which is no news.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        let _ = self.kill();
     }
 }
 

@@ -3,7 +3,6 @@
 //!
 //! Owns what a client does. Must not judge: everything goes into the history. Called by the rounds.
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -16,6 +15,7 @@ use tokio::task::JoinSet;
 use super::AUTHORITY;
 use super::history::{AttemptId, Cancel, History, Person, lock};
 use super::scenery::Places;
+use super::trigger::Trigger;
 use crate::client::words::{BookRequest, Booking, Slot, Span, Want, Wish};
 use crate::client::{Answer, Client, Failure, Session};
 
@@ -44,8 +44,8 @@ pub(super) struct Load {
     pub(super) history: Arc<Mutex<History>>,
     pub(super) next_person: Arc<Mutex<Person>>,
     pub(super) end_of_persons: Person,
-    /// Set when the gateway has been killed: from then on nothing new is asked.
-    pub(super) over: Arc<AtomicBool>,
+    /// Knows when the gateway has been killed: from then on nothing new is asked.
+    pub(super) trigger: Arc<Trigger>,
 }
 
 /// The running clients of a round.
@@ -85,8 +85,7 @@ impl Load {
     }
 
     fn is_over(&self) -> bool {
-        // Relaxed: the flag publishes nothing but itself.
-        self.over.load(Ordering::Relaxed)
+        self.trigger.is_over()
     }
 
     async fn log_in_next(&self) -> Result<Session> {
@@ -196,6 +195,7 @@ impl Citizen {
                 Ok(booking) => {
                     self.history(|history| history.confirmed(id, booking.clone()))
                         .context("writing a confirmation down")?;
+                    self.load.trigger.confirmed(|| self.history(|history| history.in_flight()))?;
                     last = Some(booking);
                 }
                 Err(Failure::Refused(problem)) => {

@@ -4,9 +4,9 @@
 //! Owns the order of a round and its report. Must not judge (that is [`check`]) and must not look
 //! into the journal (that is `talon-ledger verify`, run as a program). Called by the binary.
 //!
-//! Map: `gateway` starts and kills the process; `scenery` chooses the places that are fought over;
-//! `load` is the fight; [`history`] what the clients were told; `inquiry` asks again after the
-//! restart; [`check`] compares.
+//! Map: `gateway` starts and kills the process, `trigger` at the right moment; `scenery` chooses the
+//! places that are fought over; `load` is the fight; [`history`] what the clients were told;
+//! `inquiry` asks again after the restart; [`check`] compares.
 
 pub mod check;
 mod gateway;
@@ -15,8 +15,8 @@ mod inquiry;
 mod load;
 mod options;
 mod scenery;
+mod trigger;
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -27,7 +27,7 @@ use rand::{RngExt as _, SeedableRng as _};
 use self::check::{Capacity, Limits, check};
 use self::gateway::Gateway;
 use self::history::History;
-use self::load::Load;
+use self::load::{Clients, Load};
 pub use self::options::Options;
 use crate::client::Client;
 
@@ -35,8 +35,13 @@ use crate::client::Client;
 const AUTHORITY: &str = "mvs";
 /// The demo's policy: how many bookings a person may make in a month, cancelled ones included.
 const LIMITS: Limits = Limits { per_month: 4, live_per_service: 1 };
-/// SIGKILL comes this long after the first confirmation of the round.
+/// SIGKILL comes this long after the first confirmation of the round, in every second round or so in
+/// the instant of the next confirmation.
 const KILL_AFTER_MS: std::ops::Range<u64> = 50..1_000;
+/// How long that next confirmation is waited for.
+const NEXT_CONFIRMATION_TIMEOUT: Duration = Duration::from_secs(1);
+/// How often the rounds look whether what they wait for has come.
+const LOOK_PAUSE: Duration = Duration::from_millis(1);
 /// How long a round waits for its first confirmation.
 const FIRST_CONFIRMATION_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long the last clients may take to notice that the gateway is gone.
@@ -132,7 +137,7 @@ impl Run<'_> {
         let counts = self.counts().since(before);
 
         let restart = Instant::now();
-        let mut gateway = Gateway::start(self.options).await.context("starting after SIGKILL")?;
+        let gateway = Gateway::start(self.options).await.context("starting after SIGKILL")?;
         let restart = restart.elapsed();
         let client = self.client(&gateway);
         let (persons, found_later) = self.inquire(&client).await?;
@@ -157,42 +162,58 @@ impl Run<'_> {
     /// Gives when the process was killed, after the first confirmation, and how many bookings were
     /// on their way then.
     async fn load_and_kill(&mut self) -> Result<(Duration, usize)> {
-        let mut gateway = Gateway::start(self.options).await?;
+        let gateway = Gateway::start(self.options).await?;
         let client = self.client(&gateway);
         let places =
             scenery::choose(&client, &mut self.offices_seen, &mut self.capacity, &mut self.random)
                 .await
                 .context("reading what is free")?;
         let before = self.counts().confirmed;
-        let over = Arc::new(AtomicBool::new(false));
+        let trigger = Arc::new(gateway.trigger());
         let load = Load {
             client,
             places: Arc::new(places),
             history: Arc::clone(&self.history),
             next_person: Arc::clone(&self.next_person),
             end_of_persons: self.options.end_of_persons(),
-            over: Arc::clone(&over),
+            trigger: Arc::clone(&trigger),
         };
         let mut clients = load.start(self.options.clients, &mut self.random).await?;
+        self.wait_for_confirmation(before, &gateway, &mut clients).await?;
+        let first = Instant::now();
+        let pause = Duration::from_millis(self.random.random_range(KILL_AFTER_MS));
+        tokio::time::sleep(pause).await;
+        ensure!(gateway.is_running()?, "the gateway ended by itself\n{}", gateway.log_tail());
+        if self.random.random() {
+            trigger.arm();
+            let deadline = Instant::now() + NEXT_CONFIRMATION_TIMEOUT;
+            while !trigger.is_over() && Instant::now() < deadline {
+                tokio::time::sleep(LOOK_PAUSE).await;
+            }
+        }
+        trigger.pull(|| self.history().in_flight())?;
+        gateway.kill()?;
+        clients.end(CLIENTS_END_TIMEOUT).await?;
+        let shot = trigger.shot().expect("it has just been pulled");
+        Ok((shot.at.duration_since(first), shot.in_flight))
+    }
 
+    /// Waits until somebody has a confirmation more than `before`, or nobody books any more.
+    async fn wait_for_confirmation(
+        &self,
+        before: usize,
+        gateway: &Gateway,
+        clients: &mut Clients,
+    ) -> Result<()> {
         let deadline = Instant::now() + FIRST_CONFIRMATION_TIMEOUT;
         while self.counts().confirmed == before {
             ensure!(gateway.is_running()?, "the gateway ended by itself\n{}", gateway.log_tail());
             if Instant::now() > deadline || clients.all_ended()? {
                 break;
             }
-            tokio::time::sleep(Duration::from_millis(1)).await;
+            tokio::time::sleep(LOOK_PAUSE).await;
         }
-        let first = Instant::now();
-        let pause = Duration::from_millis(self.random.random_range(KILL_AFTER_MS));
-        tokio::time::sleep(pause).await;
-        ensure!(gateway.is_running()?, "the gateway ended by itself\n{}", gateway.log_tail());
-        let in_flight = self.history().in_flight();
-        gateway.kill()?;
-        over.store(true, Ordering::Relaxed);
-        let killed_after = first.elapsed();
-        clients.end(CLIENTS_END_TIMEOUT).await?;
-        Ok((killed_after, in_flight))
+        Ok(())
     }
 
     /// Asks for everything again and compares; gives how many persons were asked, and how many

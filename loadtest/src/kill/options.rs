@@ -28,7 +28,7 @@ pub struct Options {
     #[arg(long, value_name = "URL")]
     pub redis: Option<String>,
     /// How many clients book at once.
-    #[arg(long, default_value_t = 16)]
+    #[arg(long, default_value_t = 24)]
     pub clients: usize,
     /// Seed of all random choices of this program; a fresh one, printed, when not given.
     #[arg(long)]
