@@ -233,6 +233,21 @@ fn what_counts_no_more_is_forgotten_at_the_change_of_the_month() {
 }
 
 #[test]
+fn a_place_whose_day_is_forgotten_returns_no_more() {
+    let world = World::with(&[("[5, 60]", "[43200, 43200]")]);
+    let booking = world.books(1, EXAM, "2026-12-05", "08:00");
+    world.pass(3 * DAY);
+    world.cancel(1, booking.id);
+    world.pass(29 * DAY);
+    assert_eq!(world.core.state().withheld().len(), 1, "it is 2 January");
+    world.pass(DAY);
+    assert_eq!(world.core.state().withheld(), []);
+    world.pass(DAY);
+    let hash = world.core.state_hash();
+    assert_eq!(world.reopen().core.state_hash(), hash);
+}
+
+#[test]
 fn memory_is_bounded_over_a_year() {
     let world = World::new();
     for n in 0..120 {
