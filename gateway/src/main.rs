@@ -77,23 +77,22 @@ fn main() -> ExitCode {
             .map_err(Ended::from)
             .and_then(|(config, base)| Ok(check(&config, &base)?)),
         Some(Task::PrintConfig(settings)) => configure(&settings)
-            .map(|(config, _)| print!("{}", config.redacted()))
-            .map_err(Ended::from),
+            .map_err(Ended::from)
+            .and_then(|(config, _)| print(config.redacted().as_bytes())),
         Some(Task::Healthcheck(settings)) => configure(&settings)
             .map_err(Ended::from)
             .and_then(|(config, _)| healthcheck(config.admin.listen)),
-        Some(Task::ConfigSchema) => {
-            println!("{}", Config::schema());
-            Ok(())
-        }
+        Some(Task::ConfigSchema) => print(Config::schema().as_bytes()),
         Some(Task::Completions { shell }) => {
-            let mut command = Arguments::command();
-            clap_complete::generate(shell, &mut command, "talon", &mut std::io::stdout());
-            Ok(())
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Arguments::command(), "talon", &mut script);
+            print(&script)
         }
-        Some(Task::Man) => clap_mangen::Man::new(Arguments::command())
-            .render(&mut std::io::stdout())
-            .map_err(|error| Ended { message: error.to_string(), code: 1 }),
+        Some(Task::Man) => {
+            let mut page = Vec::new();
+            let rendered = clap_mangen::Man::new(Arguments::command()).render(&mut page);
+            rendered.map_err(Ended::from).and_then(|()| print(&page))
+        }
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -120,6 +119,16 @@ impl From<Failure> for Ended {
     fn from(failure: Failure) -> Self {
         Self { message: failure.to_string(), code: failure.exit_code() }
     }
+}
+
+impl From<std::io::Error> for Ended {
+    fn from(error: std::io::Error) -> Self {
+        Self { message: error.to_string(), code: 1 }
+    }
+}
+
+fn print(bytes: &[u8]) -> Result<(), Ended> {
+    Ok(std::io::stdout().write_all(bytes)?)
 }
 
 fn serve(settings: &Settings) -> Result<(), Ended> {
