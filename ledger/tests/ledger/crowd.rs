@@ -21,7 +21,7 @@ use crate::fixture::{
 const THREADS: u16 = 64;
 const DATE: &str = "2026-12-02";
 const JOURNAL: Options =
-    Options { segment_bytes: 1 << 20, kind: JournalKind::Demo, max_batch_bytes: 256 << 10 };
+    Options { segment_bytes: 1 << 20, kind: JournalKind::Demo, max_batch_bytes: 512 << 10 };
 
 /// A town with ten desks for everything and four without exams.
 fn large_town() -> World {
@@ -66,22 +66,25 @@ fn storm(world: &World, services: &[ServiceId]) -> BTreeMap<ServiceId, u32> {
             let (sold, barrier, last_record) = (&sold, &barrier, &last_record);
             scope.spawn(move || {
                 barrier.wait();
-                let claims = every_claim(world, services, usize::from(thread));
+                let mut claims = every_claim(world, services, usize::from(thread));
                 let mut persons = (0..).map(|n| thread * 1000 + n);
-                for (service, minute) in claims {
-                    // Somebody new for each place: no limit stands in the way.
-                    for n in &mut persons {
-                        let wishes = Wishes::Starts(vec![(date(DATE), minute)]);
-                        match world.core.book(&wish(n, TOWN, service, wishes)).answer {
+                // Round after round, until every start has been found taken.
+                while !claims.is_empty() {
+                    claims.retain(|(service, minute)| {
+                        // Somebody new for each place: no limit stands in the way.
+                        let n = persons.next().expect("persons enough");
+                        let wishes = Wishes::Starts(vec![(date(DATE), *minute)]);
+                        match world.core.book(&wish(n, TOWN, *service, wishes)).answer {
                             Answer::Booked { sequence, .. } => {
-                                sold[&service].fetch_add(1, Ordering::Relaxed);
+                                sold[service].fetch_add(1, Ordering::Relaxed);
                                 last_record.fetch_max(sequence, Ordering::Relaxed);
+                                true
                             }
-                            Answer::Refused(Refusal::Taken { .. }) => break,
-                            Answer::Refused(Refusal::Busy) => thread::yield_now(),
+                            Answer::Refused(Refusal::Busy) => true,
+                            Answer::Refused(Refusal::Taken { .. }) => false,
                             other => panic!("{other:?}"),
                         }
-                    }
+                    });
                 }
             });
         }
@@ -141,7 +144,7 @@ fn of_one_service_exactly_the_capacity_is_sold_and_the_rest_is_taken() {
     let sold = storm(&world, &[PERMIT]);
     assert_eq!(sold[&PERMIT], capacity);
     assert_eq!(count_free(&world, PERMIT), 0);
-    for (n, (service, minute)) in (60_000..).zip(every_claim(&world, &[PERMIT], 0)) {
+    for (n, (service, minute)) in (65_000..).zip(every_claim(&world, &[PERMIT], 0)) {
         let wishes = Wishes::Starts(vec![(date(DATE), minute)]);
         let answer = world.core.book(&wish(n, TOWN, service, wishes)).answer;
         assert_eq!(answer, Answer::Refused(Refusal::Taken { free: vec![] }));
@@ -156,7 +159,6 @@ fn of_mixed_lengths_everything_that_fits_is_sold_and_no_step_twice() {
     let services = [EXAM, EXCHANGE, PERMIT];
     let sold = storm(&world, &services);
     for service in services {
-        assert!(sold[&service] > 0, "{sold:?}");
         assert_eq!(count_free(&world, service), 0);
         assert_eq!(world.free(service, DATE), Vec::<String>::new());
     }

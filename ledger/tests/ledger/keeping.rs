@@ -236,11 +236,12 @@ fn what_counts_no_more_is_forgotten_at_the_change_of_the_month() {
 fn a_place_whose_day_is_forgotten_returns_no_more() {
     let world = World::with(&[("[5, 60]", "[43200, 43200]")]);
     let booking = world.books(1, EXAM, "2026-12-05", "08:00");
-    world.pass(3 * DAY);
+    world.pass(3 * DAY + 12 * HOUR);
     world.cancel(1, booking.id);
     world.pass(29 * DAY);
     assert_eq!(world.core.state().withheld().len(), 1, "it is 2 January");
-    world.pass(DAY);
+    world.pass(4 * HOUR);
+    assert!(world.core.now() < utc("2027-01-03T20:00:00Z"), "its moment is still to come");
     assert_eq!(world.core.state().withheld(), []);
     world.pass(DAY);
     let hash = world.core.state_hash();
