@@ -19,11 +19,19 @@ use tokio::sync::{Notify, oneshot};
 
 use crate::core::{Core, Outcome};
 
+/// Most answers that wait for the disk on one runtime; at it, the outcome has to be asked for again
+/// under its key.
+pub const MAX_WAITING_ANSWERS: usize = 65_536;
+
+const _: () = assert!(MAX_WAITING_ANSWERS > talon_journal::MAX_PENDING_RECORDS as usize);
+
 /// A running ledger. Dropping it commits what is pending and stops its threads.
 pub struct Embedded {
     core: Arc<Core>,
     keeper: Option<JoinHandle<()>>,
     stopping: Arc<AtomicBool>,
+    /// Whether the keeper is at work; false when it has panicked or was stopped.
+    keeping: Arc<AtomicBool>,
     commits: Option<CommitThread>,
 }
 
@@ -45,11 +53,15 @@ impl Embedded {
             CommitThread::spawn(core.journal().clone(), move || clock.now().0, on_failure)?;
         core.keep();
         let stopping = Arc::new(AtomicBool::new(false));
-        let (keeping, stop) = (Arc::clone(&core), Arc::clone(&stopping));
-        let keeper = std::thread::Builder::new()
-            .name("talon-keeper".to_owned())
-            .spawn(move || keep_until(&keeping, &stop))?;
-        Ok(Self { core, keeper: Some(keeper), stopping, commits: Some(commits) })
+        let keeping = Arc::new(AtomicBool::new(true));
+        let (kept, stop, at_work) =
+            (Arc::clone(&core), Arc::clone(&stopping), AtWork(Arc::clone(&keeping)));
+        let keeper =
+            std::thread::Builder::new().name("talon-keeper".to_owned()).spawn(move || {
+                let _at_work = at_work;
+                keep_until(&kept, &stop);
+            })?;
+        Ok(Self { core, keeper: Some(keeper), stopping, keeping, commits: Some(commits) })
     }
 
     /// The core, for tools and tests.
@@ -62,7 +74,8 @@ impl Embedded {
         let waiters = Arc::new(Waiters::default());
         self.core.journal().subscribe(Arc::clone(&waiters) as Arc<dyn CommitListener>);
         let driver = drive(Arc::clone(&waiters), self.core.journal().clone());
-        (Handle { core: Arc::clone(&self.core), waiters }, driver)
+        let keeping = Arc::clone(&self.keeping);
+        (Handle { core: Arc::clone(&self.core), waiters, keeping }, driver)
     }
 
     /// Commits what is pending and stops.
@@ -92,6 +105,16 @@ impl Drop for Embedded {
     }
 }
 
+/// Says, when it is dropped, that the keeper is no longer at work.
+struct AtWork(Arc<AtomicBool>);
+
+impl Drop for AtWork {
+    fn drop(&mut self) {
+        // Relaxed: a flag of its own.
+        self.0.store(false, Ordering::Relaxed);
+    }
+}
+
 fn keep_until(core: &Core, stop: &AtomicBool) {
     // Relaxed: see `stop_keeper`.
     while !stop.load(Ordering::Relaxed) {
@@ -106,6 +129,7 @@ fn keep_until(core: &Core, stop: &AtomicBool) {
 pub struct Handle {
     core: Arc<Core>,
     waiters: Arc<Waiters>,
+    keeping: Arc<AtomicBool>,
 }
 
 impl Handle {
@@ -133,7 +157,10 @@ impl Ledger for Handle {
         if outcome.after <= journal.watermark() {
             return Box::pin(std::future::ready(outcome.answer));
         }
-        let durable = self.waiters.wait(outcome.after, journal);
+        let Some(durable) = self.waiters.wait(outcome.after, journal) else {
+            let unavailable = talon_wire::Answer::Refused(talon_wire::Refusal::Unavailable);
+            return Box::pin(std::future::ready(unavailable));
+        };
         Box::pin(async move {
             if durable.await.is_err() {
                 // The runtime is going down; the outcome is found under the same key.
@@ -148,7 +175,11 @@ impl Ledger for Handle {
         let failure = journal.failure().map(|failure| failure.to_string());
         let clock = (!self.core.clock.is_trusted())
             .then(|| "the wall clock jumped; releases are suspended".to_owned());
-        Health { checks: vec![("journal".to_owned(), failure), ("clock".to_owned(), clock)] }
+        // Relaxed: see `AtWork`.
+        let keeper = (!self.keeping.load(Ordering::Relaxed))
+            .then(|| "the thread that opens dates has ended; restart".to_owned());
+        let checks = [("journal", failure), ("clock", clock), ("keeper", keeper)];
+        Health { checks: checks.map(|(name, problem)| (name.to_owned(), problem)).to_vec() }
     }
 }
 
@@ -185,14 +216,20 @@ impl Ord for Waiting {
 }
 
 impl Waiters {
-    fn wait(&self, after: Sequence, journal: &Journal) -> oneshot::Receiver<()> {
+    /// Something to wait for, unless too many wait.
+    fn wait(&self, after: Sequence, journal: &Journal) -> Option<oneshot::Receiver<()>> {
         let (wake, durable) = oneshot::channel();
-        self.queue.lock().push(Reverse(Waiting { after, wake }));
+        let mut queue = self.queue.lock();
+        if queue.len() >= MAX_WAITING_ANSWERS {
+            return None;
+        }
+        queue.push(Reverse(Waiting { after, wake }));
+        drop(queue);
         if journal.watermark() >= after {
             // The commit came between the look and the queue.
             self.commit.notify_one();
         }
-        durable
+        Some(durable)
     }
 
     fn wake(&self, watermark: Sequence) {

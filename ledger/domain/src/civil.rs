@@ -83,9 +83,11 @@ impl CivilDate {
         zone.to_datetime(at.timestamp()).date().into()
     }
 
-    /// This date as a `jiff` date; dates outside its range are clamped.
+    /// This date as a `jiff` date; dates outside the years -9999 to 9999 are clamped.
     pub fn date(self) -> Date {
-        EPOCH.saturating_add(i64::from(self.0).days())
+        // A date may come from a frame or a record; a span refuses what the calendar lacks.
+        const FARTHEST_DAYS: i32 = 2_932_896;
+        EPOCH.saturating_add(i64::from(self.0.clamp(-FARTHEST_DAYS, FARTHEST_DAYS)).days())
     }
 
     /// The date `days` later, or earlier when negative.

@@ -85,3 +85,12 @@ fn clocks_change_on_two_days_a_year() {
 fn moments_before_1970_round_down() {
     assert_eq!(UtcMicros(-1).seconds(), -1);
 }
+
+#[test]
+fn dates_beyond_the_calendar_are_clamped() {
+    assert_eq!(CivilDate::from_days(i32::MAX).to_string(), "9999-12-31");
+    assert!(CivilDate::from_days(i32::MIN).date() < CivilDate::from_days(0).date());
+    assert_eq!(CivilDate::from_days(i32::MAX).first_of_next_month().to_string(), "9999-12-31");
+    let far = resolve(&kyiv(), CivilDate::from_days(i32::MAX), minute("09:00"));
+    assert!(far > resolve(&kyiv(), date("2026-12-01"), minute("09:00")));
+}
