@@ -7,6 +7,7 @@ mod kill;
 mod loom;
 mod metadata;
 mod production;
+mod redis;
 mod run;
 mod test;
 mod tidy;

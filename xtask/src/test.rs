@@ -8,10 +8,13 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, bail};
 use clap::{Args, ValueEnum};
 
+use crate::redis::Redis;
 use crate::{kill, loom, production, run, tidy, tools};
 
 /// How often the gateway is killed in one test run; `cargo xtask kill --rounds N` does more.
 const KILL_ROUNDS: u32 = 20;
+/// The same with a Redis in front; what is durable does not depend on it, so a few are enough.
+const KILL_ROUNDS_WITH_REDIS: u32 = 5;
 
 /// What `cargo xtask test` can be told.
 #[derive(Args, Clone, Debug, Default)]
@@ -59,15 +62,24 @@ impl Step {
             Step::Cargo => run::run(run::cargo().args(["test", "--workspace"])),
             Step::Loom => loom::loom(),
             Step::Production => production::check(),
-            Step::Kill => kill::kill(&kill::Options {
-                rounds: KILL_ROUNDS,
-                release: false,
-                seed: None,
-                clients: None,
-                redis: None,
-            }),
+            Step::Kill => kill(),
         }
     }
+}
+
+/// Without Redis and with it.
+fn kill() -> Result<()> {
+    let options = kill::Options {
+        rounds: KILL_ROUNDS,
+        release: false,
+        seed: None,
+        clients: None,
+        redis: None,
+    };
+    kill::kill(&options)?;
+    let redis = Redis::start()?;
+    let rounds = KILL_ROUNDS_WITH_REDIS;
+    kill::kill(&kill::Options { rounds, redis: Some(redis.url()), ..options })
 }
 
 /// Warnings are errors here and nowhere else: a person in the middle of a change is not stopped.
