@@ -152,15 +152,18 @@ pub fn run(config: Config, base: &Path, release_in: Option<Duration>) -> Result<
     let app = Arc::new(wire(config, authorities, keys)?);
     let (stop, stopped) = watch::channel(false);
     let local = Arc::new(EmbeddedStore::new(system_clock(), EmbeddedBounds::default()));
+    let runtime = runtime()?;
     let lanes = start_lanes(&app, &ledger, &local, &stopped)?;
-    let outcome = supervise(&app, &ledger, &local, metrics, &stop);
-    // Whatever ended the supervision, the lanes finish what they have promised.
-    let _ = stop.send(true);
-    for lane in lanes {
-        if lane.join().is_err() {
-            tracing::error!("a lane had panicked");
+    let outcome = runtime.block_on(async {
+        let outcome = supervise(&app, &ledger, &local, metrics).await;
+        // Whatever ended the supervision, the lanes finish what they have promised. Until then
+        // health is told here, and the stand-in hub answers.
+        let _ = stop.send(true);
+        if tokio::task::spawn_blocking(|| join(lanes)).await.is_err() {
+            tracing::error!("the lanes could not be waited for");
         }
-    }
+        outcome
+    });
     if let Err(failure) = ledger.shutdown() {
         tracing::error!(%failure, "the journal");
         std::process::exit(EXIT_JOURNAL.into());
@@ -278,10 +281,7 @@ fn start_lanes(
     for number in 0..count {
         let listener = server::listen(settings.listen)
             .map_err(Failure::system(format!("server.listen {}", settings.listen)))?;
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .map_err(Failure::system("a runtime"))?;
+        let runtime = runtime()?;
         let (handle, driver) = ledger.handle();
         let admission = {
             let _inside = runtime.enter();
@@ -338,54 +338,62 @@ fn hub_client(app: &App) -> HubClient {
     )
 }
 
-/// Runs what is not a lane: admin listener, stand-ins, tidying; returns when told to stop.
-fn supervise(
+fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(Failure::system("a runtime"))
+}
+
+fn join(lanes: Vec<JoinHandle<()>>) {
+    for lane in lanes {
+        if lane.join().is_err() {
+            tracing::error!("a lane had panicked");
+        }
+    }
+}
+
+/// Runs what is not a lane: admin listener, stand-ins, tidying; returns when told to stop. What it
+/// started goes on as long as the runtime does.
+async fn supervise(
     app: &Arc<App>,
     ledger: &Embedded,
     local: &Arc<EmbeddedStore>,
     metrics: PrometheusHandle,
-    stop: &watch::Sender<bool>,
 ) -> Result<(), Failure> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(Failure::system("a runtime"))?;
     let (handle, driver) = ledger.handle();
-    runtime.block_on(async {
-        tokio::spawn(driver);
-        tokio::spawn(tidy(Arc::clone(app), Arc::clone(local)));
-        tokio::spawn(upkeep(metrics.clone()));
-        #[cfg(feature = "demo")]
-        if app.is_demo() {
-            crate::demo::start_hub(&app.config, &app.keys.hub_client_secret).await.map_err(
-                |error| Failure::Setting { key: "hub".to_owned(), problem: error.to_string() },
-            )?;
+    tokio::spawn(driver);
+    tokio::spawn(tidy(Arc::clone(app), Arc::clone(local)));
+    tokio::spawn(upkeep(metrics.clone()));
+    #[cfg(feature = "demo")]
+    if app.is_demo() {
+        crate::demo::start_hub(&app.config, &app.keys.hub_client_secret).await.map_err(
+            |error| Failure::Setting { key: "hub".to_owned(), problem: error.to_string() },
+        )?;
+    }
+    let mut terminate = signal(SignalKind::terminate()).map_err(Failure::system("a signal"))?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(Failure::system("a signal"))?;
+    let address = app.config.admin.listen;
+    let listener = tokio::net::TcpListener::bind(address)
+        .await
+        .map_err(Failure::system(format!("admin.listen {address}")))?;
+    let serving = Arc::new(AtomicBool::new(true));
+    let ledger: Arc<dyn Ledger> = Arc::new(handle);
+    let router = admin::router(Admin { ledger, serving: Arc::clone(&serving), metrics });
+    tokio::spawn(async move {
+        if let Err(error) = axum::serve(listener, router).await {
+            tracing::error!(%error, "the admin listener ended");
         }
-        let mut terminate = signal(SignalKind::terminate()).map_err(Failure::system("a signal"))?;
-        let mut interrupt = signal(SignalKind::interrupt()).map_err(Failure::system("a signal"))?;
-        let address = app.config.admin.listen;
-        let listener = tokio::net::TcpListener::bind(address)
-            .await
-            .map_err(Failure::system(format!("admin.listen {address}")))?;
-        let serving = Arc::new(AtomicBool::new(true));
-        let ledger: Arc<dyn Ledger> = Arc::new(handle);
-        let router = admin::router(Admin { ledger, serving: Arc::clone(&serving), metrics });
-        tokio::spawn(async move {
-            if let Err(error) = axum::serve(listener, router).await {
-                tracing::error!(%error, "the admin listener ended");
-            }
-        });
-        tracing::info!(origin = app.origin, admin = %address, "booking is open");
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
-        tracing::info!("stopping: finishing what is under way");
-        // Relaxed: a flag of its own.
-        serving.store(false, Ordering::Relaxed);
-        let _ = stop.send(true);
-        Ok(())
-    })
+    });
+    tracing::info!(origin = app.origin, admin = %address, "booking is open");
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    tracing::info!("stopping: finishing what is under way");
+    // Relaxed: a flag of its own.
+    serving.store(false, Ordering::Relaxed);
+    Ok(())
 }
 
 async fn tidy(app: Arc<App>, local: Arc<EmbeddedStore>) {
