@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::time::Instant;
 
 use axum::Router;
-use http::{HeaderValue, Method, Request, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, header};
 use http_body_util::Either;
 use hyper::body::Incoming;
 use tower::ServiceExt;
@@ -78,6 +78,9 @@ async fn route(
         }
     }
     check_address(&lane.app, context.peer.ip())?;
+    if percent_encoding::percent_decode_str(request.uri().path()).decode_utf8().is_err() {
+        return Err(Problem::NotFound);
+    }
     match hot(request.method(), request.uri().path()) {
         Some(Hot::Book) => book(lane, request).await,
         Some(Hot::Public { authority, office, service, date }) => {
@@ -101,8 +104,8 @@ fn hot<'a>(method: &Method, path: &'a str) -> Option<Hot<'a>> {
     let path = path.strip_prefix("/api/v1/")?;
     match (method, path) {
         (&Method::POST, "bookings") => return Some(Hot::Book),
-        (&Method::GET, "challenge") => return Some(Hot::Challenge),
-        (&Method::GET, _) => {}
+        (&Method::GET | &Method::HEAD, "challenge") => return Some(Hot::Challenge),
+        (&Method::GET | &Method::HEAD, _) => {}
         _ => return None,
     }
     let mut parts = path.split('/');
@@ -148,10 +151,7 @@ async fn book(lane: &Lane, request: Request<Incoming>) -> Result<Answer, Problem
     let (parts, body) = request.into_parts();
     let who = identify_writer(&lane.app, &parts.headers, &parts.uri)?;
     let key = idempotency_key(&parts.headers)?;
-    let is_json = parts.headers.get(header::CONTENT_TYPE).is_some_and(|value| {
-        value.to_str().is_ok_and(|text| text.trim_start().starts_with("application/json"))
-    });
-    if !is_json {
+    if !is_json(&parts.headers) {
         return Err(Problem::bad_request("Content-Type is application/json"));
     }
     let bytes = body::read(&parts.headers, body).await?;
@@ -171,6 +171,12 @@ async fn book(lane: &Lane, request: Request<Incoming>) -> Result<Answer, Problem
         headers.insert("idempotent-replay", HeaderValue::from_static("true"));
     }
     Ok(answer)
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let essence = kind.and_then(|kind| kind.split(';').next()).unwrap_or("");
+    essence.trim().eq_ignore_ascii_case("application/json")
 }
 
 async fn challenge(lane: &Lane, request: &Request<Incoming>) -> Result<Answer, Problem> {
@@ -200,6 +206,7 @@ mod tests {
         let days = "/api/v1/authorities/mvs/offices/8041/services/theory-exam/days";
         assert!(is_hot(Method::GET, days));
         assert!(is_hot(Method::GET, &format!("{days}/2026-12-01/starts")));
+        assert!(is_hot(Method::HEAD, days));
         assert!(!is_hot(Method::GET, &format!("{days}/2026-12-01")));
         assert!(!is_hot(Method::GET, &format!("{days}/2026-12-01/starts/x")));
         assert!(!is_hot(Method::POST, days));

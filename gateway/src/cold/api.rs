@@ -15,9 +15,12 @@ use crate::http::problem::Problem;
 use crate::operations;
 use crate::views::BookingJson;
 
+const DAYS: &str = "/api/v1/authorities/{authority}/offices/{office}/services/{service}/days";
+
 /// The routes.
 pub(super) fn routes() -> Router<Lane> {
     Router::new()
+        .merge(hot_routes())
         .route("/api/v1/authorities", get(authorities))
         .route("/api/v1/authorities/{authority}/services", get(services))
         .route("/api/v1/authorities/{authority}/offices", get(offices))
@@ -25,6 +28,19 @@ pub(super) fn routes() -> Router<Lane> {
         .route("/api/v1/bookings", get(bookings))
         .route("/api/v1/bookings/{id}", get(booking))
         .route("/api/v1/bookings/{id}/cancel", post(cancel))
+}
+
+/// What the hot lane answers: here so that other methods are refused with those that work.
+fn hot_routes() -> Router<Lane> {
+    Router::new()
+        .route("/api/v1/bookings", post(answered_before))
+        .route("/api/v1/challenge", get(answered_before))
+        .route(DAYS, get(answered_before))
+        .route(&format!("{DAYS}/{{date}}/starts"), get(answered_before))
+}
+
+async fn answered_before(State(lane): State<Lane>, asked: Asked) -> Response {
+    asked.respond(&lane, Err(Problem::NotFound))
 }
 
 async fn authorities(State(lane): State<Lane>, asked: Asked) -> Response {

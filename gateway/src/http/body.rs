@@ -1,10 +1,11 @@
 //! Bodies: reading a bounded one in bounded time, and answering with bytes.
 
+use std::pin::Pin;
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
-use http_body_util::{BodyExt, Either, Full, LengthLimitError, Limited};
+use http_body_util::{BodyExt, Either, Full};
 
 use super::problem::Problem;
 
@@ -18,6 +19,12 @@ pub type Body = Either<Full<Bytes>, axum::body::Body>;
 /// An answer.
 pub type Answer = Response<Body>;
 
+/// Of a body that is too long, up to this many bytes are read and dropped: whoever still sends
+/// does not look at the answer.
+pub const MAX_DROPPED_BYTES: usize = 2 << 20;
+/// How long that may take.
+const DROP_DEADLINE: Duration = Duration::from_secs(2);
+
 /// Reads a request's body.
 ///
 /// # Errors
@@ -25,20 +32,59 @@ pub type Answer = Response<Body>;
 pub async fn read<B>(headers: &HeaderMap, body: B) -> Result<Bytes, Problem>
 where
     B: hyper::body::Body<Data = Bytes>,
-    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     let claimed = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok());
     let claimed = claimed.and_then(|text| text.parse::<u64>().ok()).unwrap_or(0);
     if claimed > MAX_BODY_BYTES as u64 {
+        // Who asks before sending has sent nothing; and what is too long to drop is not begun.
+        if claimed <= MAX_DROPPED_BYTES as u64 && !headers.contains_key(header::EXPECT) {
+            drop_body(std::pin::pin!(body)).await;
+        }
         return Err(Problem::BodyTooLarge);
     }
-    let all = tokio::time::timeout(BODY_DEADLINE, Limited::new(body, MAX_BODY_BYTES).collect());
-    match all.await {
-        Ok(Ok(body)) => Ok(body.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Problem::BodyTooLarge),
-        Ok(Err(_)) => Err(Problem::bad_request("the body broke off")),
-        Err(_) => Err(Problem::bad_request("the body took too long")),
+    let mut body = std::pin::pin!(body);
+    match tokio::time::timeout(BODY_DEADLINE, collect(body.as_mut())).await {
+        Ok(Err(Problem::BodyTooLarge)) => {
+            drop_body(body).await;
+            Err(Problem::BodyTooLarge)
+        }
+        Ok(result) => result,
+        Err(_) => Err(Problem::BodyTooSlow),
     }
+}
+
+async fn collect<B>(mut body: Pin<&mut B>) -> Result<Bytes, Problem>
+where
+    B: hyper::body::Body<Data = Bytes>,
+{
+    let mut all = BytesMut::new();
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|_| Problem::bad_request("the body broke off"))?;
+        let Some(data) = frame.data_ref() else { continue };
+        if all.len() + data.len() > MAX_BODY_BYTES {
+            return Err(Problem::BodyTooLarge);
+        }
+        all.extend_from_slice(data);
+    }
+    Ok(all.freeze())
+}
+
+/// Reads the rest of a body for nothing, within the bounds.
+async fn drop_body<B>(mut body: Pin<&mut B>)
+where
+    B: hyper::body::Body<Data = Bytes>,
+{
+    let mut dropped = 0;
+    let drop_all = async {
+        while let Some(Ok(frame)) = body.frame().await {
+            dropped += frame.data_ref().map_or(0, Bytes::len);
+            if dropped > MAX_DROPPED_BYTES {
+                return;
+            }
+        }
+    };
+    // At the deadline the answer is sent all the same.
+    let _ = tokio::time::timeout(DROP_DEADLINE, drop_all).await;
 }
 
 /// An answer with a status, a content type and bytes.

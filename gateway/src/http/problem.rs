@@ -28,7 +28,7 @@ pub enum Problem {
     IdempotencyKeyMissing,
     BodyTooLarge,
     NotFound,
-    MethodNotAllowed { allow: &'static str },
+    MethodNotAllowed,
     Unauthenticated,
     SessionExpired,
     SessionRevoked,
@@ -92,7 +92,7 @@ impl Problem {
             Self::IdempotencyKeyMissing => "idempotency-key-missing",
             Self::BodyTooLarge => "body-too-large",
             Self::NotFound => "not-found",
-            Self::MethodNotAllowed { .. } => "method-not-allowed",
+            Self::MethodNotAllowed => "method-not-allowed",
             Self::Unauthenticated => "unauthenticated",
             Self::SessionExpired => "session-expired",
             Self::SessionRevoked => "session-revoked",
@@ -147,7 +147,7 @@ impl Problem {
             | Self::UnknownOffice
             | Self::UnknownService
             | Self::ProofNotNeeded => StatusCode::NOT_FOUND,
-            Self::MethodNotAllowed { .. } => StatusCode::METHOD_NOT_ALLOWED,
+            Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::NotReleased(_) | Self::SlotTaken { .. } | Self::TooLateToCancel { .. } => {
                 StatusCode::CONFLICT
             }
@@ -261,9 +261,6 @@ impl Problem {
         headers.insert(header::CONTENT_LANGUAGE, HeaderValue::from_static(language.tag()));
         if let Some(seconds) = retry_after {
             headers.insert(header::RETRY_AFTER, seconds.into());
-        }
-        if let Self::MethodNotAllowed { allow } = self {
-            headers.insert(header::ALLOW, HeaderValue::from_static(allow));
         }
         if matches!(self.status(), StatusCode::UNAUTHORIZED) {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
