@@ -36,6 +36,8 @@ fn key_prefix(key: &str) -> String {
 pub struct Layers {
     file_name: String,
     table: Table,
+    /// What the file itself says.
+    file: Table,
     /// Which layer set a key, where it was not the file.
     set_by: BTreeMap<String, String>,
 }
@@ -51,7 +53,8 @@ impl Layers {
             key: String::new(),
             problem: format!("not TOML: {}", error.to_string().trim_end().replace('\n', " ")),
         })?;
-        Ok(Self { file_name: name.to_owned(), table, set_by: BTreeMap::new() })
+        let file = table.clone();
+        Ok(Self { file_name: name.to_owned(), table, file, set_by: BTreeMap::new() })
     }
 
     /// Adds the variables of an environment that have the prefix.
@@ -112,8 +115,18 @@ impl Layers {
     }
 
     fn bad(&self, key: &str, problem: String) -> BadConfig {
-        let source_name = self.set_by.get(key).unwrap_or(&self.file_name).clone();
-        BadConfig { source_name, key: key.to_owned(), problem }
+        BadConfig { source_name: self.source_of(key).to_owned(), key: key.to_owned(), problem }
+    }
+
+    /// The layer that a key is from: the one that set it; or, for a table that the file lacks, one
+    /// that set something in it.
+    fn source_of(&self, key: &str) -> &str {
+        let below = format!("{key}.");
+        let set = self.set_by.get(key).or_else(|| {
+            let mut set = self.set_by.iter().filter(|_| !has(&self.file, key));
+            set.find(|(name, _)| name.starts_with(&below)).map(|(_, source)| source)
+        });
+        set.unwrap_or(&self.file_name)
     }
 
     /// Makes a line for operators of what serde says.
@@ -121,7 +134,7 @@ impl Layers {
         let path = if path == "." { "" } else { path };
         let mut words = message.split('`').skip(1).step_by(2);
         if !message.starts_with("unknown field") {
-            return self.bad(path, message.to_owned());
+            return self.bad(path, in_plain_words(message));
         }
         let Some(unknown) = words.next() else { return self.bad(path, message.to_owned()) };
         let known: Vec<&str> = words.collect();
@@ -136,6 +149,19 @@ impl Layers {
         };
         self.bad(&full(unknown), format!("unknown key; {hint}"))
     }
+}
+
+fn has(table: &Table, key: &str) -> bool {
+    let mut parts = key.split('.');
+    let first = parts.next().and_then(|name| table.get(name));
+    parts.fold(first, |value, name| value?.get(name)).is_some()
+}
+
+/// Names the types of numbers as operators do.
+fn in_plain_words(message: &str) -> String {
+    ["usize", "u64", "u32", "u16"].iter().fold(message.to_owned(), |message, kind| {
+        message.replace(&format!("expected {kind}"), "expected a whole number")
+    })
 }
 
 fn parse_value(text: &str) -> Value {
@@ -194,6 +220,15 @@ mod tests {
             bad.unwrap_err().to_string(),
             "--set: session.ttl_minutes: 0 is not from 1 to 1440"
         );
+    }
+
+    #[test]
+    fn a_mistake_in_a_section_that_the_file_lacks_names_the_layer() {
+        let bad = |text: &str, key: &str| {
+            layers(text).set("--set", key, "1").unwrap().finish().unwrap_err().source_name
+        };
+        assert_eq!(bad(DEMO, "srever.threads"), "--set");
+        assert_eq!(bad(&format!("{DEMO}[srever]\nx = 1"), "srever.threads"), "talon.toml");
     }
 
     #[test]

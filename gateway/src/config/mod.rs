@@ -282,6 +282,11 @@ impl Config {
         if !self.journal.segment_bytes.is_multiple_of(4096) {
             return Err(("journal.segment_bytes", "is not a multiple of 4096".to_owned()));
         }
+        let redis_url = self.admission.redis_url.as_str();
+        if !redis_url.is_empty() && redis::Client::open(redis_url).is_err() {
+            let remedy = "is no address of a Redis such as redis://127.0.0.1:6379";
+            return Err(("admission.redis_url", remedy.to_owned()));
+        }
         range("admission.redis_deadline_ms", self.admission.redis_deadline_ms, 1, 10_000)?;
         range("admission.write_interval_ms", self.admission.write_interval_ms, 1, 60_000)?;
         range("admission.write_burst", self.admission.write_burst.into(), 1, 60)?;
