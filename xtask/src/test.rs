@@ -56,7 +56,11 @@ impl Step {
     fn run(self) -> Result<()> {
         match self {
             Step::Tools => tools::require(),
-            Step::Fmt => run::run(run::cargo().args(["fmt", "--all", "--check"])),
+            // Rustfmt colours its differences even in a file; the signs before the lines say enough.
+            Step::Fmt => {
+                let check = ["fmt", "--all", "--check", "--", "--color", "never"];
+                run::run(run::cargo().args(check))
+            }
             Step::Clippy => clippy(),
             Step::Tidy => tidy::tidy(),
             Step::Cargo => run::run(run::cargo().args(["test", "--workspace"])),
