@@ -1,0 +1,137 @@
+//! A demonstration cannot be mistaken for the real thing.
+
+use std::os::unix::fs::PermissionsExt;
+
+use crate::harness::{Ask, Browser, Launch, Visit, day, run, shared, somebody};
+use crate::refusals::assert_problem;
+
+#[tokio::test]
+async fn a_demo_answers_this_computer_only() {
+    let gateway = shared();
+    let public = &mut Browser::new(gateway.public());
+    let hub = &mut Browser::new(gateway.hub());
+    for (name, value) in [
+        ("host", "booking.example"),
+        ("host", "10.0.0.1:8080"),
+        ("host", "localhost.evil.example"),
+        ("x-forwarded-for", "10.0.0.1"),
+        ("x-forwarded-proto", "https"),
+        ("forwarded", "for=10.0.0.1"),
+        ("via", "1.1 proxy"),
+    ] {
+        for path in ["/api/v1/authorities", "/login", "/"] {
+            let reply = public.send(Ask::get(path).header(name, value)).await;
+            assert_problem(&reply, 403, "forbidden-in-demo");
+        }
+        let book = Visit::any(1, "exam", &day(2), &day(5)).ask("k").header(name, value);
+        let reply = somebody(gateway).send(book).await;
+        assert_problem(&reply, 403, "forbidden-in-demo");
+        for path in ["/", "/get-user-info", "/stand-in/faults"] {
+            hub.send(Ask::get(path).header(name, value)).await.expect(403);
+        }
+    }
+    let port = gateway.public().port();
+    for host in [format!("localhost:{port}"), format!("talon.localhost:{port}")] {
+        public.send(Ask::get("/api/v1/authorities").header("host", &host)).await.expect(200);
+    }
+}
+
+#[test]
+fn a_demo_does_not_listen_to_the_world() {
+    for address in ["0.0.0.0:8080", "[::]:8080", "192.0.2.1:8080"] {
+        let (code, said) = run(&["--listen", address], &[]);
+        assert_eq!(code, 78, "{said}");
+        assert!(
+            said.contains("--listen: server.listen: a demo listens on loopback only"),
+            "{said}"
+        );
+    }
+    let (code, said) = run(&["--set", "hub.origin=http://192.0.2.1:1"], &[]);
+    assert_eq!(code, 78, "{said}");
+    let (code, said) = run(&["--set", "admin.listen=0.0.0.0:1"], &[]);
+    assert_eq!(code, 78, "{said}");
+    assert!(said.contains("admin.listen: must be a loopback address"), "{said}");
+}
+
+#[test]
+fn demo_and_production_do_not_open_each_others_journals() {
+    let demo = Launch::new().start().stop();
+    let data = demo.data();
+    let text = |path: std::path::PathBuf| path.to_str().unwrap().to_owned();
+    let config = |mode: &str, file: &str| {
+        let small = |part: &str| text(crate::harness::fixture(&format!("small.{part}.toml")));
+        let keys = text(data.join("keys"));
+        let contents = format!(
+            "mode = \"{mode}\"\n[server]\norigin = \"https://booking.example\"\n\
+             listen = \"127.0.0.1:1\"\n[hub]\nbrowser_origin = \"https://id.example\"\n[keys]\ndirectory = \"{keys}\"\n\
+             [journal]\nsegment_bytes = 8388608\n\
+             [[authority]]\ncatalogue = \"{}\"\npolicy = \"{}\"\n",
+            small("catalogue"),
+            small("policy")
+        );
+        let path = demo.directory().join(file);
+        std::fs::write(&path, contents).unwrap();
+        text(path)
+    };
+    let production = config("production", "production.toml");
+    let (code, said) = run(&["--config", &production, "--data-dir", &text(data.clone())], &[]);
+    assert_eq!(code, 65, "{said}");
+    assert!(said.contains("demo") && said.contains("production"), "{said}");
+
+    // Port 1 cannot be had by most, and is not needed: the journal is made before.
+    let real = text(demo.directory().join("real"));
+    let flags = ["--set", "server.listen=192.0.2.1:1"];
+    let (_, said) =
+        run(&[&["--config", &production, "--data-dir", &real][..], &flags[..]].concat(), &[]);
+    assert!(said.contains("kind=production"), "{said}");
+    let as_demo = config("demo", "demo.toml");
+    let (code, said) = run(&["--config", &as_demo, "--data-dir", &real], &[]);
+    assert_eq!(code, 65, "{said}");
+    assert!(said.contains("demo") && said.contains("production"), "{said}");
+}
+
+#[test]
+fn demo_keys_are_their_owners_alone_and_outside_the_journal() {
+    let launch = Launch::new().start().stop();
+    let keys = launch.data().join("keys");
+    let mode = |path: &std::path::Path| path.metadata().unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(&keys), 0o700);
+    let names = |directory: &std::path::Path| -> Vec<String> {
+        let entries = std::fs::read_dir(directory).unwrap();
+        let mut names: Vec<_> =
+            entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    };
+    let known = ["hub-client.secret", "pepper.key", "proof.key", "session.key"];
+    assert_eq!(names(&keys), known);
+    let read = || known.map(|name| std::fs::read(keys.join(name)).unwrap());
+    let before = read();
+    for name in known {
+        assert_eq!(mode(&keys.join(name)), 0o600, "{name}");
+        assert!(!names(&launch.journal()).iter().any(|file| file == name), "{name}");
+    }
+    assert_eq!(mode(&launch.journal()), 0o700);
+    for file in names(&launch.journal()) {
+        assert_eq!(mode(&launch.journal().join(&file)), 0o600, "{file}");
+    }
+    // Made once.
+    let launch = launch.start().stop();
+    assert_eq!(read(), before);
+
+    std::fs::set_permissions(keys.join("pepper.key"), PermissionsExt::from_mode(0o640)).unwrap();
+    let data = launch.data();
+    let (code, said) = run(&["--data-dir", data.to_str().unwrap()], &[]);
+    assert_eq!(code, 78, "{said}");
+    assert!(said.contains("pepper.key") && said.contains("chmod 600"), "{said}");
+}
+
+#[test]
+fn one_process_per_journal() {
+    let gateway = Launch::new().start();
+    let data = gateway.launch().data();
+    let (code, said) = run(&["--data-dir", data.to_str().unwrap()], &[]);
+    assert_ne!(code, 0);
+    assert!(said.contains(data.join("journal").to_str().unwrap()), "{said}");
+    assert!(said.contains("another process"), "{said}");
+}

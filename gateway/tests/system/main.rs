@@ -1,0 +1,24 @@
+//! The rules of the whole system, each asked of the real program over HTTP.
+//!
+//! `harness` starts processes and plays browsers; every other file is a group of rules.
+
+#![cfg(feature = "demo")]
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+mod config;
+mod crowd;
+mod demo;
+mod disk;
+mod drain;
+mod harness;
+mod login;
+mod proof;
+mod public;
+mod redis;
+#[path = "../admission_redis/server.rs"]
+mod redis_server;
+mod refusals;
+mod release;
+mod requests;
+mod sessions;
+mod story;
