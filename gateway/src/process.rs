@@ -43,7 +43,7 @@ use crate::{cold, server};
 pub const EXIT_DATA: u8 = 65;
 /// Exit code when the system refuses something: `EX_OSERR`.
 pub const EXIT_SYSTEM: u8 = 71;
-/// Exit code when a write or a sync of the journal failed: `EX_IOERR`.
+/// Exit code when the journal's disk failed, in a write, a sync or at the start: `EX_IOERR`.
 pub const EXIT_JOURNAL: u8 = 74;
 /// Exit code of a bad configuration: `EX_CONFIG`.
 pub const EXIT_CONFIG: u8 = 78;
@@ -97,6 +97,7 @@ impl Failure {
             Self::Authority(_) | Self::Keys(_) | Self::Setting { .. } => EXIT_CONFIG,
             Self::Ledger { source, .. } => match **source {
                 BadLedger::Displaced { .. } => EXIT_CONFIG,
+                _ if is_from_disk(source) => EXIT_JOURNAL,
                 _ => EXIT_DATA,
             },
             Self::System { .. } => EXIT_SYSTEM,
@@ -107,6 +108,12 @@ impl Failure {
         let action = action.into();
         |source| Self::System { action, source }
     }
+}
+
+/// Whether the file system refused something, rather than what it holds being wrong.
+fn is_from_disk(error: &BadLedger) -> bool {
+    let mut causes = std::iter::successors(Some(error as &dyn std::error::Error), |e| e.source());
+    causes.any(|cause| cause.is::<std::io::Error>())
 }
 
 /// The authorities that a configuration names; paths are relative to `base`.

@@ -63,7 +63,8 @@ fn demo_and_production_do_not_open_each_others_journals() {
         let keys = text(data.join("keys"));
         let contents = format!(
             "mode = \"{mode}\"\n[server]\norigin = \"https://booking.example\"\n\
-             listen = \"127.0.0.1:1\"\n[hub]\nbrowser_origin = \"https://id.example\"\n[keys]\ndirectory = \"{keys}\"\n\
+             listen = \"127.0.0.1:1\"\n\
+             [hub]\nbrowser_origin = \"https://id.example\"\n[keys]\ndirectory = \"{keys}\"\n\
              [journal]\nsegment_bytes = 8388608\n\
              [[authority]]\ncatalogue = \"{}\"\npolicy = \"{}\"\n",
             small("catalogue"),

@@ -49,6 +49,21 @@ async fn a_write_without_room_ends_the_process_and_every_promise() {
     fail("pwrite64", "ENOSPC", None, CLIENTS).await.restarts_clean().await;
 }
 
+#[test]
+fn a_disk_that_fails_at_the_start_is_not_taken_for_damage() {
+    for call in ["fdatasync", "pwrite64"] {
+        let launch = Launch::new();
+        let trace = launch.directory().join("strace.log");
+        let inject = format!("inject={call}:error=EIO:when=1");
+        let strace = ["-f", "-o", trace.to_str().unwrap(), "-e", &inject];
+        let launch = launch.under_strace(&strace);
+        let (code, said) = launch.run_to_the_end();
+        assert_injected(&trace);
+        assert_eq!(code, Some(74), "{said}");
+        assert!(said.contains("Input/output error"), "{said}");
+    }
+}
+
 /// What is left after the process ended.
 struct Failed {
     launch: Launch,
@@ -93,9 +108,7 @@ async fn fail(call: &str, error: &str, persists: Option<&str>, clients: usize) -
     let (status, launch) = gateway.wait();
     let ended = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
 
-    let trace = std::fs::read_to_string(&log).unwrap();
-    let injected = trace.lines().find(|line| line.contains("(INJECTED)"));
-    let injected = injected.unwrap_or_else(|| panic!("strace injected nothing:\n{trace}"));
+    let injected = assert_injected(&log);
     assert!(injected.contains(error), "{injected}");
     // "PID SECONDS.MICROS call(…) = -1 …"
     let at = injected.split_whitespace().nth(1).unwrap().parse::<f64>().unwrap();
@@ -104,6 +117,13 @@ async fn fail(call: &str, error: &str, persists: Option<&str>, clients: usize) -
     assert_eq!(status.code(), Some(74), "the exit code says that the disk failed");
     assert!(!confirmed.is_empty(), "some bookings were confirmed before");
     Failed { launch, confirmed }
+}
+
+/// The line of the first call that was made to fail.
+fn assert_injected(log: &Path) -> String {
+    let trace = std::fs::read_to_string(log).unwrap_or_default();
+    let injected = trace.lines().find(|line| line.contains("(INJECTED)"));
+    injected.unwrap_or_else(|| panic!("strace injected nothing; it needs ptrace:\n{trace}")).into()
 }
 
 /// In an environment without ptrace this must fail, and say why.

@@ -78,7 +78,6 @@ async fn free_places_are_soon_true_again_after_a_booking() {
     let booked = visit.book(who, "k").await.expect(201);
     eventually("one start less", async || {
         let left = browser.get(&starts).await.expect(200);
-        assert_ne!(left.body.is_empty(), true);
         (left.json()["starts"] == json!([free("09:00"), free("09:40")])).then(|| {
             assert_ne!(left.header("etag"), before.header("etag"));
         })

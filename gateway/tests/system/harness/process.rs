@@ -139,6 +139,12 @@ impl Launch {
         panic!("the gateway does not start:\n{said}");
     }
 
+    /// Runs a process that is not expected to serve: its exit code and what it printed.
+    pub(crate) fn run_to_the_end(&self) -> (Option<i32>, String) {
+        let output = self.command().stdin(Stdio::null()).output().unwrap();
+        (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+    }
+
     fn try_start(self) -> Result<Gateway, (Self, String)> {
         let mut child = self
             .command()
