@@ -1,19 +1,34 @@
 //! `talon-ledger`: the journal's tools.
 //!
-//! Exit codes: 0 the journal is good, 1 it is damaged or breaks a rule, 2 wrong usage.
+//! Owns the command line and the exit codes; each tool is a module of [`tools`]. Must not know what
+//! a record says. Operators and scripts call it. Exit codes: 0 what was asked for is done and the
+//! journal is good as far as it was read, 1 it is damaged, breaks a rule, is not there or lacks
+//! what was asked for, 2 wrong usage.
 
+mod tools;
+
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::Context;
-use clap::{Parser, Subcommand};
-use indicatif::{ProgressBar, ProgressStyle};
-use talon_journal::{ChainHash, RealDisk, Sequence};
-use talon_ledger::verify::{Report, verify};
+use clap::error::ErrorKind;
+use clap::{CommandFactory, Parser, Subcommand};
+use talon_journal::{ChainHash, Sequence};
+
+use crate::tools::export::Format;
+use crate::tools::replay::Until;
+use crate::tools::selection::Selection;
+
+const EXIT_CODES: &str = "Exit codes:
+  0  done, and the journal is good as far as it was read
+  1  the journal is damaged, breaks a rule, is not there or lacks what was asked for
+  2  wrong usage
+
+All tools read the journal's directory alone, without its lock: they may run beside the ledger.";
 
 /// Tools for the ledger's journal.
 #[derive(Parser)]
-#[command(name = "talon-ledger", version)]
+#[command(name = "talon-ledger", version, after_help = EXIT_CODES)]
 struct Arguments {
     #[command(subcommand)]
     command: Tool,
@@ -30,71 +45,72 @@ enum Tool {
         #[arg(long, value_parser = parse_head)]
         at_least: Option<(Sequence, ChainHash)>,
     },
+    /// Print records as JSON lines, one each, in the journal's order.
+    ///
+    /// Every filter narrows down; a list of kinds is one filter. Reading ends with --to or
+    /// --limit, and what comes after is not checked. Nothing selected is exit code 0 and no line.
+    Inspect {
+        /// The journal's directory.
+        directory: PathBuf,
+        #[command(flatten)]
+        selection: Selection,
+    },
+    /// Print the head, SEQUENCE:HASH, and the state hash after it.
+    StateHash {
+        /// The journal's directory.
+        directory: PathBuf,
+    },
+    /// Replay up to a record or a moment; print what the state was then, and its hash.
+    Replay {
+        /// The journal's directory.
+        directory: PathBuf,
+        /// The last record to replay, by its number, or a moment of ledger time (RFC 3339): then
+        /// the replay ends before the first record that is later.
+        #[arg(long, value_name = "SEQUENCE|MOMENT")]
+        until: Until,
+    },
+    /// Print the state after replay as one document, in an order that depends on the journal alone.
+    Export {
+        /// The journal's directory.
+        directory: PathBuf,
+        /// How to write it.
+        #[arg(long, value_enum, default_value_t = Format::Json)]
+        format: Format,
+    },
 }
 
 fn main() -> ExitCode {
-    match run(Arguments::parse()) {
+    match run(Arguments::parse().command) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
-            eprintln!("talon-ledger: {error:#}");
+            // With nobody left to read it, the exit code still says it.
+            let _ = writeln!(std::io::stderr(), "talon-ledger: {error:#}");
             ExitCode::FAILURE
         }
     }
 }
 
-fn run(arguments: Arguments) -> anyhow::Result<bool> {
-    let Tool::Verify { directory, at_least } = arguments.command;
-    let disk = RealDisk::open(&directory)
-        .with_context(|| format!("cannot open {}", directory.display()))?;
-    let bar = progress_bar();
-    let report = verify(&disk, at_least, |done, all| {
-        bar.set_length(all);
-        bar.set_position(done);
-    });
-    bar.finish_and_clear();
-    let report = report.with_context(|| format!("{} is not good", directory.display()))?;
-    print(&report);
-    Ok(report.is_good())
+/// Runs a tool; says whether the journal is good.
+fn run(tool: Tool) -> anyhow::Result<bool> {
+    match tool {
+        Tool::Verify { directory, at_least } => return tools::verify::run(&directory, at_least),
+        Tool::Inspect { directory, selection } => {
+            if let Err(message) = selection.check() {
+                wrong_usage(message);
+            }
+            tools::inspect::run(&directory, selection)?;
+        }
+        Tool::StateHash { directory } => tools::replay::state_hash_of(&directory)?,
+        Tool::Replay { directory, until } => tools::replay::run(&directory, until)?,
+        Tool::Export { directory, format } => tools::export::run(&directory, format)?,
+    }
+    Ok(true)
 }
 
-/// A bar on a terminal, nothing elsewhere.
-fn progress_bar() -> ProgressBar {
-    let style = ProgressStyle::with_template("{bar:40} {bytes}/{total_bytes} {eta}")
-        .unwrap_or_else(|_| ProgressStyle::default_bar());
-    ProgressBar::new(0).with_style(style)
-}
-
-fn print(report: &Report) {
-    let summary = &report.summary;
-    println!("journal        {} ({})", summary.journal, summary.kind);
-    println!("segments       {} ({} bytes)", summary.segments, summary.bytes);
-    println!("head           {}:{}", summary.last_sequence, summary.head);
-    println!("state hash     {}", hex::encode(report.state_hash));
-    println!("bookings       {} ({} cancelled)", report.bookings, report.cancellations);
-    println!("two owners     0");
-    println!("over a limit   {}", report.breaches);
-    for breach in &report.breaches_listed {
-        println!(
-            "  record {}: booking {} by rule {} ({} of {})",
-            breach.sequence, breach.booking, breach.rule, breach.count, breach.limit
-        );
-    }
-    match &summary.torn_tail {
-        Some(tail) => println!(
-            "torn tail      segment {} at byte {}: {} bytes, records from {} on may be lost",
-            tail.segment, tail.offset, tail.bytes, tail.first_lost
-        ),
-        None => println!("torn tail      none"),
-    }
-    match report.contains_head {
-        Some(true) => println!("at least       the journal contains that head"),
-        Some(false) => println!("at least       THE JOURNAL LACKS THAT HEAD: records are lost"),
-        None => println!(
-            "at least       not asked; without a published head the loss of the last commit \
-             cannot be excluded"
-        ),
-    }
+/// Ends as the parser does: the message, how to find help, exit code 2.
+fn wrong_usage(message: &str) -> ! {
+    Arguments::command().error(ErrorKind::ValueValidation, message).exit()
 }
 
 fn parse_head(text: &str) -> Result<(Sequence, ChainHash), String> {

@@ -17,3 +17,8 @@ mod random;
 mod replay;
 mod room;
 mod tool;
+mod tool_export;
+mod tool_inspect;
+mod tool_journal;
+mod tool_output;
+mod tool_replay;
