@@ -5,11 +5,12 @@
 //! back. Must not wait for the disk.
 
 use parking_lot::MutexGuard;
+use smallvec::SmallVec;
 use talon_board::Taken;
 use talon_domain::civil::{CivilDate, Minute, UtcMicros};
 use talon_domain::ids::{AuthorityId, BookingId, Fingerprint, KeyHash};
 use talon_domain::limits::{Attempt, LimitRefusal, Usage, judge, usage};
-use talon_domain::policy::CompiledPolicy;
+use talon_domain::policy::{CompiledPolicy, LimitKind, Moment};
 use talon_journal::{Class, Reservation, Sequence};
 use talon_wire::{Answer, Book, Caller, Cancel, MAX_WISHES, Refusal, Wishes};
 
@@ -29,6 +30,14 @@ enum Denied {
     NotReleased(talon_wire::Release),
     Taken,
     Limit(LimitRefusal),
+}
+
+/// What changes from wish to wish.
+struct Tries {
+    /// Used by the claim that succeeds.
+    room: Option<Reservation>,
+    /// What the limits said of a date, so that each date is judged once.
+    judged: SmallVec<[(CivilDate, Option<LimitRefusal>); 2]>,
 }
 
 /// All that stays the same over the wishes of one booking.
@@ -120,11 +129,14 @@ impl Core {
         request: &Request<'_>,
         reservation: Reservation,
     ) -> Outcome {
-        let mut room = Some(reservation);
+        let mut tries = Tries { room: Some(reservation), judged: SmallVec::new() };
         let mut denied: Option<Denied> = None;
         for (date, minute) in self.wished_starts(request) {
-            match self.try_start(&mut person, request, date, minute, &mut room) {
+            match self.try_start(&mut person, request, date, minute, &mut tries) {
                 Ok(outcome) => return outcome,
+                Err(Denied::Limit(refusal)) if !depends_on_visit(&refusal) => {
+                    return self.denied(&person, request, Denied::Limit(refusal));
+                }
                 Err(reason) => {
                     // A limit that holds for one wish most often holds for all; a taken start
                     // says more than one that does not exist.
@@ -134,7 +146,8 @@ impl Core {
                 }
             }
         }
-        self.denied(&person, request, denied.unwrap_or(Denied::Unknown))
+        let nothing_there = || self.nothing_in_span(request);
+        self.denied(&person, request, denied.unwrap_or_else(nothing_there))
     }
 
     /// The starts to try. Of a span, those that look free; when none does, its first, so that the
@@ -173,7 +186,7 @@ impl Core {
         request: &Request<'_>,
         date: CivilDate,
         minute: Minute,
-        room: &mut Option<Reservation>,
+        tries: &mut Tries,
     ) -> Result<Outcome, Denied> {
         let (book, now) = (request.book, request.now);
         let place = &book.place;
@@ -192,16 +205,12 @@ impl Core {
         }
         let attempt =
             Attempt { now, service: place.service, channel: book.channel, visit_date: date };
-        let verdict = judge(request.policy, &attempt, &request.facts, &request.facts);
-        for shadow in &verdict.shadow {
-            metrics::counter!("ledger_limit_shadow_refusals_total", "rule" => shadow.rule.clone())
-                .increment(1);
-        }
-        if let Some(refusal) = verdict.refusal {
+        if let Some(refusal) = tries.judge(request, &attempt) {
             return Err(Denied::Limit(refusal));
         }
-        let (sequence, booked) =
-            self.claim(&day, request, date, minute, room).map_err(|_taken| Denied::Taken)?;
+        let (sequence, booked) = self
+            .claim(&day, request, date, minute, &mut tries.room)
+            .map_err(|_taken| Denied::Taken)?;
         person.booked(sequence, now, &booked);
         let facts = self.state.facts(person);
         let answer = Answer::Booked {
@@ -245,17 +254,22 @@ impl Core {
         })
     }
 
+    /// Why a span holds no start at all.
+    fn nothing_in_span(&self, request: &Request<'_>) -> Denied {
+        match &request.book.wishes {
+            Wishes::Any { to, .. } if self.today(&request.book.place, request.now) > *to => {
+                Denied::Past
+            }
+            _ => Denied::Unknown,
+        }
+    }
+
     fn not_generated(&self, request: &Request<'_>, date: CivilDate) -> Denied {
         let place = &request.book.place;
-        let zone = self
-            .authorities
-            .get(&place.authority)
-            .and_then(|authority| authority.catalogue.office(place.office))
-            .map(|office| &office.zone);
-        match zone {
-            Some(zone) if date < CivilDate::at(request.now, zone) => Denied::Past,
-            _ => Denied::NotReleased(self.release_of(request.policy, place.service, date)),
+        if date < self.today(place, request.now) {
+            return Denied::Past;
         }
+        Denied::NotReleased(self.release_of(request.policy, place.service, date))
     }
 
     fn denied(&self, person: &Person, request: &Request<'_>, denied: Denied) -> Outcome {
@@ -355,6 +369,30 @@ impl Core {
         };
         (!office.offers(place.service)).then_some(Refusal::UnknownService)
     }
+}
+
+impl Tries {
+    /// What the limits say of a date. Limits in shadow mode are counted once for each request.
+    fn judge(&mut self, request: &Request<'_>, attempt: &Attempt) -> Option<LimitRefusal> {
+        let known = self.judged.iter().find(|(date, _)| *date == attempt.visit_date);
+        if let Some((_, refusal)) = known {
+            return refusal.clone();
+        }
+        let verdict = judge(request.policy, attempt, &request.facts, &request.facts);
+        if self.judged.is_empty() {
+            for shadow in verdict.shadow {
+                metrics::counter!("ledger_limit_shadow_refusals_total", "rule" => shadow.rule)
+                    .increment(1);
+            }
+        }
+        self.judged.push((attempt.visit_date, verdict.refusal.clone()));
+        verdict.refusal
+    }
+}
+
+/// Whether another date might be allowed.
+fn depends_on_visit(refusal: &LimitRefusal) -> bool {
+    matches!(refusal.kind, LimitKind::PerPeriod { of: Moment::Visit, .. })
 }
 
 impl Denied {

@@ -10,8 +10,8 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 use talon_domain::catalogue::Catalogue;
-use talon_domain::civil::UtcMicros;
-use talon_domain::ids::{AuthorityId, BookingId, ServiceId};
+use talon_domain::civil::{CivilDate, UtcMicros};
+use talon_domain::ids::{AuthorityId, BookingId, OfficeId, ServiceId};
 use talon_domain::policy::CompiledPolicy;
 use talon_journal::{
     Class, Disk, Entropy, Journal, JournalError, OpenError, Options, Recovery, Reservation,
@@ -22,7 +22,7 @@ use talon_wire::{Answer, Refusal};
 use crate::clock::{Clock, LedgerClock};
 use crate::hash::state_hash;
 use crate::keeper::Keeping;
-use crate::record::{BadRecord, Fact, Record};
+use crate::record::{BadRecord, DayKey, Fact, Record};
 use crate::state::{State, Violation};
 
 /// An authority as the files of today describe it.
@@ -76,22 +76,43 @@ pub enum BadLedger {
     },
     /// Today's catalogue lacks what live bookings are for.
     #[error(
-        "the catalogue of authority {authority} lacks what {count} live bookings are for, the \
-         first in office {office} for service {service} on {date}; put it back, or cancel them \
-         first"
+        "the catalogue lacks what {count} live bookings are for; put it back, or cancel them \
+         first:{}",
+        lines(.listed)
     )]
     Displaced {
-        /// Whose catalogue.
-        authority: AuthorityId,
         /// How many bookings.
         count: usize,
-        /// An office that has one.
-        office: talon_domain::ids::OfficeId,
-        /// Its service.
-        service: ServiceId,
-        /// Its date.
-        date: talon_domain::civil::CivilDate,
+        /// What is lacking, at most [`MAX_DISPLACED_LISTED`] lines.
+        listed: Vec<Displaced>,
     },
+    /// A policy of today cannot be written.
+    #[error("the journal has no room for the policy of authority {0}; make room on its disk")]
+    NoRoomForPolicy(AuthorityId),
+}
+
+/// Most lines that a refusal lists.
+pub const MAX_DISPLACED_LISTED: usize = 50;
+
+/// Something that live bookings are for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Displaced {
+    /// Whose catalogue lacks it.
+    pub authority: AuthorityId,
+    /// In which office.
+    pub office: OfficeId,
+    /// Which service.
+    pub service: ServiceId,
+    /// On which date.
+    pub date: CivilDate,
+}
+
+fn lines(displaced: &[Displaced]) -> String {
+    let line = |of: &Displaced| {
+        let Displaced { authority, office, service, date } = of;
+        format!("\n  authority {authority}, office {office}, service {service}, {date}")
+    };
+    displaced.iter().map(line).collect()
 }
 
 /// Why a record of a replay is refused.
@@ -170,7 +191,7 @@ impl Core {
         let entropy = Mutex::new(setup.entropy);
         let core = Self { state, authorities, journal, clock, keeping, entropy };
         core.refuse_displaced()?;
-        core.set_policies();
+        core.set_policies()?;
         Ok((core, recovery))
     }
 
@@ -195,44 +216,42 @@ impl Core {
     }
 
     /// Writes the policies of today where they differ from those in force.
-    fn set_policies(&self) {
+    fn set_policies(&self) -> Result<(), BadLedger> {
         for (id, authority) in &self.authorities {
             let in_force = self.state.policy(*id);
             if in_force.is_none_or(|policy| policy.policy() != authority.policy.policy()) {
                 let fact = Fact::PolicySet(authority.policy.policy().clone());
-                if self.append_own(self.clock.now(), fact).is_some() {
-                    self.state.set_policy(authority.policy.clone());
-                }
+                self.append_own(self.clock.now(), fact).ok_or(BadLedger::NoRoomForPolicy(*id))?;
+                self.state.set_policy(authority.policy.clone());
             }
         }
+        Ok(())
     }
 
     fn refuse_displaced(&self) -> Result<(), BadLedger> {
         let now = self.clock.now();
-        let mut displaced = BTreeMap::<AuthorityId, Vec<(crate::record::DayKey, ServiceId)>>::new();
+        let mut displaced = Vec::new();
         for (_, person) in self.state.persons() {
             let person = person.lock();
             for (booking, fact) in person.bookings().iter().zip(self.state.facts(&person)) {
                 let day = booking.seat.day;
-                let known = self.authorities.get(&day.authority).is_some_and(|authority| {
-                    authority.catalogue.office(day.office).is_some()
-                        && authority.catalogue.service(booking.service).is_some()
-                });
-                if !known && !fact.cancelled && fact.ends_at > now {
-                    displaced.entry(day.authority).or_default().push((day, booking.service));
+                let authority = self.authorities.get(&day.authority);
+                let office = authority.and_then(|of| of.catalogue.office(day.office));
+                let is_known = office.is_some_and(|office| office.offers(booking.service));
+                if !is_known && !fact.cancelled && fact.ends_at > now {
+                    let DayKey { authority, office, date } = day;
+                    displaced.push(Displaced { authority, office, service: booking.service, date });
                 }
             }
         }
-        match displaced.first_key_value() {
-            None => Ok(()),
-            Some((&authority, list)) => Err(BadLedger::Displaced {
-                authority,
-                count: list.len(),
-                office: list[0].0.office,
-                service: list[0].1,
-                date: list[0].0.date,
-            }),
+        if displaced.is_empty() {
+            return Ok(());
         }
+        displaced.sort_unstable();
+        let count = displaced.len();
+        displaced.dedup();
+        displaced.truncate(MAX_DISPLACED_LISTED);
+        Err(BadLedger::Displaced { count, listed: displaced })
     }
 
     /// Appends a fact for which room is reserved.

@@ -17,6 +17,8 @@ use talon_domain::shape::{DayShape, ServiceShape, ShiftShape};
 /// Most services that one office offers on one date: the bits of the word of releases.
 pub const MAX_SERVICES_PER_DAY: usize = 64;
 
+const _: () = assert!(talon_domain::shape::MAX_SERVICES_PER_OFFICE <= MAX_SERVICES_PER_DAY);
+
 /// A place where a visit could start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Candidate {

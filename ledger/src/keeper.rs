@@ -20,6 +20,8 @@ use crate::record::{DayKey, Fact};
 pub const MAX_KEEP_PAUSE_MICROS: i64 = MICROS_PER_SECOND;
 /// A visit is forgotten no sooner than this many days after it, whatever the zones.
 pub const MIN_DAYS_KEPT: i32 = 2;
+/// Sessions that have ended by themselves are dropped this often.
+pub const FORGET_SESSIONS_EVERY_MICROS: i64 = 3600 * MICROS_PER_SECOND;
 /// How far a demonstration looks for dates with visits.
 const DEMO_LOOKAHEAD_DAYS: i32 = 14;
 
@@ -37,6 +39,8 @@ pub(crate) struct Keeping {
     generated: Mutex<BTreeMap<AuthorityId, (CivilDate, CivilDate)>>,
     /// By service: before this moment nothing more opens.
     next_release: Mutex<BTreeMap<(AuthorityId, ServiceId), UtcMicros>>,
+    /// When sessions that have ended by themselves were last looked for.
+    sessions_looked_at: Mutex<UtcMicros>,
 }
 
 impl Keeping {
@@ -52,6 +56,7 @@ impl Keeping {
             demo_dates: Mutex::default(),
             generated: Mutex::default(),
             next_release: Mutex::default(),
+            sessions_looked_at: Mutex::default(),
         }
     }
 
@@ -192,7 +197,8 @@ impl Core {
             }
         }
         if let Some((from, to)) = opened {
-            tracing::info!(%service, %from, %to, "booking opened");
+            let authority = &authority.catalogue.code;
+            tracing::info!(%authority, %service, %from, %to, "booking opened");
         }
         self.keeping.next_release.lock().insert(key, next);
         next
@@ -266,17 +272,31 @@ impl Core {
         }
     }
 
-    /// Drops what no longer counts for any limit: visits before the month of two days ago.
+    /// Drops what no longer counts for any limit: visits before the month of some days ago, and
+    /// some days more, for an office whose date lags behind the policy's may have registered them
+    /// in that month. Drops sessions that have ended by themselves as well, about once an hour.
     fn forget_past(&self, authority: &Authority, policy: &CompiledPolicy, now: UtcMicros) {
         let today = CivilDate::at(now, policy.zone());
-        let before = today.plus_days(-MIN_DAYS_KEPT).first_of_month();
+        let before = today.plus_days(-MIN_DAYS_KEPT).first_of_month().plus_days(-MIN_DAYS_KEPT);
         let id = authority.catalogue.authority;
-        if self.state.oldest_day(id).is_none_or(|oldest| oldest >= before) {
+        let has_visits = self.state.oldest_day(id).is_some_and(|oldest| oldest < before);
+        if !has_visits && !self.sessions_are_due(now) {
             return;
         }
         if self.append_own(now, Fact::Forgotten { authority: id, before }).is_some() {
             self.state.forget(id, before, now);
             tracing::info!(%before, "forgot what no longer counts");
         }
+    }
+
+    /// Whether it is time to look for revoked sessions that have ended by themselves, and there
+    /// are any.
+    fn sessions_are_due(&self, now: UtcMicros) -> bool {
+        let mut looked = self.keeping.sessions_looked_at.lock();
+        if now.0 - looked.0 < FORGET_SESSIONS_EVERY_MICROS {
+            return false;
+        }
+        *looked = now;
+        self.state.has_ended_sessions(now)
     }
 }

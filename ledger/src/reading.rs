@@ -93,9 +93,12 @@ impl Core {
             return Outcome::refused(Refusal::Past);
         }
         let key = DayKey { authority: place.authority, office: place.office, date };
-        let is_open = self.state.day(&key).is_some_and(|day| {
-            day.is_released(place.service) || day.shape().starts(place.service).is_none()
-        });
+        let Some(day) = self.state.day(&key) else {
+            // Beyond what exists there is a moment, and nothing to show.
+            let release = self.release_of(&policy, place.service, date);
+            return Outcome::refused(Refusal::NotReleased(release));
+        };
+        let is_open = day.is_released(place.service) || day.shape().starts(place.service).is_none();
         let release = (!is_open).then(|| self.release_of(&policy, place.service, date));
         let free = if is_open { self.free_on(place, date) } else { Vec::new() };
         Outcome::now(Answer::Starts(StartsView { release, free }))
@@ -147,7 +150,7 @@ impl Core {
         })
     }
 
-    fn today(&self, place: &Place, now: UtcMicros) -> CivilDate {
+    pub(crate) fn today(&self, place: &Place, now: UtcMicros) -> CivilDate {
         let authority = self.authorities.get(&place.authority);
         let office = authority.and_then(|a| a.catalogue.office(place.office));
         CivilDate::at(now, office.map_or(&jiff::tz::TimeZone::UTC, |office| &office.zone))

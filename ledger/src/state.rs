@@ -348,6 +348,11 @@ impl State {
         self.revoked.contains_key(session)
     }
 
+    /// Whether a refused session has ended by itself.
+    pub fn has_ended_sessions(&self, now: UtcMicros) -> bool {
+        self.revoked.iter().any(|entry| entry.value().0 <= now)
+    }
+
     /// How many sessions are refused.
     pub fn revoked_count(&self) -> usize {
         self.revoked.len()

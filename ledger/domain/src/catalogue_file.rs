@@ -12,7 +12,10 @@ use crate::calendar::{BadInterval, Exceptions, Intervals, Overlap, WeeklyHours};
 use crate::catalogue::{Catalogue, Desk, Office, Region, Service, Text};
 use crate::civil::CivilDate;
 use crate::ids::{AuthorityId, DeskId, OfficeId, ServiceId};
-use crate::shape::{MAX_STEPS_PER_SHIFT, ShiftTooLong};
+use crate::shape::{
+    MAX_OFFERS_PER_DAY, MAX_SERVICES_PER_OFFICE, MAX_SHIFTS_PER_DAY, MAX_STEPS_PER_SHIFT,
+    ShiftTooLong,
+};
 use crate::suggest::nearest;
 
 /// Most offices of one authority.
@@ -322,6 +325,7 @@ impl OfficeReader<'_> {
         let exceptions = self.exceptions(&at)?;
         let mut desks = self.desks(&at, profile, &exceptions)?;
         desks.sort_by_key(|desk| desk.id);
+        day_fits(&at, &desks, &exceptions)?;
         Ok(Office {
             id: office.id,
             name: office.name.clone(),
@@ -433,4 +437,22 @@ fn shifts_fit(
         }
     }
     Ok(())
+}
+
+/// Checks that any day of the office can be shaped: its services, shifts and offers are bounded.
+fn day_fits(at: &str, desks: &[Desk], exceptions: &Exceptions) -> Result<(), BadCatalogue> {
+    let services: BTreeSet<ServiceId> = desks.iter().flat_map(|d| d.services.clone()).collect();
+    bounded(at, "services in one office", services.len(), MAX_SERVICES_PER_OFFICE)?;
+    // Clocks that jump forward cut at most one of a desk's intervals in two.
+    let shifts = |desk: &Desk, open: &Intervals| open.minus(&desk.breaks).iter().count() + 1;
+    let day = |open_on: &dyn Fn(&Desk) -> Intervals| -> Result<(), BadCatalogue> {
+        let of_desks: Vec<usize> = desks.iter().map(|desk| shifts(desk, &open_on(desk))).collect();
+        let offers = of_desks.iter().zip(desks).map(|(count, desk)| count * desk.services.len());
+        bounded(at, "shifts on one day", of_desks.iter().sum(), MAX_SHIFTS_PER_DAY)?;
+        bounded(at, "offers on one day", offers.sum(), MAX_OFFERS_PER_DAY)
+    };
+    for weekday in 0..7 {
+        day(&|desk| desk.hours.0[weekday].clone())?;
+    }
+    exceptions.values().try_for_each(|open| day(&|_| open.clone()))
 }

@@ -121,6 +121,42 @@ fn doubles_and_unknown_zones_are_refused() {
 }
 
 #[test]
+fn a_day_that_no_shape_could_hold_is_refused() {
+    let service = |n: u16| {
+        format!(
+            "[[service]]\nid = {n}\ncode = \"s{n}\"\nname = {{ uk = \"\", en = \"\" }}\n\
+             minutes = 10\ngrid_minutes = 10\n"
+        )
+    };
+    let services: String = (10..75).map(service).collect();
+    let codes: Vec<String> = (10..75).map(|n| format!("\"s{n}\"")).collect();
+    let text = SMALL.replace("[[region]]", &format!("{services}[[region]]")).replace(
+        "{ id = 2, services = [",
+        &format!("{{ id = 2, services = [{}, ", codes.join(",")),
+    );
+    let message = parse(&text).expect_err("too many services").to_string();
+    assert_eq!(message, "office 8041: 67 services in one office, at most 64");
+
+    let desks: String = (3..=256).map(|id| format!("{{ id = {id}, services = [] }},")).collect();
+    let breaks: String = (0..30)
+        .map(|n| {
+            format!(
+                "\"{:02}:{:02}-{:02}:{:02}\",",
+                8 + n / 6,
+                n % 6 * 10,
+                8 + n / 6,
+                n % 6 * 10 + 1
+            )
+        })
+        .collect();
+    let text = SMALL
+        .replace("{ id = 2,", &format!("{desks}{{ id = 2,"))
+        .replace(r#"breaks = ["12:00-13:00"]"#, &format!("breaks = [{breaks}]"));
+    let message = parse(&text).expect_err("too many shifts").to_string();
+    assert!(message.contains("shifts on one day, at most 4096"), "{message}");
+}
+
+#[test]
 fn unknown_keys_are_refused() {
     assert!(toml::from_str::<CatalogueFile>(&SMALL.replace("breaks", "brakes")).is_err());
 }

@@ -15,6 +15,11 @@ use crate::{calendar, catalogue};
 pub const MAX_STEPS_PER_SHIFT: u16 = 64;
 /// Most shifts of one office on one day.
 pub const MAX_SHIFTS_PER_DAY: usize = 4096;
+/// Most services of one office; a day keeps one bit for each.
+pub const MAX_SERVICES_PER_OFFICE: usize = 64;
+/// Most offers of one office on one day: shifts, each times the services of its desk. Bounds the
+/// bytes of a day's shape, about 40 for each offer.
+pub const MAX_OFFERS_PER_DAY: usize = 16_384;
 
 const _: () = assert!(MAX_STEPS_PER_SHIFT as u32 == u64::BITS);
 // A shift's place within its day is kept as two bytes.

@@ -225,8 +225,9 @@ fn what_counts_no_more_is_forgotten_at_the_change_of_the_month() {
     assert_eq!(state.persons().len(), 1, "only one has a visit in January");
     assert_eq!(state.person(&person(3).person).map(|p| p.lock().bookings().len()), Some(1));
     assert!(state.person(&person(4).person).is_none());
-    assert_eq!(state.oldest_day(AUTHORITY), Some(date("2027-01-01")));
-    assert!(state.days().iter().all(|(day, _)| day.date >= date("2027-01-01")));
+    // Two days more than the month: an office's date may lag behind the policy's.
+    assert_eq!(state.oldest_day(AUTHORITY), Some(date("2026-12-30")));
+    assert!(state.days().iter().all(|(day, _)| day.date >= date("2026-12-30")));
     assert_eq!(state.revoked(), []);
     let hash = world.core.state_hash();
     assert_eq!(world.reopen().core.state_hash(), hash);
@@ -259,7 +260,7 @@ fn memory_is_bounded_over_a_year() {
         book.caller.session_expires_at = UtcMicros(i64::MAX);
         booked(world.core.book(&book));
         let state = world.core.state();
-        assert!(state.days().len() <= 2 * (31 + 2 + 9) && state.persons().len() <= 14);
+        assert!(state.days().len() <= 2 * (31 + 4 + 9) && state.persons().len() <= 15);
     }
     let hash = world.core.state_hash();
     assert_eq!(world.reopen().core.state_hash(), hash);

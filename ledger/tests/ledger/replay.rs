@@ -6,7 +6,7 @@ use talon_domain::shape::{DayShape, day_shape};
 use talon_journal::simulation::SimDisk;
 use talon_journal::{Class, Sequence};
 use talon_ledger::clock::manual::ManualClock;
-use talon_ledger::core::{BadLedger, BadReplay};
+use talon_ledger::core::{BadLedger, BadReplay, Displaced};
 use talon_ledger::record::{Booked, Fact, Seat};
 use talon_ledger::state::Violation;
 use talon_ledger::verify::{BadJournal, Breach};
@@ -287,11 +287,14 @@ fn a_catalogue_that_lacks_what_live_bookings_are_for_is_refused() {
     let without_village = talon_ledger::load::parse(("c", &file), ("p", crate::fixture::POLICY))
         .expect("the files are good");
     let refused = world.reopen_with(without_village.clone()).map(|_| ());
-    let Err(BadLedger::Displaced { authority, count, office, service, date: on }) = refused else {
-        panic!("{refused:?}")
+    let Err(BadLedger::Displaced { count, listed }) = refused else { panic!("{refused:?}") };
+    let lacking = Displaced {
+        authority: AUTHORITY,
+        office: VILLAGE,
+        service: PERMIT,
+        date: date("2026-12-03"),
     };
-    assert_eq!((authority, count, office), (AUTHORITY, 1, VILLAGE));
-    assert_eq!((service, on), (PERMIT, date("2026-12-03")));
+    assert_eq!((count, listed), (1, vec![lacking]));
     // Once the visit has ended the office can go.
     clock.advance_micros(utc("2026-12-03T07:10:00Z").0 - utc(START).0);
     assert!(World::open(&disk, without_village, &clock, SMALL_JOURNAL).is_ok());
