@@ -12,5 +12,6 @@ fn main() {
         .filter(|output| output.status.success())
         .and_then(|output| String::from_utf8(output.stdout).ok())
         .map_or_else(|| "unknown".to_owned(), |text| text.trim().to_owned());
-    println!("cargo::rustc-env=TALON_COMMIT={commit}");
+    // Cargo hands this on to what it runs, so it must not look like a setting (`TALON_…`).
+    println!("cargo::rustc-env=GATEWAY_COMMIT={commit}");
 }

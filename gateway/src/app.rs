@@ -81,7 +81,7 @@ pub struct Lane {
     /// The admission store.
     pub admission: AdmissionHandle,
     /// The hub.
-    pub hub: HubClient,
+    pub hub: Arc<HubClient>,
 }
 
 impl App {

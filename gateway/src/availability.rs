@@ -5,11 +5,11 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::Bytes;
-use dashmap::DashMap;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
+use moka::sync::Cache;
 use sha2::{Digest, Sha256};
 use talon_domain::civil::CivilDate;
 use talon_ledger::core::Authority;
@@ -22,8 +22,8 @@ use crate::views;
 
 /// How old a public answer may be.
 pub const REBUILD_EVERY: Duration = Duration::from_millis(100);
-/// Most public answers kept; at it, further ones are built for each request.
-pub const MAX_KEPT_ANSWERS: usize = 65_536;
+/// Most public answers kept; at it, those that are asked for least go.
+pub const MAX_KEPT_ANSWERS: u64 = 65_536;
 
 const PUBLIC: HeaderValue = HeaderValue::from_static("public, max-age=1");
 
@@ -56,14 +56,7 @@ impl Tagged {
 
     /// The answer: the bytes, or 304 when the client has them.
     pub fn answer(&self, headers: &HeaderMap) -> Answer {
-        let has_it = headers.get_all(header::IF_NONE_MATCH).iter().any(|value| {
-            let known = value.to_str().unwrap_or("");
-            known.trim() == "*"
-                || known.split(',').any(|tag| {
-                    tag.trim().trim_start_matches("W/").as_bytes() == self.tag.as_bytes()
-                })
-        });
-        let mut answer = if has_it {
+        let mut answer = if is_known(headers, &self.tag) {
             body::answer(StatusCode::NOT_MODIFIED, "application/json", Bytes::new())
         } else {
             body::answer(StatusCode::OK, "application/json", self.bytes.clone())
@@ -102,25 +95,25 @@ impl Lists {
     }
 }
 
-/// The answers that are kept.
-#[derive(Default)]
-pub struct PublicAnswers(DashMap<Question, (Instant, Arc<Tagged>)>);
-
-impl PublicAnswers {
-    /// Drops what nobody has asked for again.
-    pub fn tidy(&self) {
-        self.0.retain(|_, (built, _)| built.elapsed() < 100 * REBUILD_EVERY);
+/// Whether the client has what `tag` stands for.
+pub fn is_known(headers: &HeaderMap, tag: &HeaderValue) -> bool {
+    fn bare(tag: &str) -> &str {
+        tag.trim().trim_start_matches("W/")
     }
+    let tag = bare(tag.to_str().unwrap_or(""));
+    headers.get_all(header::IF_NONE_MATCH).iter().any(|value| {
+        let known = value.to_str().unwrap_or("");
+        known.trim() == "*" || known.split(',').any(|known| bare(known) == tag)
+    })
+}
 
-    fn fresh(&self, question: &Question) -> Option<Arc<Tagged>> {
-        let kept = self.0.get(question)?;
-        (kept.0.elapsed() < REBUILD_EVERY).then(|| Arc::clone(&kept.1))
-    }
+/// The answers that are kept, each for [`REBUILD_EVERY`].
+pub struct PublicAnswers(Cache<Question, Arc<Tagged>>);
 
-    fn keep(&self, question: Question, tagged: &Arc<Tagged>) {
-        if self.0.len() < MAX_KEPT_ANSWERS || self.0.contains_key(&question) {
-            self.0.insert(question, (Instant::now(), Arc::clone(tagged)));
-        }
+impl Default for PublicAnswers {
+    fn default() -> Self {
+        let kept = Cache::builder().max_capacity(MAX_KEPT_ANSWERS).time_to_live(REBUILD_EVERY);
+        Self(kept.build())
     }
 }
 
@@ -129,7 +122,7 @@ impl PublicAnswers {
 /// # Errors
 /// What the ledger refuses.
 pub async fn public(lane: &Lane, question: Question) -> Result<Arc<Tagged>, Problem> {
-    if let Some(tagged) = lane.app.public.fresh(&question) {
+    if let Some(tagged) = lane.app.public.0.get(&question) {
         return Ok(tagged);
     }
     let command = match question {
@@ -147,7 +140,7 @@ pub async fn public(lane: &Lane, question: Question) -> Result<Arc<Tagged>, Prob
         _ => return Err(Problem::Unavailable),
     };
     let tagged = Arc::new(Tagged::new(bytes));
-    lane.app.public.keep(question, &tagged);
+    lane.app.public.0.insert(question, Arc::clone(&tagged));
     Ok(tagged)
 }
 

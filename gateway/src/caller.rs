@@ -68,6 +68,9 @@ pub fn host<'a>(headers: &'a HeaderMap, uri: &'a Uri) -> Option<&'a str> {
 /// # Errors
 /// [`Problem::RateLimited`].
 pub fn check_address(app: &App, address: IpAddr) -> Result<(), Problem> {
+    if is_proxy(app, address) {
+        return Ok(());
+    }
     app.fence.check_address(address).map_err(too_fast)
 }
 
@@ -79,7 +82,9 @@ pub fn identify(app: &App, headers: &HeaderMap) -> Result<Identified, Problem> {
     let bearer = headers
         .get(header::AUTHORIZATION)
         .and_then(|value| value.to_str().ok())
-        .and_then(|value| value.strip_prefix("Bearer "));
+        .and_then(|value| value.split_once(' '))
+        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
+        .map(|(_, token)| token);
     let (token, by_cookie) = match bearer {
         Some(token) => (token.trim(), false),
         None => {
@@ -130,6 +135,23 @@ fn session(app: &App, token: &str) -> Result<Arc<Session>, Problem> {
         }
     };
     if session.expires_at_s <= now_s { Err(Problem::SessionExpired) } else { Ok(session) }
+}
+
+/// Refuses an address that begins logins too fast.
+///
+/// # Errors
+/// [`Problem::RateLimited`].
+pub fn check_login_pace(app: &App, address: IpAddr) -> Result<(), Problem> {
+    if is_proxy(app, address) {
+        return Ok(());
+    }
+    app.login_fence.check_address(address).map_err(too_fast)
+}
+
+/// Whether everybody comes from this address: in production, connections from this computer are
+/// those of the TLS terminator, and say nothing of who is behind it.
+fn is_proxy(app: &App, address: IpAddr) -> bool {
+    !app.is_demo() && address.is_loopback()
 }
 
 fn too_fast(refusal: FenceRefusal) -> Problem {

@@ -37,6 +37,17 @@ enum Hot<'a> {
     Challenge,
 }
 
+impl Hot<'_> {
+    /// The name in metrics.
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Book => "book",
+            Self::Public { .. } => "availability",
+            Self::Challenge => "challenge",
+        }
+    }
+}
+
 /// Answers one request.
 pub async fn serve(
     lane: Lane,
@@ -49,6 +60,7 @@ pub async fn serve(
     let language = Language::of_request(request.headers(), &lane.app.cookies);
     let context = Context { id, language, peer };
     let method = request.method().clone();
+    let kind = hot(&method, request.uri().path()).map_or("cold", |hot| hot.name());
     let mut answer = match route(&lane, cold, context, request).await {
         Ok(answer) => answer,
         Err(problem) => problem.answer(&lane.app.texts, language, id, now()),
@@ -59,6 +71,8 @@ pub async fn serve(
         headers.entry(name).or_insert(HeaderValue::from_static(value));
     }
     let status = answer.status();
+    metrics::histogram!("gateway_request_duration_seconds", "kind" => kind)
+        .record(started.elapsed());
     tracing::debug!(request_id = %id, %method, %status, micros = started.elapsed().as_micros(), "answered");
     answer
 }

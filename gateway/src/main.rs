@@ -11,7 +11,7 @@ use talon_gateway::config::{BadConfig, Config, Layers};
 use talon_gateway::process::{self, EXIT_CONFIG, Failure};
 use tracing_subscriber::EnvFilter;
 
-const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (", env!("TALON_COMMIT"), ")");
+const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (", env!("GATEWAY_COMMIT"), ")");
 
 /// A booking gateway for places in state offices.
 #[derive(Parser)]
@@ -156,6 +156,7 @@ fn healthcheck(admin: SocketAddr) -> Result<(), Ended> {
 
 fn check(config: &Config, base: &Path) -> Result<(), Failure> {
     let authorities = process::authorities(config, base)?;
+    process::check_keys(config)?;
     println!("mode           {:?}", config.mode);
     println!("origin         {}", config.origin());
     for authority in authorities {

@@ -18,7 +18,7 @@ use crate::admission::{
 use crate::app::{Lane, now};
 use crate::caller::Identified;
 use crate::http::problem::Problem;
-use crate::proof;
+use crate::proof::{self, Pending};
 use crate::request::fingerprint;
 
 /// How long an answer of the ledger is waited for; the outcome is found under the same key.
@@ -54,6 +54,7 @@ pub async fn book(lane: &Lane, who: &Identified, wish: Wish<'_>) -> Result<Booke
     let caller = who.at(wish.place.authority)?;
     if let Some(over) = lane.app.over_limit.get(&caller.person)
         && !over.1.contains(&wish.key)
+        && over.0.resets_at.is_some_and(|resets_at| resets_at > now())
     {
         outcome("refused_from_memory");
         return Err(Problem::LimitReached(over.0.clone()));
@@ -70,7 +71,7 @@ pub async fn book(lane: &Lane, who: &Identified, wish: Wish<'_>) -> Result<Booke
         Ok(()) => {}
         Err(problem @ (Problem::PowRequired | Problem::PowExpired | Problem::PowReplayed)) => {
             // A repeat of a request whose answer was lost carries a proof that is spent.
-            return earlier(lane, &book).await.ok_or(problem);
+            return earlier(lane, &book, problem).await;
         }
         Err(problem) => return Err(problem),
     }
@@ -108,7 +109,7 @@ pub async fn cancel(
     booking: BookingId,
 ) -> Result<BookingView, Problem> {
     let caller = who.at(authority)?;
-    admit(lane, &caller, lane.app.write_rate, None).await?;
+    admit(lane, &caller, lane.app.write_rate).await?;
     match call(lane, Command::Cancel(Cancel { caller, booking })).await? {
         Answer::Cancelled(booking) => {
             lane.app.over_limit.invalidate(&caller.person);
@@ -128,7 +129,7 @@ pub async fn bookings(lane: &Lane, who: &Identified) -> Result<Vec<BookingView>,
     let mut all = Vec::new();
     for authority in lane.app.authority_ids() {
         let Ok(caller) = who.at(authority) else { continue };
-        admit(lane, &caller, lane.app.read_rate, None).await?;
+        admit(lane, &caller, lane.app.read_rate).await?;
         match call(lane, Command::Bookings(caller)).await? {
             Answer::Bookings(bookings) => all.extend(bookings),
             Answer::Refused(refusal) => return Err(refusal.into()),
@@ -150,7 +151,7 @@ pub async fn booking(
 ) -> Result<BookingView, Problem> {
     for authority in lane.app.authority_ids() {
         let Ok(caller) = who.at(authority) else { continue };
-        admit(lane, &caller, lane.app.read_rate, None).await?;
+        admit(lane, &caller, lane.app.read_rate).await?;
         match call(lane, Command::Booking { caller, booking }).await? {
             Answer::Booking(booking) => return Ok(booking),
             Answer::Refused(Refusal::NotFound) => {}
@@ -173,7 +174,7 @@ pub async fn challenge(
     let caller = who.at(place.authority)?;
     let policy = lane.app.policy(place.authority).ok_or(Problem::UnknownAuthority)?;
     let rule = policy.release(place.service).proof.as_ref().ok_or(Problem::ProofNotNeeded)?;
-    admit(lane, &caller, lane.app.read_rate, None).await?;
+    admit(lane, &caller, lane.app.read_rate).await?;
     check_session(lane, caller).await?;
     proof::challenge(&lane.app, &caller.person, &release_tag(place), rule)
 }
@@ -207,15 +208,16 @@ pub async fn log_out(lane: &Lane, who: &Identified) -> Result<(), Problem> {
     Ok(())
 }
 
-/// The proof, if one is asked for, and then the admission store, in one question.
+/// The proof, if one is asked for, and the admission store, in one question. The proof's cheap
+/// part comes first, its spending with the rate, and its dear part last.
 async fn admit_booking(lane: &Lane, book: &Book, solution: Option<&str>) -> Result<(), Problem> {
     let app = &lane.app;
     let policy = app.policy(book.place.authority).ok_or(Problem::UnknownAuthority)?;
-    let spend = match &policy.release(book.place.service).proof {
+    let proof = match &policy.release(book.place.service).proof {
         None => None,
         Some(_) => {
             let release = release_tag(&book.place);
-            Some(proof::check(app, &book.caller.person, &release, solution).await?)
+            Some(proof::check(app, &book.caller.person, &release, solution)?)
         }
     };
     let visit_date = match &book.wishes {
@@ -235,6 +237,7 @@ async fn admit_booking(lane: &Lane, book: &Book, solution: Option<&str>) -> Resu
         limit: usage.limit,
     });
     let person = PersonKey(book.caller.person.0);
+    let spend = proof.as_ref().map(Pending::spend);
     let mut request = AdmissionRequest { person, rate: app.write_rate, quota, spend };
     let mut decision = decide(lane, request).await?;
     if matches!(decision, Decision::OverQuotaHint { .. }) {
@@ -242,17 +245,16 @@ async fn admit_booking(lane: &Lane, book: &Book, solution: Option<&str>) -> Resu
         request.quota = None;
         decision = decide(lane, request).await?;
     }
-    problem_of(decision)
+    problem_of(decision)?;
+    match proof {
+        Some(proof) => proof.derive().await,
+        None => Ok(()),
+    }
 }
 
-async fn admit(
-    lane: &Lane,
-    caller: &Caller,
-    rate: RateRule,
-    spend: Option<Spend>,
-) -> Result<(), Problem> {
+async fn admit(lane: &Lane, caller: &Caller, rate: RateRule) -> Result<(), Problem> {
     let person = PersonKey(caller.person.0);
-    problem_of(decide(lane, AdmissionRequest { person, rate, quota: None, spend }).await?)
+    problem_of(decide(lane, AdmissionRequest { person, rate, quota: None, spend: None }).await?)
 }
 
 /// Spends the state of a login.
@@ -290,12 +292,15 @@ fn problem_of(decision: Decision) -> Result<(), Problem> {
     }
 }
 
-/// What an earlier request under the same key booked.
-async fn earlier(lane: &Lane, book: &Book) -> Option<Booked> {
+/// What an earlier request under the same key booked; `problem` when there was none.
+async fn earlier(lane: &Lane, book: &Book, problem: Problem) -> Result<Booked, Problem> {
     let find = Command::Find { caller: book.caller, key: book.key, fingerprint: book.fingerprint };
     match call(lane, find).await {
-        Ok(Answer::Booked { booking, .. }) => Some(Booked { booking, repeated: true }),
-        _ => None,
+        Ok(Answer::Booked { booking, .. }) => Ok(Booked { booking, repeated: true }),
+        Ok(Answer::Refused(refusal @ (Refusal::KeyReused | Refusal::SessionRevoked))) => {
+            Err(refusal.into())
+        }
+        _ => Err(problem),
     }
 }
 

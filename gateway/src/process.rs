@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use moka::sync::Cache;
 use talon_ledger::clock::SystemClock;
 use talon_ledger::core::{Authority, BadLedger, Core, Setup};
@@ -36,6 +36,7 @@ use crate::http::language::Texts;
 use crate::identity::cookies::Cookies;
 use crate::identity::hub::HubClient;
 use crate::identity::keys::{BadKeys, Keys};
+use crate::identity::token::MAX_PEOPLE_IN_TOKEN;
 use crate::proof::{self, KdfPool};
 use crate::{cold, server};
 
@@ -50,6 +51,12 @@ pub const EXIT_CONFIG: u8 = 78;
 
 /// Persons the local fence tells apart act at most this often a second.
 const FENCE_PERSON_PER_SECOND: u32 = 50;
+/// Upper bounds of histograms of durations, in seconds.
+const SECONDS_BUCKETS: [f64; 14] = [
+    0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0,
+];
+/// Upper bounds of histograms of counts.
+const COUNT_BUCKETS: [f64; 9] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0];
 /// How often stores and caches are tidied.
 const TIDY_EVERY: Duration = Duration::from_secs(10);
 /// How often the metrics are tidied.
@@ -130,6 +137,7 @@ pub fn authorities(config: &Config, base: &Path) -> Result<Vec<Authority>, Failu
     if authorities.is_empty() && config.mode == ProcessMode::Demo {
         authorities.push(crate::demo::authority()?);
     }
+    refuse_twins(&authorities)?;
     for authority in &authorities {
         let policy = authority.policy.policy();
         let releases = std::iter::once(&policy.release).chain(policy.releases.iter().map(|r| &r.1));
@@ -143,15 +151,48 @@ pub fn authorities(config: &Config, base: &Path) -> Result<Vec<Authority>, Failu
     Ok(authorities)
 }
 
+/// Refuses two authorities under one name, and more than a session can hold.
+fn refuse_twins(authorities: &[Authority]) -> Result<(), Failure> {
+    let bad = |problem: String| Failure::Setting { key: "authority".to_owned(), problem };
+    if authorities.len() > MAX_PEOPLE_IN_TOKEN {
+        return Err(bad(format!(
+            "{} authorities, at most {MAX_PEOPLE_IN_TOKEN}",
+            authorities.len()
+        )));
+    }
+    for (index, authority) in authorities.iter().enumerate() {
+        let catalogue = &authority.catalogue;
+        let is_twin = |other: &Authority| {
+            other.catalogue.authority == catalogue.authority
+                || other.catalogue.code == catalogue.code
+        };
+        if authorities[..index].iter().any(is_twin) {
+            let (code, id) = (&catalogue.code, catalogue.authority);
+            return Err(bad(format!("`{code}` (id {id}) shares its code or id with another one")));
+        }
+    }
+    Ok(())
+}
+
+/// Checks what a start would need besides the settings: the secrets, where they have to exist.
+///
+/// # Errors
+/// [`Failure::Keys`].
+pub fn check_keys(config: &Config) -> Result<(), Failure> {
+    if config.mode == ProcessMode::Production {
+        Keys::load(&config.keys_directory(), false)?;
+    }
+    Ok(())
+}
+
 /// Runs a gateway until it is told to stop.
 ///
 /// # Errors
 /// [`Failure`], before anything was promised.
 pub fn run(config: Config, base: &Path, release_in: Option<Duration>) -> Result<(), Failure> {
-    let metrics = PrometheusBuilder::new().install_recorder().map_err(|error| {
-        Failure::Setting { key: "metrics".to_owned(), problem: error.to_string() }
-    })?;
+    let metrics = install_metrics()?;
     describe_metrics();
+    describe_own_metrics();
     let authorities = authorities(&config, base)?;
     let is_demo = config.mode == ProcessMode::Demo;
     let keys = Keys::load(&config.keys_directory(), is_demo)?;
@@ -177,6 +218,33 @@ pub fn run(config: Config, base: &Path, release_in: Option<Duration>) -> Result<
     }
     tracing::info!("stopped");
     outcome
+}
+
+fn install_metrics() -> Result<PrometheusHandle, Failure> {
+    let bad = |problem: String| Failure::Setting { key: "metrics".to_owned(), problem };
+    // Without buckets, histograms turn into summaries, which cannot be added up over gateways.
+    PrometheusBuilder::new()
+        .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &SECONDS_BUCKETS)
+        .and_then(|builder| builder.set_buckets(&COUNT_BUCKETS))
+        .map_err(|error| bad(error.to_string()))?
+        .install_recorder()
+        .map_err(|error| bad(error.to_string()))
+}
+
+fn describe_own_metrics() {
+    use metrics::{Unit, describe_counter, describe_histogram};
+    describe_histogram!(
+        "gateway_request_duration_seconds",
+        Unit::Seconds,
+        "From a request's headers to its answer's, by kind of request."
+    );
+    describe_counter!("gateway_refusals_total", "Requests refused, by the problem's type.");
+    describe_counter!("gateway_bookings_total", "Requests to book that reached a decision.");
+    describe_counter!("gateway_logins_total", "Logins at the hub, by outcome.");
+    describe_counter!(
+        "ledger_limit_shadow_refusals_total",
+        "Bookings that a limit in shadow mode would have refused, by rule."
+    );
 }
 
 fn open_ledger(
@@ -298,7 +366,7 @@ fn start_lanes(
             app: Arc::clone(app),
             ledger: Arc::new(handle),
             admission,
-            hub: hub_client(app),
+            hub: Arc::new(hub_client(app)),
         };
         let stop = stopped.clone();
         let max_connections = settings.max_connections.div_ceil(count);
@@ -338,6 +406,7 @@ fn hub_client(app: &App) -> HubClient {
     let hub = &app.config.hub;
     HubClient::new(
         &hub.origin,
+        hub.browser_origin(),
         &hub.client_id,
         &app.keys.hub_client_secret,
         &hub.auth_type,
@@ -409,7 +478,6 @@ async fn tidy(app: Arc<App>, local: Arc<EmbeddedStore>) {
         every.tick().await;
         app.fence.tidy();
         app.login_fence.tidy();
-        app.public.tidy();
         local.sweep();
     }
 }

@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 use talon_domain::ids::Pseudonym;
 use talon_domain::policy::ProofRule;
 use talon_pow::{Binding, Challenge, Checked, Difficulty, Payload, Proved, Refusal};
-use tokio::sync::oneshot;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use crate::admission::Spend;
 use crate::app::{App, now_s};
@@ -29,7 +29,39 @@ const ACTION: &str = "book";
 type Job = (Checked, oneshot::Sender<Result<Proved, Refusal>>);
 
 /// The threads that derive keys. Dropping the pool ends them.
-pub struct KdfPool(SyncSender<Job>);
+pub struct KdfPool {
+    jobs: SyncSender<Job>,
+    /// One permit for each place in the queue, so that a proof is only spent when it has one.
+    places: Arc<Semaphore>,
+}
+
+/// A proof of which the cheap part is good: to be spent, then derived.
+pub struct Pending<'a> {
+    checked: Checked,
+    pool: &'a KdfPool,
+    _place: OwnedSemaphorePermit,
+}
+
+impl Pending<'_> {
+    /// What is to be spent.
+    pub fn spend(&self) -> Spend {
+        Spend { nonce: self.checked.nonce(), expires_at_s: self.checked.expires_at_s() }
+    }
+
+    /// Runs the key derivation on a thread of its own, after the proof was spent.
+    ///
+    /// # Errors
+    /// [`Problem::PowInvalid`] when the solution is none.
+    pub async fn derive(self) -> Result<(), Problem> {
+        let (done, derived) = oneshot::channel();
+        self.pool.jobs.try_send((self.checked, done)).map_err(|error| match error {
+            TrySendError::Full(_) => Problem::Overloaded,
+            TrySendError::Disconnected(_) => Problem::Unavailable,
+        })?;
+        let derived = derived.await.map_err(|_| Problem::Unavailable)?;
+        derived.map(|_proved| ()).map_err(|refusal| problem(&refusal))
+    }
+}
 
 impl KdfPool {
     /// Starts `threads` threads.
@@ -45,16 +77,7 @@ impl KdfPool {
                 .name(format!("talon-kdf-{number}"))
                 .spawn(move || derive_all(&waiting))?;
         }
-        Ok(Self(jobs))
-    }
-
-    async fn derive(&self, checked: Checked) -> Result<Proved, Problem> {
-        let (done, derived) = oneshot::channel();
-        self.0.try_send((checked, done)).map_err(|error| match error {
-            TrySendError::Full(_) => Problem::Overloaded,
-            TrySendError::Disconnected(_) => Problem::Unavailable,
-        })?;
-        derived.await.map_err(|_| Problem::Unavailable)?.map_err(|refusal| problem(&refusal))
+        Ok(Self { jobs, places: Arc::new(Semaphore::new(MAX_WAITING_PROOFS)) })
     }
 }
 
@@ -106,27 +129,28 @@ pub fn challenge(
         .map_err(|_| Problem::Unavailable)
 }
 
-/// Checks the solution of a challenge; what comes out has still to be spent.
+/// Checks the cheap part of a solution: signature, expiry, person, action, release.
 ///
 /// # Errors
-/// [`Problem::PowRequired`] without one, and what is wrong with it otherwise.
-pub async fn check(
-    app: &App,
+/// [`Problem::PowRequired`] without one, what is wrong with it, and [`Problem::Overloaded`] when
+/// too many wait to be derived; nothing is spent then.
+pub fn check<'a>(
+    app: &'a App,
     person: &Pseudonym,
     release: &str,
     solution: Option<&str>,
-) -> Result<Spend, Problem> {
+) -> Result<Pending<'a>, Problem> {
     let payload = Payload::parse(solution.ok_or(Problem::PowRequired)?)
         .map_err(|malformed| problem(&malformed.into()))?;
     let person = person_tag(person);
     let binding = Binding { person: &person, action: ACTION, release };
     let checked = talon_pow::check(payload, &app.keys.proof, &binding, now_s())
         .map_err(|refusal| problem(&refusal))?;
-    let proved = app.kdf.derive(checked).await?;
-    Ok(Spend { nonce: proved.nonce(), expires_at_s: proved.expires_at_s() })
+    let place = Arc::clone(&app.kdf.places).try_acquire_owned().map_err(|_| Problem::Overloaded)?;
+    Ok(Pending { checked, pool: &app.kdf, _place: place })
 }
 
-/// The name of a person in a challenge: it tells clients nothing, not even the pseudonym.
+/// The name of a person in a challenge, which third-party clients may log: not the pseudonym.
 fn person_tag(person: &Pseudonym) -> String {
     let mut hash = Sha256::new();
     hash.update(b"talon-proof-person");

@@ -43,8 +43,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// # Errors
 /// When the address cannot be had.
 pub fn listen(address: SocketAddr) -> io::Result<std::net::TcpListener> {
-    let socket =
-        Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     socket.set_reuse_address(true)?;
     socket.set_reuse_port(true)?;
     socket.set_nonblocking(true)?;
@@ -80,8 +79,7 @@ pub async fn serve(
         };
         match accepted {
             Ok((stream, peer)) => {
-                let connection =
-                    connection(lane.clone(), cold.clone(), stream, peer, &graceful);
+                let connection = connection(lane.clone(), cold.clone(), stream, peer, &graceful);
                 tokio::spawn(async move {
                     connection.await;
                     drop(permit);
@@ -119,8 +117,7 @@ fn connection(
         let answer = hot::serve(lane.clone(), cold.clone(), peer, request);
         async move { Ok::<_, std::convert::Infallible>(answer.await) }
     });
-    let connection =
-        builder().serve_connection(TokioIo::new(stream), service).into_owned();
+    let connection = builder().serve_connection(TokioIo::new(stream), service).into_owned();
     let connection = graceful.watch(connection);
     async move {
         let mut connection = std::pin::pin!(connection);

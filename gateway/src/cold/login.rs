@@ -10,7 +10,7 @@ use serde::Deserialize;
 
 use super::Asked;
 use crate::app::{Lane, now_s};
-use crate::caller::{check_origin, host, identify};
+use crate::caller::{check_login_pace, check_origin, host, identify};
 use crate::http::body::{self, Answer};
 use crate::http::problem::Problem;
 use crate::identity::hub::HubError;
@@ -51,7 +51,7 @@ async fn begin(State(lane): State<Lane>, asked: Asked) -> Response {
 
 fn begin_login(lane: &Lane, asked: &Asked) -> Result<Answer, Problem> {
     let app = &lane.app;
-    check_pace(lane, asked)?;
+    check_login_pace(app, asked.context.peer.ip())?;
     let query: Begin =
         serde_urlencoded::from_str(asked.parts.uri.query().unwrap_or("")).unwrap_or_default();
     let lasts_s = u64::from(app.config.session.login_minutes) * 60;
@@ -75,17 +75,17 @@ fn redirect_uri(lane: &Lane, asked: &Asked) -> String {
 }
 
 async fn callback(State(lane): State<Lane>, asked: Asked) -> Response {
-    let mut result = finish_login(&lane, &asked).await;
-    if let Ok(answer) = &mut result {
-        let clear = lane.app.cookies.clear(cookies::LOGIN);
-        answer.headers_mut().append(header::SET_COOKIE, clear);
-    }
-    asked.respond(&lane, result)
+    let result = finish_login(&lane, &asked).await;
+    let mut response = asked.respond(&lane, result);
+    // However it ended, this login is over.
+    let clear = lane.app.cookies.clear(cookies::LOGIN);
+    response.headers_mut().append(header::SET_COOKIE, clear);
+    response
 }
 
 async fn finish_login(lane: &Lane, asked: &Asked) -> Result<Answer, Problem> {
     let app = &lane.app;
-    check_pace(lane, asked)?;
+    check_login_pace(app, asked.context.peer.ip())?;
     let query: Callback = serde_urlencoded::from_str(asked.parts.uri.query().unwrap_or(""))
         .map_err(|_| Problem::LoginInvalid)?;
     let cookie = app.cookies.read(&asked.parts.headers, cookies::LOGIN);
@@ -148,14 +148,6 @@ async fn finish_session(lane: &Lane, asked: &Asked) -> Result<Answer, Problem> {
     headers.append(header::SET_COOKIE, app.cookies.clear(cookies::SESSION));
     headers.insert(header::CACHE_CONTROL, body::NO_STORE);
     Ok(answer)
-}
-
-fn check_pace(lane: &Lane, asked: &Asked) -> Result<(), Problem> {
-    lane.app.login_fence.check_address(asked.context.peer.ip()).map_err(|refusal| {
-        let (crate::admission::FenceRefusal::Address { retry_after }
-        | crate::admission::FenceRefusal::Person { retry_after }) = refusal;
-        Problem::RateLimited { retry_after }
-    })
 }
 
 /// 303 to a link of our own making.

@@ -17,6 +17,8 @@ use crate::http::body::Answer;
 use crate::http::problem::Problem;
 use crate::pages;
 
+pub(crate) use login::redirect;
+
 /// All cold routes of a lane.
 pub fn router(lane: Lane) -> Router {
     Router::new()

@@ -248,6 +248,8 @@ mod tests {
         let missing = |text: &str| refusal(&format!("mode = \"production\"\n{text}"));
         assert!(missing("").contains("server.origin"));
         let origin = "[server]\norigin = \"https://booking.example\"\n";
+        assert!(missing(origin).contains("hub.browser_origin"));
+        let origin = &format!("{origin}[hub]\nbrowser_origin = \"https://id.gov.ua\"\n");
         assert!(missing(origin).contains("keys.directory"));
         let keys = format!("{origin}[keys]\ndirectory = \"/etc/talon/keys\"\n");
         assert!(missing(&keys).contains("authority"));

@@ -104,8 +104,10 @@ impl Default for Admin {
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Hub {
-    /// Where browsers and this process reach it. In a demonstration the stand-in listens there.
+    /// Where this process reaches it. In a demonstration the stand-in listens there.
     pub origin: String,
+    /// Where browsers reach it; empty: at `origin`.
+    pub browser_origin: String,
     /// The name under which the hub knows this gateway.
     pub client_id: String,
     /// The ways of identification offered, as the hub names them.
@@ -118,6 +120,7 @@ impl Default for Hub {
     fn default() -> Self {
         Self {
             origin: "http://127.0.0.1:8081".to_owned(),
+            browser_origin: String::new(),
             client_id: "talon".to_owned(),
             auth_type: "dig_sign,bank_id,mobile_id".to_owned(),
             deadline_ms: 10_000,
@@ -213,6 +216,13 @@ pub struct AuthorityFiles {
 
 fn data_dir() -> PathBuf {
     PathBuf::from("talon-data")
+}
+
+impl Hub {
+    /// Where browsers reach the hub.
+    pub fn browser_origin(&self) -> &str {
+        if self.browser_origin.is_empty() { &self.origin } else { &self.browser_origin }
+    }
 }
 
 impl Config {
@@ -332,6 +342,10 @@ impl Config {
                 if !self.is_https() {
                     let remedy = "must be the public https:// origin in production";
                     return Err(("server.origin", remedy.to_owned()));
+                }
+                if !self.hub.browser_origin().starts_with("https://") {
+                    let remedy = "must be where browsers reach the hub, over https, in production";
+                    return Err(("hub.browser_origin", remedy.to_owned()));
                 }
                 if self.keys.directory.as_os_str().is_empty() {
                     return Err(("keys.directory", "must be set in production".to_owned()));

@@ -1,7 +1,7 @@
 //! Whether a write comes from our own pages.
 //!
-//! Browsers say so in `Sec-Fetch-Site` or `Origin`; programs that send neither carry no ambient
-//! cookies either, so they pass.
+//! Browsers say so in `Sec-Fetch-Site` or `Origin`, old ones at least in `Referer`; programs that
+//! send none of them carry no ambient cookies either, so they pass.
 
 use http::{HeaderMap, header};
 
@@ -17,12 +17,21 @@ pub fn is_own(headers: &HeaderMap, own: &str, host: Option<&str>) -> bool {
     {
         return false;
     }
-    match text(header::ORIGIN.as_str()) {
-        None => true,
-        Some(origin) => {
-            origin == own || host.is_some_and(|host| origin.strip_prefix("http://") == Some(host))
-        }
+    let is_ours = |origin: &str| {
+        origin == own || host.is_some_and(|host| origin.strip_prefix("http://") == Some(host))
+    };
+    match (text(header::ORIGIN.as_str()), text(header::REFERER.as_str())) {
+        (Some(origin), _) => is_ours(origin),
+        (None, Some(referer)) => is_ours(origin_of(referer)),
+        (None, None) => true,
     }
+}
+
+/// The part of an address up to its path.
+fn origin_of(address: &str) -> &str {
+    let host = address.find("://").map_or(0, |scheme| scheme + 3);
+    let path = address[host..].find(['/', '?', '#']);
+    path.map_or(address, |path| &address[..host + path])
 }
 
 #[cfg(test)]
@@ -49,6 +58,8 @@ mod tests {
     fn other_sites_may_not() {
         assert!(!check(&[("origin", "https://evil.example")], None));
         assert!(!check(&[("origin", "null")], None));
+        assert!(!check(&[("referer", "https://booking.example.evil/")], None));
+        assert!(check(&[("referer", "https://booking.example/book?x")], None));
         assert!(!check(&[("origin", "http://localhost:8081")], Some("localhost:8080")));
         for site in ["cross-site", "same-site"] {
             assert!(!check(

@@ -27,6 +27,7 @@ pub enum Problem {
     BadRequest { at: String },
     IdempotencyKeyMissing,
     BodyTooLarge,
+    BodyTooSlow,
     NotFound,
     MethodNotAllowed,
     Unauthenticated,
@@ -91,6 +92,7 @@ impl Problem {
             Self::BadRequest { .. } => "bad-request",
             Self::IdempotencyKeyMissing => "idempotency-key-missing",
             Self::BodyTooLarge => "body-too-large",
+            Self::BodyTooSlow => "body-too-slow",
             Self::NotFound => "not-found",
             Self::MethodNotAllowed => "method-not-allowed",
             Self::Unauthenticated => "unauthenticated",
@@ -156,6 +158,7 @@ impl Problem {
                 LimitKind::LivePerService => StatusCode::CONFLICT,
             },
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::BodyTooSlow => StatusCode::REQUEST_TIMEOUT,
             Self::PastDate | Self::UnknownStart | Self::IdempotencyKeyReused => {
                 StatusCode::UNPROCESSABLE_ENTITY
             }

@@ -42,9 +42,8 @@ impl Cookies {
     pub fn write(&self, name: &str, value: &str, max_age_s: u64) -> HeaderValue {
         let secure = if self.secure { "; Secure" } else { "" };
         let full = self.full_name(name);
-        let text = format!(
-            "{full}={value}; Path=/; Max-Age={max_age_s}; HttpOnly; SameSite=Lax{secure}"
-        );
+        let text =
+            format!("{full}={value}; Path=/; Max-Age={max_age_s}; HttpOnly; SameSite=Lax{secure}");
         HeaderValue::from_str(&text).expect("our cookies are visible ASCII")
     }
 

@@ -51,6 +51,7 @@ pub enum HubError {
 pub struct HubClient {
     client: Client<HttpConnector, Empty<Bytes>>,
     origin: String,
+    browser_origin: String,
     client_id: String,
     client_secret: String,
     auth_type: String,
@@ -79,9 +80,10 @@ struct Refusal {
 }
 
 impl HubClient {
-    /// A client of the hub at `origin`.
+    /// A client of the hub at `origin`, which browsers reach at `browser_origin`.
     pub fn new(
         origin: &str,
+        browser_origin: &str,
         client_id: &str,
         client_secret: &str,
         auth_type: &str,
@@ -93,6 +95,7 @@ impl HubClient {
         Self {
             client: Client::builder(TokioExecutor::new()).build(connector),
             origin: origin.trim_end_matches('/').to_owned(),
+            browser_origin: browser_origin.trim_end_matches('/').to_owned(),
             client_id: client_id.to_owned(),
             client_secret: client_secret.to_owned(),
             auth_type: auth_type.to_owned(),
@@ -109,7 +112,7 @@ impl HubClient {
             ("state", state),
             ("redirect_uri", redirect_uri),
         ]);
-        format!("{}/?{query}", self.origin)
+        format!("{}/?{query}", self.browser_origin)
     }
 
     /// Exchanges a code for the identifier of the person who logged in, and logs out of the hub.

@@ -84,14 +84,25 @@ impl Keys {
             }
             read(&path)
         };
+        // The keys before the last change: what they signed is good until it expires.
+        let previous = |name: &str| -> Result<Option<Vec<u8>>, BadKeys> {
+            let path = directory.join(name);
+            if path.exists() { read(&path).map(Some) } else { Ok(None) }
+        };
         let session = secret("session.key")?;
+        let session_before = previous("session.previous.key")?;
         let pepper = secret("pepper.key")?;
         let proof = secret("proof.key")?;
+        let proof_before = previous("proof.previous.key")?;
         let hub = secret("hub-client.secret")?;
         Ok(Self {
-            session: SessionKeys::new(&session),
+            session: match session_before {
+                Some(before) => SessionKeys::new(&session).with_previous(&before),
+                None => SessionKeys::new(&session),
+            },
             pepper: Pepper::new(pepper).expect("the length was checked"),
-            proof: Keyring::new(&proof, &[]).expect("the length was checked"),
+            proof: Keyring::new(&proof, proof_before.as_deref().as_slice())
+                .expect("the length was checked"),
             hub_client_secret: String::from_utf8_lossy(&hub).trim().to_owned(),
         })
     }
@@ -101,8 +112,7 @@ fn make(path: &Path) -> Result<(), BadKeys> {
     let mut bytes = [0; MIN_SECRET_BYTES];
     getrandom::fill(&mut bytes).map_err(|error| BadKeys::Random(error.to_string()))?;
     let write = || {
-        let mut file =
-            OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
         // Text, so that a secret can be given to another program.
         file.write_all(hex::encode(bytes).as_bytes())?;
         file.sync_all()
@@ -117,11 +127,8 @@ fn read(path: &Path) -> Result<Vec<u8>, BadKeys> {
     if mode & 0o077 != 0 {
         return Err(BadKeys::Readable { path: path.to_owned(), mode });
     }
-    let bytes = if metadata.len() <= MAX_SECRET_BYTES {
-        fs::read(path).map_err(io)?
-    } else {
-        Vec::new()
-    };
+    let bytes =
+        if metadata.len() <= MAX_SECRET_BYTES { fs::read(path).map_err(io)? } else { Vec::new() };
     if bytes.len() < MIN_SECRET_BYTES {
         return Err(BadKeys::Length { path: path.to_owned(), length: metadata.len() });
     }

@@ -146,7 +146,14 @@ mod tests {
     }
 
     fn hub() -> HubClient {
-        HubClient::new("http://127.0.0.1:1", "talon", "s", "dig_sign", Duration::from_secs(1))
+        HubClient::new(
+            "http://127.0.0.1:1",
+            "http://127.0.0.1:1",
+            "talon",
+            "s",
+            "dig_sign",
+            Duration::from_secs(1),
+        )
     }
 
     fn begin(keys: &Keys, path: &str) -> (String, String) {

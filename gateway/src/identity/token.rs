@@ -72,10 +72,16 @@ pub enum BadToken {
 pub struct SessionKeys(Vec<(String, Vec<u8>)>);
 
 impl SessionKeys {
-    /// One key, named by its hash.
-    pub fn new(secret: &[u8]) -> Self {
-        let name = hex::encode(&Sha256::digest([b"talon-key-id", secret].concat())[..4]);
-        Self(vec![(name, secret.to_vec())])
+    /// The key that signs.
+    pub fn new(current: &[u8]) -> Self {
+        Self(vec![named(current)])
+    }
+
+    /// Takes along the key before it, which verifies only.
+    #[must_use]
+    pub fn with_previous(mut self, previous: &[u8]) -> Self {
+        self.0.push(named(previous));
+        self
     }
 
     /// The token of a session.
@@ -125,6 +131,12 @@ impl SessionKeys {
     }
 }
 
+/// A key with its name, which is its hash.
+fn named(secret: &[u8]) -> (String, Vec<u8>) {
+    let hash = Sha256::digest([b"talon-key-id", secret].concat());
+    (hex::encode(&hash[..4]), secret.to_vec())
+}
+
 fn mac(secret: &[u8], text: &str) -> [u8; 32] {
     let mut mac = Hmac::<Sha256>::new_from_slice(secret).expect("HMAC takes a key of any length");
     mac.update(text.as_bytes());
@@ -159,6 +171,14 @@ mod tests {
     fn a_token_of_another_key_is_forged() {
         let token = SessionKeys::new(&[8; 32]).sign(&session());
         assert_eq!(keys().verify(&token, 150), Err(BadToken::Forged));
+    }
+
+    #[test]
+    fn a_new_key_logs_nobody_out_while_the_old_one_is_kept() {
+        let token = keys().sign(&session());
+        let changed = SessionKeys::new(&[8; 32]).with_previous(&[7; 32]);
+        assert_eq!(changed.verify(&token, 150), Ok(session()));
+        assert_eq!(keys().verify(&changed.sign(&session()), 150), Err(BadToken::Forged));
     }
 
     #[test]
