@@ -1,20 +1,49 @@
-//! The citizen's pages.
+//! The citizen's pages: rendered here, working without scripts, except for the proof.
+//!
+//! Templates, styles, scripts and texts are in `gateway/pages` and become part of the program.
+//! What pages ask and do is what the API asks and does ([`crate::operations`]); must not know
+//! how. Pages of the choice are the same for all who read one language; what is personal is
+//! never stored.
+
+mod assets;
+mod choice;
+mod choose;
+mod confirm;
+mod frame;
+mod language;
+mod problem;
+mod tickets;
+mod words;
 
 use axum::Router;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
+use axum::routing::{get, post};
 
-use crate::app::{Lane, now};
+use crate::app::Lane;
 use crate::cold::Asked;
 use crate::http::problem::Problem;
 
 /// The routes.
 pub fn routes() -> Router<Lane> {
     Router::new()
+        .route("/", get(choose::front))
+        .route("/book", get(choose::to_front))
+        .route("/book/{authority}", get(choose::to_front))
+        .route("/book/{authority}/{service}", get(choose::offices))
+        .route("/book/{authority}/{service}/{office}", get(choose::days))
+        .route("/book/{authority}/{service}/{office}/{date}", get(choose::times))
+        .route(
+            "/book/{authority}/{service}/{office}/{date}/{time}",
+            get(confirm::show).post(confirm::book),
+        )
+        .route("/tickets", get(tickets::all))
+        .route("/tickets/{id}", get(tickets::one))
+        .route("/tickets/{id}/cancel", get(tickets::back).post(tickets::cancel))
+        .route("/language", post(language::choose))
+        .route("/assets/{file}", get(assets::serve))
 }
 
-/// A refusal as a page.
-pub fn problem(lane: &Lane, asked: &Asked, problem: &Problem) -> Response {
-    let answer =
-        problem.answer(&lane.app.texts, asked.context.language, asked.context.id, now());
-    answer.into_response()
+/// A refusal as a page, for handlers that know nothing more about it.
+pub fn problem(lane: &Lane, asked: &Asked, refusal: &Problem) -> Response {
+    problem::refuse(lane, asked, refusal, problem::Aftermath::default())
 }

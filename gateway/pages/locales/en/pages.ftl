@@ -1,1 +1,183 @@
 # Texts of the pages.
+
+# The frame of every page.
+site-name = Talon
+site-tagline = Electronic queue
+site-language-name = English
+site-skip = Skip to content
+site-menu = Menu
+site-tickets = My tickets
+site-log-in = Log in
+site-log-out = Log out
+site-trail = Your choice
+site-change = change
+site-step = Step { $step } of 5
+site-demo = Demonstration: people are made up, bookings are not real.
+site-foot = A ticket is personal: it cannot be passed on or sold. The limits are the same for everybody.
+
+# Dates, times, zones.
+date-weekday-1 = Monday
+date-weekday-2 = Tuesday
+date-weekday-3 = Wednesday
+date-weekday-4 = Thursday
+date-weekday-5 = Friday
+date-weekday-6 = Saturday
+date-weekday-7 = Sunday
+date-month-1 = January
+date-month-2 = February
+date-month-3 = March
+date-month-4 = April
+date-month-5 = May
+date-month-6 = June
+date-month-7 = July
+date-month-8 = August
+date-month-9 = September
+date-month-10 = October
+date-month-11 = November
+date-month-12 = December
+date-day-month = { $day } { $month }
+date-day-month-year = { $day } { $month } { $year }
+date-full = { $weekday }, { $day } { $month } { $year }
+date-moment = { $date } at { $time }
+zone-home = Kyiv time ({ $offset })
+zone-other = local time of the office ({ $zone }, { $offset })
+zone-note = All times here are { $zone }.
+
+# The start: services.
+front-title = Book a visit
+front-lead = Choose a service, an office and a time. Each place goes to one person: the one who comes.
+front-log-in = Everybody can see what is free. To book, you need electronic identification.
+front-logged-in = You are logged in. Your bookings are here:
+front-authorities = Authorities
+front-services = What do you need?
+front-minutes = { $minutes ->
+    [one] { $minutes } minute
+   *[other] { $minutes } minutes
+}
+front-opens = { $days ->
+    [one] New dates daily at { $time }, { $days } day ahead
+   *[other] New dates daily at { $time }, { $days } days ahead
+}
+
+# Offices.
+offices-title = Choose an office
+offices-search = Town, street or office number
+offices-find = Find
+offices-show-all = Show all
+offices-count = { $count ->
+    [one] { $count } office
+   *[other] { $count } offices
+}
+offices-match = { $count ->
+    [0] Nothing was found.
+    [one] { $count } office was found.
+   *[other] { $count } offices were found.
+}
+offices-found = { $count ->
+    [0] No office offers this service yet.
+    [one] { $count } office offers this service.
+   *[other] { $count } offices offer this service.
+}
+
+# Days.
+days-title = Choose a day
+days-none = This office has no days for this service yet.
+days-free = { $free ->
+    [0] no places
+    [one] { $free } place
+   *[other] { $free } places
+}
+days-opens = Opens on { $moment }
+days-opens-late = Opens late: on { $moment }
+days-opens-unknown = It is not known yet when booking opens
+
+# Times.
+times-title = Choose a time
+times-none = There are no places on this day
+times-reload = Reload
+
+# Confirming.
+confirm-title = Check and confirm
+confirm-cancel-until = You will be able to cancel until { $moment }.
+confirm-book = Book
+confirm-log-in = To book, confirm who you are. After the login you come back here; until you confirm, the place is not yours.
+confirm-log-in-button = Log in and continue
+
+# The check that the device solves.
+proof-working = Your device is solving a puzzle against bots…
+proof-ready = Ready: the puzzle is solved.
+proof-waiting = Your request will be sent as soon as the puzzle is solved. Keep this page open.
+proof-failed = The puzzle could not be solved. Reload the page.
+proof-unable = This browser cannot solve the puzzle. Try a newer browser, or book at the office.
+proof-why = It slows down programs that grab places. It does not decide who comes first.
+proof-no-script = For this service your browser has to solve a puzzle against bots, and that needs JavaScript. Switch it on, open this page in another browser, or book at the office.
+
+# A ticket.
+ticket-label = Ticket
+ticket-number = Ticket No.
+ticket-service = Service
+ticket-office = Where
+ticket-date = Date
+ticket-time = Time
+ticket-lasts = Takes
+ticket-state-ahead = Valid
+ticket-state-over = Visit is over
+ticket-state-cancelled = Cancelled
+ticket-outcome-ahead = You are booked
+ticket-outcome-over = The visit is over
+ticket-outcome-cancelled = The booking is cancelled
+ticket-cancel-until = You can cancel until { $moment }.
+ticket-cancel-was-until = You could cancel until { $moment }.
+ticket-cancel = Cancel the booking
+ticket-cancel-explained = The place goes to others, and you cannot get it back.
+ticket-cancel-counts = A cancelled booking still counts towards your limit.
+ticket-cancelled-explained = The place goes to others.
+ticket-cancel-confirm = Yes, cancel it
+ticket-all = All my tickets
+ticket-again = Book again
+
+# My tickets.
+tickets-count = { $count ->
+    [one] { $count } ticket
+   *[other] { $count } tickets
+}
+tickets-ahead = Ahead of you
+tickets-none = You have no valid bookings.
+tickets-new = Book a visit
+tickets-past = Past and cancelled
+
+# Refusals, in words for people.
+problem-left = Still free on this day
+problem-try-again = Try again
+problem-open-form = Open the form again
+problem-other-days = Other days
+problem-other-offices = Other offices
+problem-to-start = To the start
+problem-to-ticket = To the ticket
+problem-request-id = Reference for support
+problem-form-is-old = This form is out of date. Open it again: you will not be booked twice.
+problem-pow-required = Your browser has not solved the puzzle against bots. Open the form again and wait until it says “Ready”. It needs JavaScript.
+problem-pow-again = The puzzle's solution is no longer good. Open the form again: your browser will solve a new one.
+problem-overloaded = Try again in a few seconds. If you are booked already, you will not be booked twice.
+problem-unavailable = Send the same form again: if you are booked already, you will see the booking, and not be booked twice.
+problem-unknown-place = The address has a mistake, or this office no longer offers this service.
+problem-already-booked = You can have one valid booking for each service. Cancel it, or wait until the visit is over.
+problem-too-late-to-cancel = You could cancel until { $moment }.
+problem-quota-month-of-registration = You can book online at most { $limit ->
+    [one] { $limit } time
+   *[other] { $limit } times
+} in a calendar month. This month you already have { $count }.
+problem-quota-month-of-visit = You can have at most { $limit ->
+    [one] { $limit } online booking
+   *[other] { $limit } online bookings
+} for one calendar month. For this month you already have { $count }.
+problem-quota-day-of-registration = You can book online at most { $limit ->
+    [one] { $limit } time
+   *[other] { $limit } times
+} in a day. Today you already have { $count }.
+problem-quota-day-of-visit = You can have at most { $limit ->
+    [one] { $limit } online booking
+   *[other] { $limit } online bookings
+} for one day. For this day you already have { $count }.
+problem-quota-cancelled-count = Cancelled ones count too.
+problem-quota-resets = You can book again from { $moment }.

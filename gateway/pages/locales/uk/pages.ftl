@@ -1,1 +1,194 @@
 # Тексти сторінок.
+
+# Рамка кожної сторінки.
+site-name = Талон
+site-tagline = Електронна черга
+site-language-name = Українська
+site-skip = Перейти до змісту
+site-menu = Меню
+site-tickets = Мої талони
+site-log-in = Увійти
+site-log-out = Вийти
+site-trail = Ваш вибір
+site-change = змінити
+site-step = Крок { $step } із 5
+site-demo = Демонстрація: особи вигадані, записи несправжні.
+site-foot = Талон іменний: його не можна передати чи продати. Ліміти для всіх однакові.
+
+# Дати, час, часові пояси.
+date-weekday-1 = понеділок
+date-weekday-2 = вівторок
+date-weekday-3 = середа
+date-weekday-4 = четвер
+date-weekday-5 = п’ятниця
+date-weekday-6 = субота
+date-weekday-7 = неділя
+date-month-1 = січня
+date-month-2 = лютого
+date-month-3 = березня
+date-month-4 = квітня
+date-month-5 = травня
+date-month-6 = червня
+date-month-7 = липня
+date-month-8 = серпня
+date-month-9 = вересня
+date-month-10 = жовтня
+date-month-11 = листопада
+date-month-12 = грудня
+date-day-month = { $day } { $month }
+date-day-month-year = { $day } { $month } { $year }
+date-full = { $weekday }, { $day } { $month } { $year }
+date-moment = { $date } о { $time }
+zone-home = за київським часом ({ $offset })
+zone-other = за місцевим часом офісу ({ $zone }, { $offset })
+zone-note = Увесь час тут — { $zone }.
+
+# Початок: послуги.
+front-title = Запис на прийом
+front-lead = Оберіть послугу, офіс і час. Кожне місце дістається одній людині — тій, яка прийде.
+front-log-in = Вільні місця видно всім. Щоб записатися, потрібна електронна ідентифікація.
+front-logged-in = Ви увійшли. Ваші записи тут:
+front-authorities = Установи
+front-services = Що вам потрібно?
+front-minutes = { $minutes ->
+    [one] { $minutes } хвилина
+    [few] { $minutes } хвилини
+   *[many] { $minutes } хвилин
+}
+front-opens = { $days ->
+    [one] Нові дати щодня о { $time }, за { $days } день до візиту
+    [few] Нові дати щодня о { $time }, за { $days } дні до візиту
+   *[many] Нові дати щодня о { $time }, за { $days } днів до візиту
+}
+
+# Офіси.
+offices-title = Оберіть офіс
+offices-search = Місто, вулиця або номер офісу
+offices-find = Знайти
+offices-show-all = Показати всі
+offices-count = { $count ->
+    [one] { $count } офіс
+    [few] { $count } офіси
+   *[many] { $count } офісів
+}
+offices-match = { $count ->
+    [0] Нічого не знайдено.
+    [one] Знайдено { $count } офіс.
+    [few] Знайдено { $count } офіси.
+   *[many] Знайдено { $count } офісів.
+}
+offices-found = { $count ->
+    [0] Цю послугу поки не надає жоден офіс.
+    [one] Цю послугу надає { $count } офіс.
+    [few] Цю послугу надають { $count } офіси.
+   *[many] Цю послугу надають { $count } офісів.
+}
+
+# Дні.
+days-title = Оберіть день
+days-none = Цей офіс поки не має днів для цієї послуги.
+days-free = { $free ->
+    [0] місць немає
+    [one] { $free } місце
+    [few] { $free } місця
+   *[many] { $free } місць
+}
+days-opens = Відкриється { $moment }
+days-opens-late = Відкриється із запізненням: { $moment }
+days-opens-unknown = Коли відкриється запис, ще не відомо
+
+# Час.
+times-title = Оберіть час
+times-none = На цей день місць немає
+times-reload = Оновити
+
+# Підтвердження.
+confirm-title = Перевірте й підтвердьте
+confirm-cancel-until = Скасувати запис можна буде до { $moment }.
+confirm-book = Записатися
+confirm-log-in = Щоб записатися, підтвердьте, хто ви. Після входу ви повернетеся сюди; до підтвердження місце не закріплене за вами.
+confirm-log-in-button = Увійти й продовжити
+
+# Перевірка, яку розв’язує пристрій.
+proof-working = Ваш пристрій розв’язує задачу проти ботів…
+proof-ready = Готово: задачу розв’язано.
+proof-waiting = Запит піде сам, щойно задачу буде розв’язано. Не закривайте сторінку.
+proof-failed = Не вдалося розв’язати задачу. Оновіть сторінку.
+proof-unable = Цей браузер не може розв’язати задачу. Спробуйте новіший браузер або запишіться в офісі.
+proof-why = Це сповільнює програми, що скуповують місця. На порядок у черзі це не впливає.
+proof-no-script = Для цієї послуги браузер має розв’язати задачу проти ботів, а для цього потрібен JavaScript. Увімкніть його, відкрийте сторінку в іншому браузері або запишіться в офісі.
+
+# Талон.
+ticket-label = Талон
+ticket-number = Талон №
+ticket-service = Послуга
+ticket-office = Де
+ticket-date = Дата
+ticket-time = Час
+ticket-lasts = Тривалість
+ticket-state-ahead = Чинний
+ticket-state-over = Візит минув
+ticket-state-cancelled = Скасовано
+ticket-outcome-ahead = Вас записано
+ticket-outcome-over = Час візиту минув
+ticket-outcome-cancelled = Запис скасовано
+ticket-cancel-until = Скасувати запис можна до { $moment }.
+ticket-cancel-was-until = Скасувати запис можна було до { $moment }.
+ticket-cancel = Скасувати запис
+ticket-cancel-explained = Місце звільниться для інших, і повернути його не вийде.
+ticket-cancel-counts = Скасований запис і далі враховується у вашому ліміті.
+ticket-cancelled-explained = Місце віддано іншим.
+ticket-cancel-confirm = Так, скасувати
+ticket-all = Усі мої талони
+ticket-again = Записатися знову
+
+# Мої талони.
+tickets-count = { $count ->
+    [one] { $count } талон
+    [few] { $count } талони
+   *[many] { $count } талонів
+}
+tickets-ahead = Попереду
+tickets-none = Чинних записів немає.
+tickets-new = Записатися
+tickets-past = Минулі та скасовані
+
+# Відмови, сказані для людини.
+problem-left = Ще вільно цього дня
+problem-try-again = Спробувати ще раз
+problem-open-form = Відкрити форму знову
+problem-other-days = Інші дні
+problem-other-offices = Інші офіси
+problem-to-start = На початок
+problem-to-ticket = До талона
+problem-request-id = Номер звернення для підтримки
+problem-form-is-old = Ця форма застаріла. Відкрийте її знову: другого запису не буде.
+problem-pow-required = Браузер не розв’язав задачу проти ботів. Відкрийте форму знову й зачекайте, доки вона скаже «Готово». Потрібен JavaScript.
+problem-pow-again = Розв’язок задачі проти ботів уже не діє. Відкрийте форму знову: браузер розв’яже нову.
+problem-overloaded = Спробуйте ще раз за кілька секунд. Якщо запис уже зроблено, другого не буде.
+problem-unavailable = Надішліть цю саму форму ще раз: якщо запис уже зроблено, ви побачите його, другого не буде.
+problem-unknown-place = Адреса з помилкою, або цей офіс більше не надає цієї послуги.
+problem-already-booked = На одну послугу можна мати один чинний запис. Скасуйте його або дочекайтеся візиту.
+problem-too-late-to-cancel = Скасувати запис можна було до { $moment }.
+problem-quota-month-of-registration = За один календарний місяць можна записатися онлайн не більше ніж { $limit ->
+    [one] { $limit } раз
+    [few] { $limit } рази
+   *[many] { $limit } разів
+}. Цього місяця у вас уже { $count }.
+problem-quota-month-of-visit = На один календарний місяць можна мати не більше ніж { $limit ->
+    [one] { $limit } запис
+    [few] { $limit } записи
+   *[many] { $limit } записів
+} онлайн. На цей місяць у вас уже { $count }.
+problem-quota-day-of-registration = За один день можна записатися онлайн не більше ніж { $limit ->
+    [one] { $limit } раз
+    [few] { $limit } рази
+   *[many] { $limit } разів
+}. Сьогодні у вас уже { $count }.
+problem-quota-day-of-visit = На один день можна мати не більше ніж { $limit ->
+    [one] { $limit } запис
+    [few] { $limit } записи
+   *[many] { $limit } записів
+} онлайн. На цей день у вас уже { $count }.
+problem-quota-cancelled-count = Скасовані теж враховуються.
+problem-quota-resets = Знову можна буде з { $moment }.

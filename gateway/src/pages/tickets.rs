@@ -1,0 +1,239 @@
+//! The pages of what a person has: all tickets, one ticket, cancelling.
+//!
+//! Nothing here is ever stored by a browser or on the way to it.
+
+use askama::Template;
+use axum::extract::{Path, State};
+use axum::response::Response;
+use talon_domain::ids::BookingId;
+use talon_domain::policy::{LimitKind, Mode};
+use talon_wire::{BookingState, BookingView};
+
+use super::frame::{Account, Frame, personal};
+use super::problem::{Aftermath, refuse};
+use super::words::{Words, zone_named};
+use crate::app::{App, Lane, now};
+use crate::caller::{identify, identify_writer};
+use crate::cold::{Asked, redirect};
+use crate::http::body::Answer;
+use crate::http::problem::Problem;
+use crate::operations;
+
+/// The digits of an id that people read to each other.
+const SHORT_DIGITS: usize = 8;
+
+/// What has become of a booking, as its owner sees it now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Standing {
+    Ahead,
+    Over,
+    Cancelled,
+}
+
+impl Standing {
+    fn of(booking: &BookingView) -> Self {
+        match booking.state {
+            BookingState::Cancelled => Self::Cancelled,
+            BookingState::Booked if booking.starts_at < now() => Self::Over,
+            BookingState::Booked => Self::Ahead,
+        }
+    }
+
+    fn key(self) -> &'static str {
+        match self {
+            Self::Ahead => "ahead",
+            Self::Over => "over",
+            Self::Cancelled => "cancelled",
+        }
+    }
+}
+
+/// What all pages say of a booking.
+struct Ticket {
+    href: String,
+    number: String,
+    service: String,
+    office: String,
+    address: String,
+    date: String,
+    time: String,
+    zone: String,
+    lasts: String,
+    state: String,
+    state_key: &'static str,
+}
+
+impl Ticket {
+    fn new(app: &App, words: Words<'_>, booking: &BookingView) -> Self {
+        let catalogue = app.authority_by_id(booking.authority).map(|known| &*known.catalogue);
+        let office = catalogue.and_then(|catalogue| catalogue.office(booking.office));
+        let service = catalogue.and_then(|catalogue| catalogue.service(booking.service));
+        let state_key = Standing::of(booking).key();
+        Self {
+            href: path(booking.id),
+            number: number(booking.id),
+            service: service.map_or_else(String::new, |known| words.name(&known.name).to_owned()),
+            // A place that has left the catalogue is still where the visit is.
+            office: office.map_or_else(
+                || format!("№ {}", booking.office),
+                |known| words.name(&known.name).to_owned(),
+            ),
+            address: office.map_or_else(String::new, |known| words.name(&known.address).to_owned()),
+            date: words.full_date(booking.date),
+            time: booking.start.to_string(),
+            zone: words.zone(&zone_named(&booking.zone), booking.starts_at),
+            lasts: words.with("front-minutes", [("minutes", booking.minutes.into())]),
+            state: words.t(&format!("ticket-state-{state_key}")),
+            state_key,
+        }
+    }
+}
+
+/// The address of a ticket.
+pub(super) fn path(id: BookingId) -> String {
+    format!("/tickets/{id}")
+}
+
+/// `A7B3-91C2`.
+fn number(id: BookingId) -> String {
+    let digits = id.to_string().to_uppercase();
+    let (left, right) = digits[..SHORT_DIGITS].split_at(SHORT_DIGITS / 2);
+    format!("{left}-{right}")
+}
+
+#[derive(Template)]
+#[template(path = "tickets.html")]
+struct TicketsPage<'a> {
+    frame: Frame<'a>,
+    count: String,
+    ahead: Vec<Ticket>,
+    past: Vec<Ticket>,
+}
+
+/// `/tickets`: everything the person has booked.
+pub(super) async fn all(State(lane): State<Lane>, asked: Asked) -> Response {
+    let result = tickets_page(&lane, &asked).await;
+    asked.respond(&lane, result)
+}
+
+async fn tickets_page(lane: &Lane, asked: &Asked) -> Result<Answer, Problem> {
+    let who = identify(&lane.app, &asked.parts.headers)?;
+    let bookings = operations::bookings(lane, &who).await?;
+    let frame = Frame::new(lane, asked, Account::In);
+    let words = frame.words;
+    let (ahead, mut past): (Vec<_>, Vec<_>) =
+        bookings.iter().partition(|booking| Standing::of(booking) == Standing::Ahead);
+    past.reverse();
+    let cards = |bookings: Vec<&BookingView>| -> Vec<Ticket> {
+        bookings.into_iter().map(|booking| Ticket::new(&lane.app, words, booking)).collect()
+    };
+    let page = TicketsPage {
+        count: words.with("tickets-count", [("count", ahead.len().into())]),
+        ahead: cards(ahead),
+        past: cards(past),
+        frame,
+    };
+    Ok(personal(lane, asked, &page))
+}
+
+#[derive(Template)]
+#[template(path = "ticket.html")]
+struct TicketPage<'a> {
+    frame: Frame<'a>,
+    ticket: Ticket,
+    outcome: String,
+    is_ahead: bool,
+    can_cancel: bool,
+    cancel_until: String,
+    still_counts: bool,
+}
+
+/// `/tickets/{id}`: one booking.
+pub(super) async fn one(
+    State(lane): State<Lane>,
+    Path(id): Path<String>,
+    asked: Asked,
+) -> Response {
+    let result = ticket_page(&lane, &asked, &id).await;
+    asked.respond(&lane, result)
+}
+
+async fn ticket_page(lane: &Lane, asked: &Asked, id: &str) -> Result<Answer, Problem> {
+    let who = identify(&lane.app, &asked.parts.headers)?;
+    let id = id.parse().map_err(|_| Problem::NotFound)?;
+    let booking = operations::booking(lane, &who, id).await?;
+    let frame = Frame::new(lane, asked, Account::In);
+    let words = frame.words;
+    let ticket = Ticket::new(&lane.app, words, &booking);
+    let is_ahead = Standing::of(&booking) == Standing::Ahead;
+    let can_cancel = is_ahead && now() <= booking.cancel_until;
+    let until = words.moment(booking.cancel_until, &zone_named(&booking.zone));
+    let key = if can_cancel { "ticket-cancel-until" } else { "ticket-cancel-was-until" };
+    let page = TicketPage {
+        outcome: words.t(&format!("ticket-outcome-{}", ticket.state_key)),
+        is_ahead,
+        can_cancel,
+        cancel_until: words.with(key, [("moment", until.into())]),
+        still_counts: counts_cancelled(&lane.app, &booking),
+        ticket,
+        frame,
+    };
+    Ok(personal(lane, asked, &page))
+}
+
+/// Whether cancelling leaves the booking in the count of an enforced limit.
+fn counts_cancelled(app: &App, booking: &BookingView) -> bool {
+    let counts = |kind| matches!(kind, LimitKind::PerPeriod { count_cancelled: true, .. });
+    app.policy(booking.authority).is_some_and(|policy| {
+        let limits = &policy.policy().limits;
+        limits.iter().any(|limit| limit.mode == Mode::Enforced && counts(limit.kind))
+    })
+}
+
+/// `POST /tickets/{id}/cancel`.
+pub(super) async fn cancel(
+    State(lane): State<Lane>,
+    Path(id): Path<String>,
+    asked: Asked,
+) -> Response {
+    let mut aftermath = Aftermath::default();
+    match submit_cancel(&lane, &asked, &id, &mut aftermath).await {
+        Ok(answer) => asked.respond(&lane, Ok(answer)),
+        Err(problem) => refuse(&lane, &asked, &problem, aftermath),
+    }
+}
+
+async fn submit_cancel(
+    lane: &Lane,
+    asked: &Asked,
+    id: &str,
+    aftermath: &mut Aftermath,
+) -> Result<Answer, Problem> {
+    let who = identify_writer(&lane.app, &asked.parts.headers, &asked.parts.uri)?;
+    let id = id.parse().map_err(|_| Problem::NotFound)?;
+    let booking = operations::booking(lane, &who, id).await?;
+    aftermath.zone = Some(zone_named(&booking.zone));
+    aftermath.ticket = Some(path(id));
+    operations::cancel(lane, &who, booking.authority, id).await?;
+    Ok(redirect(&path(id)))
+}
+
+/// `GET /tickets/{id}/cancel`: a reload after a refusal, or another language.
+pub(super) async fn back(
+    State(lane): State<Lane>,
+    Path(id): Path<String>,
+    asked: Asked,
+) -> Response {
+    let result = id.parse().map(|id| redirect(&path(id))).map_err(|_| Problem::NotFound);
+    asked.respond(&lane, result)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_is_short_enough_to_be_read_aloud() {
+        assert_eq!(number(BookingId([0xa7; 16])), "A7A7-A7A7");
+    }
+}
