@@ -2,7 +2,7 @@
 //!
 //! Only with the feature `demo`; packages for production are built without it.
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 
 use talon_ledger::core::Authority;
 use talon_ledger::load::{self, BadAuthority};
@@ -33,31 +33,34 @@ pub fn authority() -> Result<Authority, BadAuthority> {
 #[derive(Debug, thiserror::Error)]
 pub enum BadHub {
     /// Its origin is no loopback address.
-    #[error("hub.origin: {0} is not http:// and a loopback address with a port")]
+    #[error("{0} is not http:// and a loopback address with a port")]
     Origin(String),
     /// Its settings are refused.
     #[error("the stand-in hub: {0}")]
     Options(String),
     /// It cannot listen.
-    #[error("the stand-in hub cannot listen on {address}: {source}")]
-    Listen {
-        /// Where.
-        address: SocketAddr,
-        /// Why.
-        source: std::io::Error,
-    },
+    #[error("the stand-in hub cannot listen: {0}")]
+    Listen(std::io::Error),
+}
+
+/// Where the stand-in hub listens.
+///
+/// # Errors
+/// [`BadHub::Origin`].
+pub fn hub_address(config: &Config) -> Result<SocketAddr, BadHub> {
+    let origin = &config.hub.origin;
+    let address = origin.strip_prefix("http://").map(|rest| rest.trim_end_matches('/'));
+    address
+        .and_then(|address| address.parse().ok())
+        .filter(|address: &SocketAddr| address.ip().is_loopback())
+        .ok_or_else(|| BadHub::Origin(origin.clone()))
 }
 
 /// Starts the stand-in hub on the current runtime.
 ///
 /// # Errors
 /// [`BadHub`].
-pub async fn start_hub(config: &Config, secret: &str) -> Result<(), BadHub> {
-    let origin = &config.hub.origin;
-    let address: SocketAddr = origin
-        .strip_prefix("http://")
-        .and_then(|rest| rest.trim_end_matches('/').parse().ok())
-        .ok_or_else(|| BadHub::Origin(origin.clone()))?;
+pub fn start_hub(config: &Config, secret: &str, listener: TcpListener) -> Result<(), BadHub> {
     let port = config.server.listen.port();
     let mut redirects: Vec<String> = [config.origin(), format!("http://localhost:{port}")]
         .iter()
@@ -68,9 +71,7 @@ pub async fn start_hub(config: &Config, secret: &str) -> Result<(), BadHub> {
     redirects.dedup();
     let hub = Hub::new(HubOptions::new(&config.hub.client_id, secret, redirects))
         .map_err(|error| BadHub::Options(error.to_string()))?;
-    let listener = tokio::net::TcpListener::bind(address)
-        .await
-        .map_err(|source| BadHub::Listen { address, source })?;
+    let listener = tokio::net::TcpListener::from_std(listener).map_err(BadHub::Listen)?;
     tokio::spawn(async move {
         if let Err(error) = talon_standins::serve(listener, hub, std::future::pending()).await {
             tracing::error!(%error, "the stand-in hub ended");

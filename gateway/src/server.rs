@@ -38,14 +38,14 @@ const BACKLOG: i32 = 4096;
 /// After the system refuses to accept, such as for want of files, the next try comes after this.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// A listener that shares its port with the other runtimes' listeners.
+/// A listener; `shared` lets other listeners have the same port, one for each runtime.
 ///
 /// # Errors
 /// When the address cannot be had.
-pub fn listen(address: SocketAddr) -> io::Result<std::net::TcpListener> {
+pub fn listen(address: SocketAddr, shared: bool) -> io::Result<std::net::TcpListener> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     socket.set_reuse_address(true)?;
-    socket.set_reuse_port(true)?;
+    socket.set_reuse_port(shared)?;
     socket.set_nonblocking(true)?;
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;

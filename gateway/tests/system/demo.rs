@@ -53,6 +53,22 @@ fn a_demo_does_not_listen_to_the_world() {
     assert!(said.contains("admin.listen: must be a loopback address"), "{said}");
 }
 
+#[tokio::test]
+async fn a_second_process_on_a_port_is_refused_and_takes_nobody() {
+    let first = Launch::new().start();
+    let address = first.public();
+    let second = Launch::new().set(&format!("server.listen={address}"));
+    let (code, said) = second.run_to_the_end();
+    assert_eq!(code, Some(71), "{said}");
+    assert!(said.contains(&format!("server.listen {address}: Address already in use")), "{said}");
+    assert!(!second.journal().exists(), "it went no further");
+    let second = Launch::new().set(&format!("admin.listen={}", first.admin()));
+    assert_eq!(second.run_to_the_end().0, Some(71));
+    for _ in 0..8 {
+        Browser::new(address).get("/api/v1/authorities").await.expect(200);
+    }
+}
+
 #[test]
 fn demo_and_production_do_not_open_each_others_journals() {
     let demo = Launch::new().start().stop();
@@ -63,8 +79,9 @@ fn demo_and_production_do_not_open_each_others_journals() {
         let keys = text(data.join("keys"));
         let contents = format!(
             "mode = \"{mode}\"\n[server]\norigin = \"https://booking.example\"\n\
-             listen = \"127.0.0.1:1\"\n\
-             [hub]\nbrowser_origin = \"https://id.example\"\n[keys]\ndirectory = \"{keys}\"\n\
+             listen = \"127.0.0.1:0\"\n[admin]\nlisten = \"127.0.0.1:0\"\n\
+             [hub]\norigin = \"http://127.0.0.1:0\"\n\
+             browser_origin = \"https://id.example\"\n[keys]\ndirectory = \"{keys}\"\n\
              [journal]\nsegment_bytes = 8388608\n\
              [[authority]]\ncatalogue = \"{}\"\npolicy = \"{}\"\n",
             small("catalogue"),
@@ -79,16 +96,29 @@ fn demo_and_production_do_not_open_each_others_journals() {
     assert_eq!(code, 65, "{said}");
     assert!(said.contains("demo") && said.contains("production"), "{said}");
 
-    // Port 1 cannot be had by most, and is not needed: the journal is made before.
-    let real = text(demo.directory().join("real"));
-    let flags = ["--set", "server.listen=192.0.2.1:1"];
-    let (_, said) =
-        run(&[&["--config", &production, "--data-dir", &real][..], &flags[..]].concat(), &[]);
-    assert!(said.contains("kind=production"), "{said}");
+    let real = demo.directory().join("real");
+    production_journal(&real.join("journal"));
+    let real = text(real);
     let as_demo = config("demo", "demo.toml");
     let (code, said) = run(&["--config", &as_demo, "--data-dir", &real], &[]);
     assert_eq!(code, 65, "{said}");
     assert!(said.contains("demo") && said.contains("production"), "{said}");
+}
+
+/// A journal as a production gateway makes it.
+fn production_journal(directory: &std::path::Path) {
+    use talon_ledger::core::{Core, Setup};
+    use talon_ledger::journal::{JournalKind, Options, OsEntropy, RealDisk};
+    let setup = Setup {
+        disk: std::sync::Arc::new(RealDisk::create(directory).unwrap()),
+        journal: Options { segment_bytes: 8 << 20, ..Options::new(JournalKind::Production) },
+        authorities: Vec::new(),
+        clock: Box::new(talon_ledger::clock::SystemClock::default()),
+        entropy: Box::new(OsEntropy),
+        journal_entropy: Box::new(OsEntropy),
+        release_in_micros: None,
+    };
+    Core::open(setup).map(drop).unwrap();
 }
 
 #[test]

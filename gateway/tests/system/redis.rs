@@ -56,6 +56,17 @@ async fn the_whole_story_runs_with_limits_and_proofs_in_redis() {
     proven.book(&mut who, "k").await.expect(200);
 }
 
+#[test]
+fn a_second_ledger_on_one_redis_is_refused() {
+    let server = RedisServer::start();
+    let first = with(&server).start();
+    let (code, said) = with(&server).run_to_the_end();
+    assert_eq!(code, Some(78), "{said}");
+    assert!(said.contains("admission.redis_url: this Redis serves the gateway of"), "{said}");
+    // The first one may come back.
+    drop(first.kill().start());
+}
+
 #[tokio::test]
 async fn the_rate_holds_over_a_restart() {
     let server = RedisServer::start();

@@ -3,14 +3,19 @@
 //! Owns the life of a gateway from its configuration to its exit code. Must not know routes or
 //! rules.
 
+mod measures;
+mod redis_owner;
+mod sockets;
+
 use std::collections::HashMap;
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use metrics_exporter_prometheus::PrometheusHandle;
 use moka::sync::Cache;
 use talon_ledger::clock::SystemClock;
 use talon_ledger::core::{Authority, BadLedger, Core, Setup};
@@ -24,8 +29,7 @@ use tokio::sync::watch;
 use crate::admin::{self, Admin};
 use crate::admission::{
     AdmissionHandle, BreakerConfig, EmbeddedBounds, EmbeddedStore, FallbackStore, FenceConfig,
-    FenceRate, LocalFence, MAX_FENCE_KEYS, RateRule, RedisStore, RedisStoreConfig,
-    describe_metrics, system_clock,
+    FenceRate, LocalFence, MAX_FENCE_KEYS, RateRule, RedisStore, RedisStoreConfig, system_clock,
 };
 use crate::app::{
     App, Lane, MAX_REMEMBERED_REFUSALS, MAX_REMEMBERED_SESSIONS, REFUSAL_MEMORY, SESSION_MEMORY,
@@ -40,6 +44,8 @@ use crate::identity::token::MAX_PEOPLE_IN_TOKEN;
 use crate::proof::{self, KdfPool};
 use crate::{cold, server};
 
+use sockets::Sockets;
+
 /// Exit code when the journal is damaged: `EX_DATAERR`.
 pub const EXIT_DATA: u8 = 65;
 /// Exit code when the system refuses something: `EX_OSERR`.
@@ -51,12 +57,6 @@ pub const EXIT_CONFIG: u8 = 78;
 
 /// Persons the local fence tells apart act at most this often a second.
 const FENCE_PERSON_PER_SECOND: u32 = 50;
-/// Upper bounds of histograms of durations, in seconds.
-const SECONDS_BUCKETS: [f64; 14] = [
-    0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0,
-];
-/// Upper bounds of histograms of counts.
-const COUNT_BUCKETS: [f64; 9] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0];
 /// How often stores and caches are tidied.
 const TIDY_EVERY: Duration = Duration::from_secs(10);
 /// How often the metrics are tidied.
@@ -111,6 +111,10 @@ impl Failure {
         }
     }
 
+    fn setting(key: &str, problem: String) -> Self {
+        Self::Setting { key: key.to_owned(), problem }
+    }
+
     fn system(action: impl Into<String>) -> impl FnOnce(std::io::Error) -> Self {
         let action = action.into();
         |source| Self::System { action, source }
@@ -153,7 +157,7 @@ pub fn authorities(config: &Config, base: &Path) -> Result<Vec<Authority>, Failu
 
 /// Refuses two authorities under one name, and more than a session can hold.
 fn refuse_twins(authorities: &[Authority]) -> Result<(), Failure> {
-    let bad = |problem: String| Failure::Setting { key: "authority".to_owned(), problem };
+    let bad = |problem: String| Failure::setting("authority", problem);
     if authorities.len() > MAX_PEOPLE_IN_TOKEN {
         return Err(bad(format!(
             "{} authorities, at most {MAX_PEOPLE_IN_TOKEN}",
@@ -190,20 +194,22 @@ pub fn check_keys(config: &Config) -> Result<(), Failure> {
 /// # Errors
 /// [`Failure`], before anything was promised.
 pub fn run(config: Config, base: &Path, release_in: Option<Duration>) -> Result<(), Failure> {
-    let metrics = install_metrics()?;
-    describe_metrics();
-    describe_own_metrics();
+    let metrics = measures::install()?;
     let authorities = authorities(&config, base)?;
     let is_demo = config.mode == ProcessMode::Demo;
     let keys = Keys::load(&config.keys_directory(), is_demo)?;
-    let ledger = open_ledger(&config, authorities.clone(), release_in)?;
+    // Every port first: a second process must not come so far as to answer anybody.
+    let sockets = Sockets::bind(&config, lane_count(&config))?;
+    let (ledger, journal) = open_ledger(&config, authorities.clone(), release_in)?;
+    let runtime = runtime()?;
+    runtime.block_on(redis_owner::claim(&config.admission.redis_url, &journal))?;
     let app = Arc::new(wire(config, authorities, keys)?);
     let (stop, stopped) = watch::channel(false);
     let local = Arc::new(EmbeddedStore::new(system_clock(), EmbeddedBounds::default()));
-    let runtime = runtime()?;
-    let lanes = start_lanes(&app, &ledger, &local, &stopped)?;
+    let Sockets { public, admin, hub } = sockets;
+    let lanes = start_lanes(&app, &ledger, &local, public, &stopped)?;
     let outcome = runtime.block_on(async {
-        let outcome = supervise(&app, &ledger, &local, metrics).await;
+        let outcome = supervise(&app, &ledger, &local, metrics, admin, hub).await;
         // Whatever ended the supervision, the lanes finish what they have promised. Until then
         // health is told here, and the stand-in hub answers.
         let _ = stop.send(true);
@@ -220,38 +226,11 @@ pub fn run(config: Config, base: &Path, release_in: Option<Duration>) -> Result<
     outcome
 }
 
-fn install_metrics() -> Result<PrometheusHandle, Failure> {
-    let bad = |problem: String| Failure::Setting { key: "metrics".to_owned(), problem };
-    // Without buckets, histograms turn into summaries, which cannot be added up over gateways.
-    PrometheusBuilder::new()
-        .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &SECONDS_BUCKETS)
-        .and_then(|builder| builder.set_buckets(&COUNT_BUCKETS))
-        .map_err(|error| bad(error.to_string()))?
-        .install_recorder()
-        .map_err(|error| bad(error.to_string()))
-}
-
-fn describe_own_metrics() {
-    use metrics::{Unit, describe_counter, describe_histogram};
-    describe_histogram!(
-        "gateway_request_duration_seconds",
-        Unit::Seconds,
-        "From a request's headers to its answer's, by kind of request."
-    );
-    describe_counter!("gateway_refusals_total", "Requests refused, by the problem's type.");
-    describe_counter!("gateway_bookings_total", "Requests to book that reached a decision.");
-    describe_counter!("gateway_logins_total", "Logins at the hub, by outcome.");
-    describe_counter!(
-        "ledger_limit_shadow_refusals_total",
-        "Bookings that a limit in shadow mode would have refused, by rule."
-    );
-}
-
 fn open_ledger(
     config: &Config,
     authorities: Vec<Authority>,
     release_in: Option<Duration>,
-) -> Result<Embedded, Failure> {
+) -> Result<(Embedded, String), Failure> {
     let directory = config.journal_directory();
     let disk = RealDisk::create(&directory)
         .map_err(Failure::system(format!("data_dir {}", directory.display())))?;
@@ -277,7 +256,8 @@ fn open_ledger(
         tracing::error!(%failure, "the journal failed; exiting");
         std::process::exit(EXIT_JOURNAL.into());
     });
-    ledger.map_err(Failure::system("the ledger's threads"))
+    let ledger = ledger.map_err(Failure::system("the ledger's threads"))?;
+    Ok((ledger, recovery.journal.to_string()))
 }
 
 fn report(recovery: &Recovery) {
@@ -296,7 +276,7 @@ fn report(recovery: &Recovery) {
 }
 
 fn wire(config: Config, authorities: Vec<Authority>, keys: Keys) -> Result<App, Failure> {
-    let setting = |key: &str, problem: String| Failure::Setting { key: key.to_owned(), problem };
+    let setting = Failure::setting;
     let admission = &config.admission;
     let write_rate = RateRule::new(1, admission.write_interval_ms * 1000, admission.write_burst)
         .map_err(|error| setting("admission.write_interval_ms", error.to_string()))?;
@@ -343,19 +323,25 @@ fn wire(config: Config, authorities: Vec<Authority>, keys: Keys) -> Result<App, 
     })
 }
 
+/// How many runtimes serve.
+fn lane_count(config: &Config) -> usize {
+    match config.server.threads {
+        0 => std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
+        threads => threads,
+    }
+}
+
 fn start_lanes(
     app: &Arc<App>,
     ledger: &Embedded,
     local: &Arc<EmbeddedStore>,
+    listeners: Vec<TcpListener>,
     stopped: &watch::Receiver<bool>,
 ) -> Result<Vec<JoinHandle<()>>, Failure> {
     let settings = &app.config.server;
-    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let count = if settings.threads == 0 { cores } else { settings.threads };
+    let count = listeners.len();
     let mut lanes = Vec::new();
-    for number in 0..count {
-        let listener = server::listen(settings.listen)
-            .map_err(Failure::system(format!("server.listen {}", settings.listen)))?;
+    for (number, listener) in listeners.into_iter().enumerate() {
         let runtime = runtime()?;
         let (handle, driver) = ledger.handle();
         let admission = {
@@ -436,22 +422,24 @@ async fn supervise(
     ledger: &Embedded,
     local: &Arc<EmbeddedStore>,
     metrics: PrometheusHandle,
+    admin: TcpListener,
+    hub: Option<TcpListener>,
 ) -> Result<(), Failure> {
     let (handle, driver) = ledger.handle();
     tokio::spawn(driver);
     tokio::spawn(tidy(Arc::clone(app), Arc::clone(local)));
     tokio::spawn(upkeep(metrics.clone()));
     #[cfg(feature = "demo")]
-    if app.is_demo() {
-        crate::demo::start_hub(&app.config, &app.keys.hub_client_secret).await.map_err(
-            |error| Failure::Setting { key: "hub".to_owned(), problem: error.to_string() },
-        )?;
+    if let Some(listener) = hub {
+        crate::demo::start_hub(&app.config, &app.keys.hub_client_secret, listener)
+            .map_err(|error| Failure::setting("hub", error.to_string()))?;
     }
+    #[cfg(not(feature = "demo"))]
+    drop(hub);
     let mut terminate = signal(SignalKind::terminate()).map_err(Failure::system("a signal"))?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(Failure::system("a signal"))?;
     let address = app.config.admin.listen;
-    let listener = tokio::net::TcpListener::bind(address)
-        .await
+    let listener = tokio::net::TcpListener::from_std(admin)
         .map_err(Failure::system(format!("admin.listen {address}")))?;
     let serving = Arc::new(AtomicBool::new(true));
     let ledger: Arc<dyn Ledger> = Arc::new(handle);

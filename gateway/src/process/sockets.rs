@@ -1,0 +1,59 @@
+//! The ports of the process, all taken before anything else is done.
+
+use std::net::{SocketAddr, TcpListener};
+
+use super::Failure;
+use crate::config::Config;
+use crate::server;
+
+/// The listeners of a gateway.
+pub(super) struct Sockets {
+    /// One for each runtime, on one port.
+    pub(super) public: Vec<TcpListener>,
+    /// For health and metrics.
+    pub(super) admin: TcpListener,
+    /// For the stand-in hub of a demonstration.
+    pub(super) hub: Option<TcpListener>,
+}
+
+impl Sockets {
+    /// Takes the ports.
+    ///
+    /// # Errors
+    /// [`Failure::System`] naming the setting whose port is in use.
+    pub(super) fn bind(config: &Config, runtimes: usize) -> Result<Self, Failure> {
+        let address = config.server.listen;
+        let refused = || Failure::system(format!("server.listen {address}"));
+        // The runtimes share the port, and so could another process: this bind does not share,
+        // so it fails when anybody is there.
+        drop(server::listen(address, false).map_err(refused())?);
+        let public = (0..runtimes)
+            .map(|_| server::listen(address, true))
+            .collect::<Result<_, _>>()
+            .map_err(refused())?;
+        let admin = server::listen(config.admin.listen, false)
+            .map_err(Failure::system(format!("admin.listen {}", config.admin.listen)))?;
+        let hub = hub_address(config)?
+            .map(|address| {
+                server::listen(address, false)
+                    .map_err(Failure::system(format!("hub.origin {address}")))
+            })
+            .transpose()?;
+        Ok(Self { public, admin, hub })
+    }
+}
+
+#[cfg(feature = "demo")]
+fn hub_address(config: &Config) -> Result<Option<SocketAddr>, Failure> {
+    if config.mode != crate::config::ProcessMode::Demo {
+        return Ok(None);
+    }
+    let address = crate::demo::hub_address(config);
+    address.map(Some).map_err(|error| Failure::setting("hub.origin", error.to_string()))
+}
+
+#[cfg(not(feature = "demo"))]
+#[expect(clippy::unnecessary_wraps, reason = "with the stand-ins there is one, or a mistake")]
+fn hub_address(_config: &Config) -> Result<Option<SocketAddr>, Failure> {
+    Ok(None)
+}
