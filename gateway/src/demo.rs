@@ -2,7 +2,7 @@
 //!
 //! Only with the feature `demo`; packages for production are built without it.
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::TcpListener;
 
 use talon_ledger::core::Authority;
 use talon_ledger::load::{self, BadAuthority};
@@ -32,28 +32,12 @@ pub fn authority() -> Result<Authority, BadAuthority> {
 /// Why the stand-in hub does not start.
 #[derive(Debug, thiserror::Error)]
 pub enum BadHub {
-    /// Its origin is no loopback address.
-    #[error("{0} is not http:// and a loopback address with a port")]
-    Origin(String),
     /// Its settings are refused.
     #[error("the stand-in hub: {0}")]
     Options(String),
     /// It cannot listen.
     #[error("the stand-in hub cannot listen: {0}")]
     Listen(std::io::Error),
-}
-
-/// Where the stand-in hub listens.
-///
-/// # Errors
-/// [`BadHub::Origin`].
-pub fn hub_address(config: &Config) -> Result<SocketAddr, BadHub> {
-    let origin = &config.hub.origin;
-    let address = origin.strip_prefix("http://").map(|rest| rest.trim_end_matches('/'));
-    address
-        .and_then(|address| address.parse().ok())
-        .filter(|address: &SocketAddr| address.ip().is_loopback())
-        .ok_or_else(|| BadHub::Origin(origin.clone()))
 }
 
 /// Starts the stand-in hub on the current runtime.

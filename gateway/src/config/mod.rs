@@ -219,6 +219,11 @@ fn data_dir() -> PathBuf {
 }
 
 impl Hub {
+    /// The address and port of an origin that names them.
+    pub fn address(&self) -> Option<SocketAddr> {
+        self.origin.strip_prefix("http://")?.trim_end_matches('/').parse().ok()
+    }
+
     /// Where browsers reach the hub.
     pub fn browser_origin(&self) -> &str {
         if self.browser_origin.is_empty() { &self.origin } else { &self.browser_origin }
@@ -336,6 +341,10 @@ impl Config {
                 }
                 if !self.server.listen.ip().is_loopback() {
                     return Err(("server.listen", "a demo listens on loopback only".to_owned()));
+                }
+                if self.hub.address().is_none_or(|address| !address.ip().is_loopback()) {
+                    let remedy = "in a demo, must be http:// and a loopback address with a port";
+                    return Err(("hub.origin", remedy.to_owned()));
                 }
             }
             ProcessMode::Production => {

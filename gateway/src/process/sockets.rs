@@ -1,9 +1,9 @@
 //! The ports of the process, all taken before anything else is done.
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::TcpListener;
 
 use super::Failure;
-use crate::config::Config;
+use crate::config::{Config, ProcessMode};
 use crate::server;
 
 /// The listeners of a gateway.
@@ -33,7 +33,11 @@ impl Sockets {
             .map_err(refused())?;
         let admin = server::listen(config.admin.listen, false)
             .map_err(Failure::system(format!("admin.listen {}", config.admin.listen)))?;
-        let hub = hub_address(config)?
+        let is_demo = config.mode == ProcessMode::Demo;
+        let hub = config
+            .hub
+            .address()
+            .filter(|_| is_demo)
             .map(|address| {
                 server::listen(address, false)
                     .map_err(Failure::system(format!("hub.origin {address}")))
@@ -41,19 +45,4 @@ impl Sockets {
             .transpose()?;
         Ok(Self { public, admin, hub })
     }
-}
-
-#[cfg(feature = "demo")]
-fn hub_address(config: &Config) -> Result<Option<SocketAddr>, Failure> {
-    if config.mode != crate::config::ProcessMode::Demo {
-        return Ok(None);
-    }
-    let address = crate::demo::hub_address(config);
-    address.map(Some).map_err(|error| Failure::setting("hub.origin", error.to_string()))
-}
-
-#[cfg(not(feature = "demo"))]
-#[expect(clippy::unnecessary_wraps, reason = "with the stand-ins there is one, or a mistake")]
-fn hub_address(_config: &Config) -> Result<Option<SocketAddr>, Failure> {
-    Ok(None)
 }
