@@ -150,7 +150,7 @@ pub fn check_login_pace(app: &App, address: IpAddr) -> Result<(), Problem> {
 
 /// Whether everybody comes from this address: in production, connections from this computer are
 /// those of the TLS terminator, and say nothing of who is behind it.
-fn is_proxy(app: &App, address: IpAddr) -> bool {
+pub fn is_proxy(app: &App, address: IpAddr) -> bool {
     !app.is_demo() && address.is_loopback()
 }
 

@@ -14,6 +14,7 @@ pub mod availability;
 pub mod caller;
 pub mod cold;
 pub mod config;
+pub mod connections;
 #[cfg(feature = "demo")]
 pub mod demo;
 pub mod hot;

@@ -6,7 +6,6 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use axum::Router;
@@ -19,12 +18,12 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 
 use crate::app::Lane;
+use crate::caller::is_proxy;
+use crate::connections::{Activity, Addresses, while_active};
 use crate::hot;
 
-/// How long the headers of a request may take, and how long a connection may idle.
+/// How long the headers of a request may take.
 pub const HEADER_DEADLINE: Duration = Duration::from_secs(15);
-/// How long a new connection may take to its first request.
-pub const FIRST_REQUEST_DEADLINE: Duration = Duration::from_secs(15);
 /// Room for the headers of an HTTP/1 request, in bytes.
 pub const MAX_HEADER_BYTES: usize = 16 * 1024;
 /// Most headers of an HTTP/1 request.
@@ -66,6 +65,7 @@ pub async fn serve(
 ) -> io::Result<()> {
     let listener = TcpListener::from_std(listener)?;
     let places = Arc::new(Semaphore::new(max_connections));
+    let addresses = Arc::new(Addresses::default());
     let graceful = GracefulShutdown::new();
     loop {
         let permit = tokio::select! {
@@ -79,10 +79,20 @@ pub async fn serve(
         };
         match accepted {
             Ok((stream, peer)) => {
+                // Behind a proxy of ours everybody has one address; it has its own bounds.
+                let places_left = if is_proxy(&lane.app, peer.ip()) {
+                    max_connections
+                } else {
+                    places.available_permits()
+                };
+                let Some(counted) = addresses.admit(peer.ip(), places_left, max_connections) else {
+                    metrics::counter!("gateway_connections_refused_total").increment(1);
+                    continue;
+                };
                 let connection = connection(lane.clone(), cold.clone(), stream, peer, &graceful);
                 tokio::spawn(async move {
                     connection.await;
-                    drop(permit);
+                    drop((permit, counted));
                 });
             }
             Err(error) => {
@@ -109,27 +119,24 @@ fn connection(
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "nodelay");
     }
-    let has_asked = Arc::new(AtomicBool::new(false));
-    let asks = Arc::clone(&has_asked);
+    let activity = Activity::new();
+    let noting = Arc::clone(&activity);
     let service = service_fn(move |request| {
-        // Relaxed: a flag of its own.
-        asks.store(true, Ordering::Relaxed);
+        let under_way = noting.begin();
         let answer = hot::serve(lane.clone(), cold.clone(), peer, request);
-        async move { Ok::<_, std::convert::Infallible>(answer.await) }
+        async move {
+            let answer = answer.await;
+            drop(under_way);
+            Ok::<_, std::convert::Infallible>(answer)
+        }
     });
     let connection = builder().serve_connection(TokioIo::new(stream), service).into_owned();
     let connection = graceful.watch(connection);
     async move {
-        let mut connection = std::pin::pin!(connection);
-        let first = tokio::time::timeout(FIRST_REQUEST_DEADLINE, connection.as_mut()).await;
-        let result = match first {
-            Ok(result) => result,
-            // Relaxed: as above.
-            Err(_) if has_asked.load(Ordering::Relaxed) => connection.await,
-            Err(_) => return,
-        };
-        if let Err(error) = result {
-            tracing::debug!(%error, "a connection ended");
+        match while_active(connection, &activity).await {
+            Some(Ok(())) => {}
+            Some(Err(error)) => tracing::debug!(%error, "a connection ended"),
+            None => tracing::debug!("a connection did nothing for too long"),
         }
     }
 }

@@ -126,14 +126,19 @@ impl<C: Clock + Clone> LocalFence<C> {
     }
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-enum AddressKey {
+/// Who shares an address, as far as anybody can tell: an IPv4 address, or an IPv6 /56, which is
+/// what one household or phone gets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum AddressKey {
+    /// A whole IPv4 address.
     V4([u8; 4]),
+    /// The first 56 bits of an IPv6 address.
     V6Prefix56([u8; 7]),
 }
 
 impl AddressKey {
-    fn of(address: IpAddr) -> Self {
+    /// The key of an address.
+    pub fn of(address: IpAddr) -> Self {
         // An IPv4 client of a dual-stack listener arrives as ::ffff:a.b.c.d; all of them share one /56.
         match address.to_canonical() {
             IpAddr::V4(v4) => Self::V4(v4.octets()),

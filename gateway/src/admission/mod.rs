@@ -27,7 +27,9 @@ use futures_util::future::BoxFuture;
 pub use batcher::{AdmissionError, AdmissionHandle, MAX_QUEUED, MAX_QUEUED_HINTS};
 pub use embedded::{EmbeddedBounds, EmbeddedStore, MAX_HINTS, MAX_PERSONS, MAX_SPENT};
 pub use fallback::{BreakerConfig, FallbackStore};
-pub use fence::{FenceConfig, FenceRate, FenceRateError, FenceRefusal, LocalFence, MAX_FENCE_KEYS};
+pub use fence::{
+    AddressKey, FenceConfig, FenceRate, FenceRateError, FenceRefusal, LocalFence, MAX_FENCE_KEYS,
+};
 pub use gcra::{RATE_WINDOW_US, RateRule, RateRuleError, TooEarly, next_arrival};
 pub use measures::describe_metrics;
 pub use redis_store::{RedisStore, RedisStoreConfig};

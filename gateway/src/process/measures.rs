@@ -37,6 +37,10 @@ fn describe() {
         "From a request's headers to its answer's, by kind of request."
     );
     describe_counter!("gateway_refusals_total", "Requests refused, by the problem's type.");
+    describe_counter!(
+        "gateway_connections_refused_total",
+        "Connections refused because few were left and their address had its share."
+    );
     describe_counter!("gateway_bookings_total", "Requests to book that reached a decision.");
     describe_counter!("gateway_logins_total", "Logins at the hub, by outcome.");
     describe_counter!(

@@ -6,6 +6,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 mod config;
+mod connections;
 mod crowd;
 mod demo;
 mod disk;
