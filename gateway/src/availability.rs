@@ -1,6 +1,7 @@
 //! Public answers as bytes, rebuilt at most every [`REBUILD_EVERY`], with ETag and 304.
 //!
-//! A crowd that polls one calendar costs one look at the ledger a tenth of a second. Must not
+//! A crowd that polls one calendar costs one look at the ledger a tenth of a second, at worst one for
+//! each runtime, when several miss in the same instant. Must not
 //! know sessions: what is here is for everybody.
 
 use std::collections::HashMap;

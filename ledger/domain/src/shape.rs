@@ -88,13 +88,6 @@ impl ShiftShape {
     pub fn service(&self, service: ServiceId) -> Option<&ServiceShape> {
         self.services.iter().find(|shape| shape.service == service)
     }
-
-    /// The step that starts at `minute`.
-    pub fn step_at(&self, minute: Minute, step_minutes: u8) -> Option<u8> {
-        let offset = minute.get().checked_sub(self.start.get())?;
-        let step = u8::try_from(offset / u16::from(step_minutes)).ok()?;
-        (offset % u16::from(step_minutes) == 0 && step < self.steps).then_some(step)
-    }
 }
 
 impl ServiceShape {
@@ -215,17 +208,6 @@ mod tests {
         let catalogue = small_catalogue();
         let sunday = "2026-12-06".parse().unwrap();
         assert_eq!(day_shape(&catalogue, &catalogue.offices[0], sunday).shifts, []);
-    }
-
-    #[test]
-    fn a_start_off_the_step_is_no_step() {
-        let catalogue = small_catalogue();
-        let shape = day_shape(&catalogue, &catalogue.offices[0], "2026-12-01".parse().unwrap());
-        let step = |text: &str| shape.shifts[0].step_at(text.parse().unwrap(), 10);
-        assert_eq!(step("08:30"), Some(3));
-        assert_eq!(step("08:35"), None);
-        assert_eq!(step("07:50"), None);
-        assert_eq!(step("12:00"), None);
     }
 
     #[test]
