@@ -257,3 +257,45 @@ async fn drive(waiters: Arc<Waiters>, journal: Journal) {
         waiters.wake(journal.watermark());
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use talon_journal::simulation::{SimDisk, SimEntropy};
+    use talon_journal::{JournalKind, Options};
+
+    use super::*;
+
+    fn journal() -> Journal {
+        let options = Options {
+            segment_bytes: 64 << 10,
+            max_batch_bytes: 32 << 10,
+            ..Options::new(JournalKind::Demo)
+        };
+        let visit = |_, _, _: &[u8]| Ok::<(), std::convert::Infallible>(());
+        let entropy = Box::new(SimEntropy::new(1));
+        Journal::open(Arc::new(SimDisk::new()), options, entropy, visit).unwrap().0
+    }
+
+    #[test]
+    fn no_more_answers_wait_than_the_bound_says_and_the_next_commit_makes_room() {
+        let (waiters, journal) = (Waiters::default(), journal());
+        let after = Sequence::new(1);
+        let waiting: Vec<_> =
+            (0..MAX_WAITING_ANSWERS).filter_map(|_| waiters.wait(after, &journal)).collect();
+        assert_eq!(waiting.len(), MAX_WAITING_ANSWERS);
+        assert!(waiters.wait(after, &journal).is_none());
+        waiters.wake(after);
+        assert!(waiting.into_iter().all(|mut durable| durable.try_recv().is_ok()));
+        assert!(waiters.wait(Sequence::new(2), &journal).is_some());
+    }
+
+    #[test]
+    fn a_commit_wakes_only_what_is_durable() {
+        let (waiters, journal) = (Waiters::default(), journal());
+        let mut later = waiters.wait(Sequence::new(9), &journal).unwrap();
+        let mut sooner = waiters.wait(Sequence::new(3), &journal).unwrap();
+        waiters.wake(Sequence::new(8));
+        assert!(sooner.try_recv().is_ok());
+        assert!(later.try_recv().is_err());
+    }
+}

@@ -1,10 +1,13 @@
 //! A journal without room: who is refused before anything is claimed, and what still works.
 
+use talon_domain::civil::UtcMicros;
+use talon_domain::ids::SessionId;
 use talon_journal::simulation::SimDisk;
-use talon_journal::{JournalKind, Options, SpareStatus};
+use talon_journal::{JournalKind, Options, Sequence, SpareStatus};
 use talon_ledger::clock::manual::ManualClock;
 use talon_ledger::core::Outcome;
 use talon_ledger::keeper::MAX_KEEP_PAUSE_MICROS;
+use talon_ledger::state::MAX_REVOKED_SESSIONS;
 use talon_wire::{Answer, Refusal};
 
 use crate::fixture::{
@@ -134,4 +137,17 @@ fn a_start_at_the_end_of_a_segment_makes_the_next_one_itself() {
     let exam = world.core.book(&wish(0, TOWN, EXAM, span("2026-12-02", "2026-12-08")));
     assert!(matches!(refused(exam), Refusal::Limit { .. }), "the new policy is in force");
     booked(any_permit(&world, count));
+}
+
+#[test]
+fn a_logout_beyond_what_is_remembered_is_asked_to_come_back() {
+    let world = World::new();
+    let state = world.core.state();
+    for n in 0..MAX_REVOKED_SESSIONS {
+        let mut session = [0xff; 16];
+        session[..8].copy_from_slice(&(n as u64).to_le_bytes());
+        state.revoke(Sequence::NONE, SessionId(session), UtcMicros(i64::MAX));
+    }
+    assert_eq!(refused(world.core.revoke_session(&person(1))), Refusal::Busy);
+    assert!(!state.is_revoked(&person(1).session));
 }
