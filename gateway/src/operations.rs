@@ -10,7 +10,9 @@ use talon_domain::civil::{CivilDate, UtcMicros};
 use talon_domain::ids::{AuthorityId, BookingId, Channel, KeyHash};
 use talon_domain::limits::{Attempt, Usage, usage};
 use talon_domain::policy::{LimitKind, Moment};
-use talon_wire::{Answer, Book, BookingView, Caller, Cancel, Command, Place, Refusal, Wishes};
+use talon_wire::{
+    Answer, Book, BookingView, Caller, Cancel, Command, Place, Refusal, Subject, Wishes,
+};
 
 use crate::admission::{
     AdmissionError, AdmissionRequest, Decision, Hint, PersonKey, QuotaQuery, RateRule, Spend,
@@ -61,6 +63,7 @@ pub async fn book(lane: &Lane, who: &Identified, wish: Wish<'_>) -> Result<Booke
     }
     let book = Book {
         caller,
+        subject: Subject::Person,
         place: wish.place,
         channel: Channel::Web,
         key: wish.key,

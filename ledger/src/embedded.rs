@@ -139,13 +139,18 @@ impl Handle {
             Command::Cancel(cancel) => self.core.cancel(cancel),
             Command::Bookings(caller) => self.core.bookings(caller),
             Command::Booking { caller, booking } => self.core.booking(caller, *booking),
-            Command::Days(place) => self.core.days(place),
-            Command::Starts { place, date } => self.core.starts(place, *date),
+            Command::Days { place, .. } => self.core.days(place),
+            Command::Starts { place, date, .. } => self.core.starts(place, *date),
             Command::RevokeSession(caller) => self.core.revoke_session(caller),
             Command::Session(caller) => self.core.session(caller),
             Command::Find { caller, key, fingerprint } => {
                 self.core.find(caller, *key, *fingerprint)
             }
+            Command::Move(_)
+            | Command::Identify(_)
+            | Command::Peppers(_)
+            | Command::Conclude { .. }
+            | Command::Unblock { .. } => Outcome::refused(talon_wire::Refusal::Unavailable),
         }
     }
 }

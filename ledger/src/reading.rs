@@ -146,6 +146,9 @@ impl Core {
             starts_at,
             zone: shape.zone.clone(),
             cancel_until: policy.cancel_until(starts_at),
+            move_until: None,
+            channel: booking.channel,
+            subject: talon_wire::Subject::Person,
             state: if booking.cancelled { BookingState::Cancelled } else { BookingState::Booked },
         })
     }

@@ -117,6 +117,8 @@ fn a_policy_record_has_these_bytes() {
         holder: Holder::Subject,
         max,
         mode,
+        subjects: talon_domain::policy::Subjects::All,
+        services: Vec::new(),
     };
     let month = LimitKind::PerPeriod {
         period: Period::Month,
@@ -131,6 +133,7 @@ fn a_policy_record_has_these_bytes() {
         releases: vec![(ServiceId(2), release(9, 840, Some(proof)))],
         late_release_delay_minutes: 10,
         cancel_deadline_minutes: 120,
+        moving: talon_domain::policy::Moving { deadline_minutes: 120, max: 2, counts: false },
         return_after_minutes: (5, 60),
         limits: vec![
             limit("l", LimitKind::LivePerService, 1, Mode::Enforced),

@@ -178,6 +178,7 @@ fn counted(
             let resets_at = facts.iter().filter(live).map(|fact| fact.ends_at).min();
             Some((count(facts.iter().filter(live)), resets_at))
         }
+        LimitKind::NoShows { .. } | LimitKind::RetakeWait { .. } => None,
     }
 }
 

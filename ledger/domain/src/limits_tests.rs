@@ -25,6 +25,8 @@ fn monthly(of: Moment, count_cancelled: bool) -> Limit {
         holder: Holder::Subject,
         max: 4,
         mode: Mode::Enforced,
+        subjects: crate::policy::Subjects::All,
+        services: Vec::new(),
     }
 }
 
@@ -35,6 +37,8 @@ fn live() -> Limit {
         holder: Holder::Subject,
         max: 1,
         mode: Mode::Enforced,
+        subjects: crate::policy::Subjects::All,
+        services: Vec::new(),
     }
 }
 

@@ -18,7 +18,7 @@ use talon_ledger::core::{Authority, BadLedger, Core, Outcome, Setup};
 use talon_ledger::load::parse;
 use talon_ledger::record::{DayKey, Fact, Record};
 use talon_ledger::verify::{BadJournal, Report, verify};
-use talon_wire::{Answer, Book, BookingView, Caller, Cancel, Place, Refusal, Wishes};
+use talon_wire::{Answer, Book, BookingView, Caller, Cancel, Place, Refusal, Subject, Wishes};
 
 pub(crate) const CATALOGUE: &str = include_str!("catalogue.toml");
 pub(crate) const POLICY: &str = include_str!("policy.toml");
@@ -80,6 +80,7 @@ pub(crate) fn person(n: u16) -> Caller {
     Caller {
         authority: AUTHORITY,
         person: Pseudonym(pseudonym),
+        entity: None,
         session: SessionId(session),
         session_expires_at: UtcMicros(utc(START).0 + 400 * DAY),
     }
@@ -105,6 +106,7 @@ pub(crate) fn wish(n: u16, office: OfficeId, service: ServiceId, wishes: Wishes)
     half.copy_from_slice(&digest[..16]);
     Book {
         caller: person(n),
+        subject: Subject::Person,
         place: Place { authority: AUTHORITY, office, service },
         channel: Channel::Web,
         wishes,

@@ -105,6 +105,7 @@ impl Clients {
             let state_is_known = match now.state {
                 BookingState::Booked => !self.cancelled.contains(id),
                 BookingState::Cancelled => self.cancelling.contains(id),
+                _ => false,
             };
             if !same_place || !state_is_known {
                 return Err(format!("{view:?} was confirmed, and is now {now:?}"));

@@ -2,8 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 use talon_domain::civil::{CivilDate, Minute, UtcMicros};
-use talon_domain::ids::{AuthorityId, BookingId, KeyHash, OfficeId, ServiceId};
+use talon_domain::ids::{AuthorityId, BookingId, Channel, KeyHash, OfficeId, Pseudonym, ServiceId};
 use talon_domain::limits::{LimitRefusal, Usage};
+
+use crate::command::Subject;
 
 /// The ledger's answer to one command.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,6 +35,19 @@ pub enum Answer {
     SessionRevoked,
     /// The session was not ended by a logout.
     SessionLive,
+    /// Who a login is, durably: the names to go by.
+    Identified {
+        /// The human.
+        person: Pseudonym,
+        /// The legal entity, when one was named.
+        entity: Option<Pseudonym>,
+    },
+    /// The peppers are known.
+    PeppersKnown,
+    /// What became of the visit is noted, durably.
+    Concluded(BookingView),
+    /// Nothing blocks the subject, durably.
+    Unblocked,
     /// Nothing was done.
     Refused(Refusal),
 }
@@ -72,7 +87,28 @@ pub enum Refusal {
     },
     /// The caller has no such booking.
     NotFound,
-    /// The deadline for cancelling has passed.
+    /// The login names no legal entity to act for.
+    NoEntity,
+    /// The booking is no longer live: cancelled, moved, or its visit is over.
+    NotLive(BookingState),
+    /// The policy allows no further move of this booking.
+    MovedTooOften {
+        /// How often it was moved.
+        count: u8,
+        /// How often it may be.
+        limit: u8,
+    },
+    /// The visit has not begun, so nothing can have become of it.
+    NotBegun {
+        /// When it begins.
+        starts_at: UtcMicros,
+    },
+    /// Something still counts under a pepper that is no longer among those given.
+    PepperCounts {
+        /// How many persons.
+        persons: u64,
+    },
+    /// The deadline for cancelling or moving has passed.
     TooLate {
         /// The deadline.
         until: UtcMicros,
@@ -102,6 +138,14 @@ pub enum BookingState {
     Booked,
     /// The person gave it back.
     Cancelled,
+    /// Another booking took its place.
+    Moved,
+    /// The person was served.
+    Served,
+    /// The person was served and failed, as in an exam.
+    Failed,
+    /// The person was not there when called: a no-show.
+    Absent,
 }
 
 /// A booking as its owner sees it.
@@ -127,6 +171,12 @@ pub struct BookingView {
     pub zone: String,
     /// The last moment at which it may be cancelled.
     pub cancel_until: UtcMicros,
+    /// The last moment at which it may be moved; nothing when it may not be at all.
+    pub move_until: Option<UtcMicros>,
+    /// By which channel it was booked.
+    pub channel: Channel,
+    /// Whether it is a legal entity's.
+    pub subject: Subject,
     /// What has become of it.
     pub state: BookingState,
 }

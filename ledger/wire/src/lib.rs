@@ -13,7 +13,10 @@ use std::pin::Pin;
 pub use answer::{
     Answer, BookingState, BookingView, DayView, FreeStart, Health, Refusal, Release, StartsView,
 };
-pub use command::{Book, Caller, Cancel, Command, MAX_WISHES, Place, Wishes};
+pub use command::{
+    Book, Caller, Cancel, Command, Identify, MAX_NAMES, MAX_WISHES, Move, Place, Subject, Visit,
+    Wishes,
+};
 
 /// An answer on its way.
 pub type AnswerFuture = Pin<Box<dyn Future<Output = Answer> + Send>>;
