@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use talon_domain::civil::{CivilDate, UtcMicros};
 use talon_domain::ids::{AuthorityId, BookingId, Channel, KeyHash};
-use talon_domain::limits::{Attempt, Usage, usage};
+use talon_domain::limits::{Attempt, Standing, Usage, usage};
 use talon_domain::policy::{LimitKind, Moment};
 use talon_wire::{
     Answer, Book, BookingView, Caller, Cancel, Command, Place, Refusal, Subject, Wishes,
@@ -233,12 +233,14 @@ async fn admit_booking(lane: &Lane, book: &Book, solution: Option<&str>) -> Resu
         service: book.place.service,
         channel: book.channel,
         visit_date: visit_date.unwrap_or_else(|| CivilDate::at(now, policy.zone())),
+        subject: book.subject,
     };
-    let quota = usage(policy, &attempt, &[], &[]).map(|usage| QuotaQuery {
-        period: usage.period.days().unsigned_abs(),
-        rule: usage.rule,
-        limit: usage.limit,
-    });
+    let quota =
+        usage(policy, &attempt, Standing::default(), Standing::default()).map(|usage| QuotaQuery {
+            period: usage.period.days().unsigned_abs(),
+            rule: usage.rule,
+            limit: usage.limit,
+        });
     let person = PersonKey(book.caller.person.0);
     let spend = proof.as_ref().map(Pending::spend);
     let mut request = AdmissionRequest { person, rate: app.write_rate, quota, spend };

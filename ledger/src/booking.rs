@@ -7,9 +7,10 @@
 use parking_lot::MutexGuard;
 use smallvec::SmallVec;
 use talon_board::Taken;
+use talon_domain::booking::{BookingState, Subject};
 use talon_domain::civil::{CivilDate, Minute, UtcMicros};
 use talon_domain::ids::{AuthorityId, BookingId, Fingerprint, KeyHash};
-use talon_domain::limits::{Attempt, LimitRefusal, Usage, judge, usage};
+use talon_domain::limits::{Attempt, BookingFact, LimitRefusal, Standing, Usage, judge, usage};
 use talon_domain::policy::{CompiledPolicy, LimitKind, Moment};
 use talon_journal::{Class, Reservation, Sequence};
 use talon_wire::{Answer, Book, Caller, Cancel, MAX_WISHES, Refusal, Wishes};
@@ -203,8 +204,13 @@ impl Core {
         if !day.is_released(place.service) {
             return Err(Denied::NotReleased(self.release_of(request.policy, place.service, date)));
         }
-        let attempt =
-            Attempt { now, service: place.service, channel: book.channel, visit_date: date };
+        let attempt = Attempt {
+            now,
+            service: place.service,
+            channel: book.channel,
+            visit_date: date,
+            subject: Subject::Person,
+        };
         if let Some(refusal) = tries.judge(request, &attempt) {
             return Err(Denied::Limit(refusal));
         }
@@ -218,7 +224,7 @@ impl Core {
                 .view(person.bookings().last().expect("the booking was just noted"))
                 .expect("its day exists"),
             repeated: false,
-            usage: usage(request.policy, &attempt, &facts, &facts),
+            usage: usage(request.policy, &attempt, of(&facts), of(&facts)),
             sequence: sequence.get(),
         };
         Ok(Outcome { answer, after: sequence })
@@ -316,7 +322,7 @@ impl Core {
         else {
             return Outcome::refused(Refusal::Unavailable);
         };
-        if booking.cancelled {
+        if booking.state == BookingState::Cancelled {
             return Outcome { answer: Answer::Cancelled(view), after: person.last() };
         }
         let now = self.clock.now();
@@ -332,7 +338,7 @@ impl Core {
         let sequence = self.append(reservation, now, fact);
         let seat = person.cancelled(sequence, booking.id).expect("the booking is live");
         self.state.withhold(returns_at, booking.id, seat);
-        let view = talon_wire::BookingView { state: talon_wire::BookingState::Cancelled, ..view };
+        let view = talon_wire::BookingView { state: BookingState::Cancelled, ..view };
         Outcome { answer: Answer::Cancelled(view), after: sequence }
     }
 
@@ -378,7 +384,7 @@ impl Tries {
         if let Some((_, refusal)) = known {
             return refusal.clone();
         }
-        let verdict = judge(request.policy, attempt, &request.facts, &request.facts);
+        let verdict = judge(request.policy, attempt, of(&request.facts), of(&request.facts));
         if self.judged.is_empty() {
             for shadow in verdict.shadow {
                 metrics::counter!("ledger_limit_shadow_refusals_total", "rule" => shadow.rule)
@@ -388,6 +394,10 @@ impl Tries {
         self.judged.push((attempt.visit_date, verdict.refusal.clone()));
         verdict.refusal
     }
+}
+
+fn of(bookings: &[BookingFact]) -> Standing<'_> {
+    Standing { bookings, block: None }
 }
 
 /// Whether another date might be allowed.
@@ -419,8 +429,10 @@ fn limit_answer(
         service: place.service,
         channel: request.book.channel,
         visit_date: CivilDate::at(request.now, request.policy.zone()),
+        subject: Subject::Person,
     };
-    let usage: Option<Usage> = usage(request.policy, &attempt, &request.facts, &request.facts);
+    let usage: Option<Usage> =
+        usage(request.policy, &attempt, of(&request.facts), of(&request.facts));
     let sequence = person.last();
     let keys = person.bookings().iter().map(|booking| booking.key).collect();
     let refusal = Refusal::Limit { refusal, usage, sequence: sequence.get(), keys };

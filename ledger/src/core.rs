@@ -238,7 +238,10 @@ impl Core {
                 let authority = self.authorities.get(&day.authority);
                 let office = authority.and_then(|of| of.catalogue.office(day.office));
                 let is_known = office.is_some_and(|office| office.offers(booking.service));
-                if !is_known && !fact.cancelled && fact.ends_at > now {
+                if !is_known
+                    && fact.state == talon_domain::booking::BookingState::Booked
+                    && fact.ends_at > now
+                {
                     let DayKey { authority, office, date } = day;
                     displaced.push(Displaced { authority, office, service: booking.service, date });
                 }

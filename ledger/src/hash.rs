@@ -26,7 +26,7 @@ pub fn state_hash(state: &State) -> [u8; 32] {
         for booking in person.bookings() {
             let identity = (booking.id, booking.seat, booking.service, booking.channel);
             let request = (booking.registered_at, booking.key, booking.fingerprint);
-            sink.add("booking", &(identity, request, booking.cancelled));
+            sink.add("booking", &(identity, request, booking.state));
         }
     }
     sink.add("withheld", &state.withheld());

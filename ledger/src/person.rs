@@ -4,6 +4,7 @@
 //! know names or numbers of people, only pseudonyms, and those only as the key of the map outside.
 
 use smallvec::SmallVec;
+use talon_domain::booking::BookingState;
 use talon_domain::civil::{CivilDate, UtcMicros};
 use talon_domain::ids::{BookingId, Channel, Fingerprint, KeyHash, ServiceId};
 use talon_domain::limits::BookingFact;
@@ -31,8 +32,8 @@ pub struct Booking {
     pub key: KeyHash,
     /// What was asked under that key.
     pub fingerprint: Fingerprint,
-    /// Whether it has been cancelled.
-    pub cancelled: bool,
+    /// What has become of it.
+    pub state: BookingState,
 }
 
 /// What the ledger knows of one person.
@@ -74,14 +75,15 @@ impl Person {
             registered_at: at,
             key: booked.key,
             fingerprint: booked.fingerprint,
-            cancelled: false,
+            state: BookingState::Booked,
         });
     }
 
     /// Takes note of a cancellation; returns the place, unless there is no such live booking.
     pub fn cancelled(&mut self, sequence: Sequence, id: BookingId) -> Option<Seat> {
-        let booking = self.bookings.iter_mut().find(|b| b.id == id && !b.cancelled)?;
-        booking.cancelled = true;
+        let booking =
+            self.bookings.iter_mut().find(|b| b.id == id && b.state == BookingState::Booked)?;
+        booking.state = BookingState::Cancelled;
         self.last = Some(sequence);
         Some(booking.seat)
     }
@@ -104,7 +106,7 @@ impl Booking {
             registered_at: self.registered_at,
             visit_date: self.visit_date(),
             ends_at,
-            cancelled: self.cancelled,
+            state: self.state,
         }
     }
 

@@ -7,8 +7,7 @@ use talon_domain::civil::{CivilDate, UtcMicros};
 use talon_domain::ids::{BookingId, ServiceId};
 use talon_domain::policy::CompiledPolicy;
 use talon_wire::{
-    Answer, BookingState, BookingView, Caller, DayView, FreeStart, Place, Refusal, Release,
-    StartsView,
+    Answer, BookingView, Caller, DayView, FreeStart, Place, Refusal, Release, StartsView,
 };
 
 use crate::core::{Core, Outcome};
@@ -149,7 +148,7 @@ impl Core {
             move_until: None,
             channel: booking.channel,
             subject: talon_wire::Subject::Person,
-            state: if booking.cancelled { BookingState::Cancelled } else { BookingState::Booked },
+            state: booking.state,
         })
     }
 

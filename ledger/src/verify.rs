@@ -3,8 +3,9 @@
 //!
 //! Reads the journal's directory alone, without its lock. Must not know today's catalogue.
 
+use talon_domain::booking::Subject;
 use talon_domain::ids::BookingId;
-use talon_domain::limits::{Attempt, judge};
+use talon_domain::limits::{Attempt, Standing, judge};
 use talon_journal::{
     BatchInfo, ChainHash, Disk, Entry, JournalError, JournalSummary, OpenError, Sequence,
     read_journal,
@@ -154,8 +155,10 @@ impl Judgement {
             service: booked.service,
             channel: booked.channel,
             visit_date: booked.seat.day.date,
+            subject: if booked.actor.is_some() { Subject::Entity } else { Subject::Person },
         };
-        let Some(refusal) = judge(&policy, &attempt, &facts, &facts).refusal else { return };
+        let standing = Standing { bookings: &facts, block: None };
+        let Some(refusal) = judge(&policy, &attempt, standing, standing).refusal else { return };
         self.breaches += 1;
         if self.breaches_listed.len() < MAX_BREACHES_LISTED {
             self.breaches_listed.push(Breach {

@@ -5,6 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::booking::{BookingState, Subject};
 use crate::civil::{CivilDate, UtcMicros};
 use crate::ids::{Channel, ServiceId};
 use crate::policy::{CompiledPolicy, Holder, Limit, LimitKind, Mode, Moment};
@@ -22,8 +23,26 @@ pub struct BookingFact {
     pub visit_date: CivilDate,
     /// When the visit ends.
     pub ends_at: UtcMicros,
-    /// Whether it has been cancelled.
-    pub cancelled: bool,
+    /// What has become of it. A moved one is a fact only where moves count.
+    pub state: BookingState,
+}
+
+/// Why a holder may not book until somebody lifts it in person.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Block {
+    /// Since when.
+    pub since: UtcMicros,
+    /// How many visits of one period were missed by then.
+    pub count: u32,
+}
+
+/// What the limits look at of one holder.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Standing<'a> {
+    /// The bookings that may still count; facts that no limit asks for do no harm.
+    pub bookings: &'a [BookingFact],
+    /// Whether too many visits were missed.
+    pub block: Option<Block>,
 }
 
 /// A booking somebody asks for.
@@ -37,6 +56,8 @@ pub struct Attempt {
     pub channel: Channel,
     /// The civil date of the visit.
     pub visit_date: CivilDate,
+    /// For whom.
+    pub subject: Subject,
 }
 
 /// A limit that would be exceeded.
@@ -80,18 +101,18 @@ pub struct Verdict {
 
 /// Judges `attempt` by every limit of the policy.
 ///
-/// `subject` and `actor` are the bookings of the one and the other that may still count; facts
-/// that no limit asks for do no harm.
+/// `subject` and `actor` are the standings of the one and the other; for whoever books for
+/// themselves they are the same.
 pub fn judge(
     policy: &CompiledPolicy,
     attempt: &Attempt,
-    subject: &[BookingFact],
-    actor: &[BookingFact],
+    subject: Standing<'_>,
+    actor: Standing<'_>,
 ) -> Verdict {
     let mut verdict = Verdict::default();
     for limit in &policy.policy().limits {
-        let facts = holder_facts(limit, subject, actor);
-        let Some((count, resets_at)) = counted(policy, limit, attempt, facts) else { continue };
+        let standing = holder(limit, subject, actor);
+        let Some((count, resets_at)) = counted(policy, limit, attempt, standing) else { continue };
         if count < limit.max {
             continue;
         }
@@ -116,16 +137,16 @@ pub fn judge(
 pub fn usage(
     policy: &CompiledPolicy,
     attempt: &Attempt,
-    subject: &[BookingFact],
-    actor: &[BookingFact],
+    subject: Standing<'_>,
+    actor: Standing<'_>,
 ) -> Option<Usage> {
     policy.policy().limits.iter().enumerate().find_map(|(rule, limit)| {
         let LimitKind::PerPeriod { period, of, .. } = limit.kind else { return None };
         if limit.mode != Mode::Enforced {
             return None;
         }
-        let facts = holder_facts(limit, subject, actor);
-        let (count, resets_at) = counted(policy, limit, attempt, facts)?;
+        let standing = holder(limit, subject, actor);
+        let (count, resets_at) = counted(policy, limit, attempt, standing)?;
         let date = period_date(policy, of, attempt.now, attempt.visit_date);
         Some(Usage {
             rule: u16::try_from(rule).ok()?,
@@ -137,11 +158,7 @@ pub fn usage(
     })
 }
 
-fn holder_facts<'a>(
-    limit: &Limit,
-    subject: &'a [BookingFact],
-    actor: &'a [BookingFact],
-) -> &'a [BookingFact] {
+fn holder<'a>(limit: &Limit, subject: Standing<'a>, actor: Standing<'a>) -> Standing<'a> {
     match limit.holder {
         Holder::Subject => subject,
         Holder::Actor => actor,
@@ -154,8 +171,9 @@ fn counted(
     policy: &CompiledPolicy,
     limit: &Limit,
     attempt: &Attempt,
-    facts: &[BookingFact],
+    standing: Standing<'_>,
 ) -> Option<(u32, Option<UtcMicros>)> {
+    let facts = standing.bookings;
     match limit.kind {
         LimitKind::PerPeriod { period, of, count_cancelled, channel } => {
             if attempt.channel != channel {
@@ -166,14 +184,16 @@ fn counted(
             let counts = |fact: &&BookingFact| {
                 let of_fact = period_date(policy, of, fact.registered_at, fact.visit_date);
                 fact.channel == channel
-                    && (count_cancelled || !fact.cancelled)
+                    && (count_cancelled || !fact.state.is_given_back())
                     && CompiledPolicy::period_start(period, of_fact) == start
             };
             Some((count(facts.iter().filter(counts)), Some(policy.period_end(period, date))))
         }
         LimitKind::LivePerService => {
             let live = |fact: &&BookingFact| {
-                fact.service == attempt.service && !fact.cancelled && fact.ends_at > attempt.now
+                fact.service == attempt.service
+                    && fact.state == BookingState::Booked
+                    && fact.ends_at > attempt.now
             };
             let resets_at = facts.iter().filter(live).map(|fact| fact.ends_at).min();
             Some((count(facts.iter().filter(live)), resets_at))

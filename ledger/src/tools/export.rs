@@ -10,6 +10,7 @@ use std::path::Path;
 use anyhow::Context;
 use clap::ValueEnum;
 use serde::Serialize;
+use talon_domain::booking::BookingState;
 use talon_domain::civil::UtcMicros;
 use talon_domain::ids::{
     BookingId, Channel, Fingerprint, KeyHash, Pseudonym, ServiceId, SessionId,
@@ -171,7 +172,7 @@ struct HeldBooking {
     service: ServiceId,
     channel: Channel,
     registered_at: Text<jiff::Timestamp>,
-    cancelled: bool,
+    state: BookingState,
     seat: SeatView,
     key: Text<KeyHash>,
     fingerprint: Text<Fingerprint>,
@@ -184,7 +185,7 @@ impl HeldBooking {
             service: booking.service,
             channel: booking.channel,
             registered_at: moment(booking.registered_at),
-            cancelled: booking.cancelled,
+            state: booking.state,
             seat: resolved(&booking.seat, state),
             key: Text(booking.key),
             fingerprint: Text(booking.fingerprint),

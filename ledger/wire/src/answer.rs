@@ -1,11 +1,10 @@
 //! What the ledger answers.
 
 use serde::{Deserialize, Serialize};
+use talon_domain::booking::{BookingState, Subject};
 use talon_domain::civil::{CivilDate, Minute, UtcMicros};
 use talon_domain::ids::{AuthorityId, BookingId, Channel, KeyHash, OfficeId, Pseudonym, ServiceId};
 use talon_domain::limits::{LimitRefusal, Usage};
-
-use crate::command::Subject;
 
 /// The ledger's answer to one command.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -128,24 +127,6 @@ pub struct Release {
     pub opens_at: Option<UtcMicros>,
     /// Whether that is later than the policy's moment, because that one was missed.
     pub late: bool,
-}
-
-/// What has become of a booking.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum BookingState {
-    /// The place is held.
-    Booked,
-    /// The person gave it back.
-    Cancelled,
-    /// Another booking took its place.
-    Moved,
-    /// The person was served.
-    Served,
-    /// The person was served and failed, as in an exam.
-    Failed,
-    /// The person was not there when called: a no-show.
-    Absent,
 }
 
 /// A booking as its owner sees it.

@@ -1,6 +1,7 @@
 //! What a gateway asks of the ledger.
 
 use serde::{Deserialize, Serialize};
+use talon_domain::booking::Subject;
 use talon_domain::civil::{CivilDate, Minute, UtcMicros};
 use talon_domain::ids::{
     AuthorityId, BookingId, Channel, Fingerprint, KeyHash, OfficeId, PepperId, Pseudonym,
@@ -167,16 +168,6 @@ pub struct Book {
     pub key: KeyHash,
     /// What was asked under that key.
     pub fingerprint: Fingerprint,
-}
-
-/// For whom a caller acts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Subject {
-    /// For themselves.
-    Person,
-    /// For the legal entity of their login.
-    Entity,
 }
 
 /// Which starts would do.

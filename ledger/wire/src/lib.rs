@@ -10,12 +10,11 @@ pub mod command;
 use std::future::Future;
 use std::pin::Pin;
 
-pub use answer::{
-    Answer, BookingState, BookingView, DayView, FreeStart, Health, Refusal, Release, StartsView,
-};
+pub use talon_domain::booking::{BookingState, Subject};
+
+pub use answer::{Answer, BookingView, DayView, FreeStart, Health, Refusal, Release, StartsView};
 pub use command::{
-    Book, Caller, Cancel, Command, Identify, MAX_NAMES, MAX_WISHES, Move, Place, Subject, Visit,
-    Wishes,
+    Book, Caller, Cancel, Command, Identify, MAX_NAMES, MAX_WISHES, Move, Place, Visit, Wishes,
 };
 
 /// An answer on its way.
