@@ -230,6 +230,7 @@ async fn admit_booking(lane: &Lane, book: &Book, solution: Option<&str>) -> Resu
     let now = now();
     let attempt = Attempt {
         now,
+        registered_at: now,
         service: book.place.service,
         channel: book.channel,
         visit_date: visit_date.unwrap_or_else(|| CivilDate::at(now, policy.zone())),

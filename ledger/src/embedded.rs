@@ -146,11 +146,13 @@ impl Handle {
             Command::Find { caller, key, fingerprint } => {
                 self.core.find(caller, *key, *fingerprint)
             }
-            Command::Move(_)
-            | Command::Identify(_)
-            | Command::Peppers(_)
-            | Command::Conclude { .. }
-            | Command::Unblock { .. } => Outcome::refused(talon_wire::Refusal::Unavailable),
+            Command::Move(wanted) => self.core.move_booking(wanted),
+            Command::Identify(identify) => self.core.identify(identify),
+            Command::Peppers(ids) => self.core.know_peppers(ids),
+            Command::Conclude { authority, subject, booking, visit } => {
+                self.core.conclude(*authority, subject, *booking, *visit)
+            }
+            Command::Unblock { subject, .. } => self.core.unblock(subject),
         }
     }
 }

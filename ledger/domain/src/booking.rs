@@ -38,3 +38,26 @@ impl BookingState {
         matches!(self, Self::Cancelled | Self::Moved)
     }
 }
+
+/// What became of a visit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Visit {
+    /// The person was served.
+    Served,
+    /// The person was served and failed, as in an exam.
+    Failed,
+    /// The person was not there when called.
+    Absent,
+}
+
+impl Visit {
+    /// The state of a booking whose visit ended so.
+    pub fn state(self) -> BookingState {
+        match self {
+            Self::Served => BookingState::Served,
+            Self::Failed => BookingState::Failed,
+            Self::Absent => BookingState::Absent,
+        }
+    }
+}

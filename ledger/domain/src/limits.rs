@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::booking::{BookingState, Subject};
 use crate::civil::{CivilDate, UtcMicros};
 use crate::ids::{Channel, ServiceId};
-use crate::policy::{CompiledPolicy, Holder, Limit, LimitKind, Mode, Moment};
+use crate::policy::{CompiledPolicy, Holder, Limit, LimitKind, Mode, Moment, Subjects};
 
 /// What a limit needs to know of one earlier booking.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,6 +50,8 @@ pub struct Standing<'a> {
 pub struct Attempt {
     /// When it is asked for.
     pub now: UtcMicros,
+    /// When it counts as booked: now, unless it takes the place of an earlier booking.
+    pub registered_at: UtcMicros,
     /// For which service.
     pub service: ServiceId,
     /// By which channel.
@@ -147,7 +149,7 @@ pub fn usage(
         }
         let standing = holder(limit, subject, actor);
         let (count, resets_at) = counted(policy, limit, attempt, standing)?;
-        let date = period_date(policy, of, attempt.now, attempt.visit_date);
+        let date = period_date(policy, of, attempt.registered_at, attempt.visit_date);
         Some(Usage {
             rule: u16::try_from(rule).ok()?,
             period: CompiledPolicy::period_start(period, date),
@@ -155,6 +157,29 @@ pub fn usage(
             limit: limit.max,
             resets_at: resets_at?,
         })
+    })
+}
+
+/// How many visits of the period of `visit_date` were missed, when that is enough for a block.
+///
+/// Visits missed before `unblocked_at` do not count. `bookings` are those of the subject, the one
+/// just missed included.
+pub fn no_show_block(
+    policy: &CompiledPolicy,
+    bookings: &[BookingFact],
+    visit_date: CivilDate,
+    unblocked_at: Option<UtcMicros>,
+) -> Option<u32> {
+    policy.policy().limits.iter().find_map(|limit| {
+        let LimitKind::NoShows { period } = limit.kind else { return None };
+        let start = CompiledPolicy::period_start(period, visit_date);
+        let missed = bookings.iter().filter(|fact| {
+            fact.state == BookingState::Absent
+                && CompiledPolicy::period_start(period, fact.visit_date) == start
+                && unblocked_at.is_none_or(|at| fact.ends_at > at)
+        });
+        let missed = count(missed);
+        (missed >= limit.max).then_some(missed)
     })
 }
 
@@ -173,13 +198,16 @@ fn counted(
     attempt: &Attempt,
     standing: Standing<'_>,
 ) -> Option<(u32, Option<UtcMicros>)> {
+    if !concerns(limit.subjects, attempt.subject) {
+        return None;
+    }
     let facts = standing.bookings;
     match limit.kind {
         LimitKind::PerPeriod { period, of, count_cancelled, channel } => {
             if attempt.channel != channel {
                 return None;
             }
-            let date = period_date(policy, of, attempt.now, attempt.visit_date);
+            let date = period_date(policy, of, attempt.registered_at, attempt.visit_date);
             let start = CompiledPolicy::period_start(period, date);
             let counts = |fact: &&BookingFact| {
                 let of_fact = period_date(policy, of, fact.registered_at, fact.visit_date);
@@ -198,7 +226,16 @@ fn counted(
             let resets_at = facts.iter().filter(live).map(|fact| fact.ends_at).min();
             Some((count(facts.iter().filter(live)), resets_at))
         }
-        LimitKind::NoShows { .. } | LimitKind::RetakeWait { .. } => None,
+        LimitKind::NoShows { .. } => standing.block.map(|block| (block.count.max(limit.max), None)),
+        LimitKind::RetakeWait { .. } => None,
+    }
+}
+
+fn concerns(subjects: Subjects, subject: Subject) -> bool {
+    match subjects {
+        Subjects::All => true,
+        Subjects::Persons => subject == Subject::Person,
+        Subjects::Entities => subject == Subject::Entity,
     }
 }
 

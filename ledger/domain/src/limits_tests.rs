@@ -78,6 +78,7 @@ fn fact(service: ServiceId, registered_at: &str, ends_at: &str) -> BookingFact {
 fn attempt(now: &str, visit_date: &str) -> Attempt {
     Attempt {
         now: utc(now),
+        registered_at: utc(now),
         service: EXAM,
         channel: Channel::Web,
         visit_date: visit_date.parse().unwrap(),
@@ -201,7 +202,7 @@ proptest! {
         let mut facts: Vec<BookingFact> = Vec::new();
         for minute in times {
             let now = start.plus_minutes(minute);
-            let attempt = Attempt { now, ..attempt("2026-12-15T10:00:00Z", "2027-01-05") };
+            let attempt = Attempt { now, registered_at: now, ..attempt("2026-12-15T10:00:00Z", "2027-01-05") };
             if judge(&policy, &attempt, &facts, &[]).refusal.is_none() {
                 facts.push(BookingFact {
                     registered_at: now,

@@ -238,6 +238,11 @@ impl CompiledPolicy {
         starts_at.plus_minutes(-i64::from(self.policy.cancel_deadline_minutes))
     }
 
+    /// The last moment at which a visit that starts at `starts_at` may be moved.
+    pub fn move_until(&self, starts_at: UtcMicros) -> UtcMicros {
+        starts_at.plus_minutes(-i64::from(self.policy.moving.deadline_minutes))
+    }
+
     /// When a place cancelled at `now` returns: `random` spreads it evenly over the window.
     pub fn returns_at(&self, now: UtcMicros, random: u64) -> UtcMicros {
         let (least, most) = self.policy.return_after_minutes;

@@ -139,7 +139,7 @@ fn write_summary(replayed: &Replayed, now: UtcMicros, output: &mut dyn Write) ->
     let persons = state.persons();
     let (mut bookings, mut cancelled, mut live) = (0_u64, 0_u64, 0_u64);
     for (_, person) in &persons {
-        for fact in state.facts(&person.lock()) {
+        for fact in state.facts(person.lock().bookings()) {
             bookings += 1;
             cancelled += u64::from(fact.state.is_given_back());
             live += u64::from(fact.state == BookingState::Booked && fact.ends_at > now);

@@ -1,7 +1,7 @@
 //! What a gateway asks of the ledger.
 
 use serde::{Deserialize, Serialize};
-use talon_domain::booking::Subject;
+use talon_domain::booking::{Subject, Visit};
 use talon_domain::civil::{CivilDate, Minute, UtcMicros};
 use talon_domain::ids::{
     AuthorityId, BookingId, Channel, Fingerprint, KeyHash, OfficeId, PepperId, Pseudonym,
@@ -70,6 +70,8 @@ pub enum Command {
     Conclude {
         /// Whose office.
         authority: AuthorityId,
+        /// Whose booking it is.
+        subject: Pseudonym,
         /// Which booking.
         booking: BookingId,
         /// What became of it.
@@ -82,18 +84,6 @@ pub enum Command {
         /// Whose block.
         subject: Pseudonym,
     },
-}
-
-/// What became of a visit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Visit {
-    /// The person was served.
-    Served,
-    /// The person was served and failed, as in an exam.
-    Failed,
-    /// The person was not there when called.
-    Absent,
 }
 
 /// The pseudonyms of one login at one authority.

@@ -10,11 +10,11 @@ pub mod command;
 use std::future::Future;
 use std::pin::Pin;
 
-pub use talon_domain::booking::{BookingState, Subject};
+pub use talon_domain::booking::{BookingState, Subject, Visit};
 
 pub use answer::{Answer, BookingView, DayView, FreeStart, Health, Refusal, Release, StartsView};
 pub use command::{
-    Book, Caller, Cancel, Command, Identify, MAX_NAMES, MAX_WISHES, Move, Place, Visit, Wishes,
+    Book, Caller, Cancel, Command, Identify, MAX_NAMES, MAX_WISHES, Move, Place, Wishes,
 };
 
 /// An answer on its way.
