@@ -13,6 +13,7 @@ use http::{HeaderMap, HeaderValue, StatusCode, header};
 use moka::sync::Cache;
 use sha2::{Digest, Sha256};
 use talon_domain::civil::CivilDate;
+use talon_domain::ids::Channel;
 use talon_ledger::core::Authority;
 use talon_wire::{Answer as LedgerAnswer, Command, Place};
 
@@ -127,8 +128,8 @@ pub async fn public(lane: &Lane, question: Question) -> Result<Arc<Tagged>, Prob
         return Ok(tagged);
     }
     let command = match question {
-        Question::Days(place) => Command::Days(place),
-        Question::Starts(place, date) => Command::Starts { place, date },
+        Question::Days(place) => Command::Days { place, channel: Channel::Web },
+        Question::Starts(place, date) => Command::Starts { place, channel: Channel::Web, date },
     };
     let (Question::Days(place) | Question::Starts(place, _)) = question;
     let service = lane.app.service_code(place.authority, place.service);

@@ -50,6 +50,7 @@ impl Identified {
         Ok(Caller {
             authority,
             person,
+            entity: None,
             session: self.session.id,
             session_expires_at: UtcMicros(expires_at_s.saturating_mul(MICROS_PER_SECOND)),
         })

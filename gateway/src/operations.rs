@@ -8,9 +8,11 @@ use std::time::Duration;
 
 use talon_domain::civil::{CivilDate, UtcMicros};
 use talon_domain::ids::{AuthorityId, BookingId, Channel, KeyHash};
-use talon_domain::limits::{Attempt, Usage, usage};
+use talon_domain::limits::{Attempt, Standing, Usage, usage};
 use talon_domain::policy::{LimitKind, Moment};
-use talon_wire::{Answer, Book, BookingView, Caller, Cancel, Command, Place, Refusal, Wishes};
+use talon_wire::{
+    Answer, Book, BookingView, Caller, Cancel, Command, Place, Refusal, Subject, Wishes,
+};
 
 use crate::admission::{
     AdmissionError, AdmissionRequest, Decision, Hint, PersonKey, QuotaQuery, RateRule, Spend,
@@ -61,6 +63,7 @@ pub async fn book(lane: &Lane, who: &Identified, wish: Wish<'_>) -> Result<Booke
     }
     let book = Book {
         caller,
+        subject: Subject::Person,
         place: wish.place,
         channel: Channel::Web,
         key: wish.key,
@@ -227,15 +230,18 @@ async fn admit_booking(lane: &Lane, book: &Book, solution: Option<&str>) -> Resu
     let now = now();
     let attempt = Attempt {
         now,
+        registered_at: now,
         service: book.place.service,
         channel: book.channel,
         visit_date: visit_date.unwrap_or_else(|| CivilDate::at(now, policy.zone())),
+        subject: book.subject,
     };
-    let quota = usage(policy, &attempt, &[], &[]).map(|usage| QuotaQuery {
-        period: usage.period.days().unsigned_abs(),
-        rule: usage.rule,
-        limit: usage.limit,
-    });
+    let quota =
+        usage(policy, &attempt, Standing::default(), Standing::default()).map(|usage| QuotaQuery {
+            period: usage.period.days().unsigned_abs(),
+            rule: usage.rule,
+            limit: usage.limit,
+        });
     let person = PersonKey(book.caller.person.0);
     let spend = proof.as_ref().map(Pending::spend);
     let mut request = AdmissionRequest { person, rate: app.write_rate, quota, spend };

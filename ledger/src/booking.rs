@@ -1,24 +1,24 @@
-//! Booking, cancelling, and ending sessions: what changes the state for somebody.
+//! Booking: what claims a place for somebody, for the first time or in another one's stead.
 //!
 //! The order of each operation is that of the invariants: room in the journal first, then the
-//! person's lock, idempotency, limits, the claim, the record, and only then the lock is given
+//! parties' locks, idempotency, limits, the claim, the record, and only then the locks are given
 //! back. Must not wait for the disk.
 
-use parking_lot::MutexGuard;
 use smallvec::SmallVec;
 use talon_board::Taken;
+use talon_domain::booking::Subject;
 use talon_domain::civil::{CivilDate, Minute, UtcMicros};
-use talon_domain::ids::{AuthorityId, BookingId, Fingerprint, KeyHash};
-use talon_domain::limits::{Attempt, LimitRefusal, Usage, judge, usage};
+use talon_domain::ids::{AuthorityId, BookingId, Channel, Fingerprint, KeyHash};
+use talon_domain::limits::{Attempt, LimitRefusal, judge, usage};
 use talon_domain::policy::{CompiledPolicy, LimitKind, Moment};
 use talon_journal::{Class, Reservation, Sequence};
-use talon_wire::{Answer, Book, Caller, Cancel, MAX_WISHES, Refusal, Wishes};
+use talon_wire::{Answer, Book, Caller, MAX_WISHES, Place, Refusal, Wishes};
 
 use crate::core::{Core, Outcome, refusal_of};
 use crate::day::Day;
-use crate::person::{Facts, Person};
-use crate::record::{Booked, DayKey, Fact, Seat};
-use crate::state::MAX_REVOKED_SESSIONS;
+use crate::parties::{Parties, Standings};
+use crate::person::{Booking, Person};
+use crate::record::{Booked, DayKey, Fact, Moved, Seat};
 
 /// Most dates that one wish for any start may span.
 pub const MAX_SPAN_DAYS: i32 = 62;
@@ -41,22 +41,47 @@ struct Tries {
 }
 
 /// All that stays the same over the wishes of one booking.
-struct Request<'a> {
-    book: &'a Book,
-    policy: &'a CompiledPolicy,
-    facts: Facts,
-    now: UtcMicros,
+pub(crate) struct Request<'a> {
+    pub(crate) place: Place,
+    pub(crate) channel: Channel,
+    pub(crate) wishes: &'a Wishes,
+    pub(crate) key: KeyHash,
+    pub(crate) fingerprint: Fingerprint,
+    pub(crate) policy: &'a CompiledPolicy,
+    pub(crate) standings: Standings,
+    pub(crate) now: UtcMicros,
     /// Drawn before the claim, so that nothing can fail after it.
-    booking: BookingId,
+    pub(crate) booking: BookingId,
+    /// The booking whose place is given up for the new one.
+    pub(crate) instead_of: Option<InsteadOf>,
+}
+
+/// A booking that moves.
+#[derive(Clone, Copy)]
+pub(crate) struct InsteadOf {
+    pub(crate) booking: BookingId,
+    /// When the new booking counts as made.
+    pub(crate) registered_at: UtcMicros,
+    /// Whether both count.
+    pub(crate) counts: bool,
+    /// When the old place returns.
+    pub(crate) returns_at: UtcMicros,
 }
 
 impl Core {
     /// Books the first wish that can be granted.
     pub fn book(&self, book: &Book) -> Outcome {
-        let place = &book.place;
-        if self.state.is_revoked(&book.caller.session) {
+        let (place, caller) = (&book.place, &book.caller);
+        if self.state.is_revoked(&caller.session) {
             return Outcome::refused(Refusal::SessionRevoked);
         }
+        let entity = match book.subject {
+            Subject::Person => None,
+            Subject::Entity if caller.entity.is_none() => {
+                return Outcome::refused(Refusal::NoEntity);
+            }
+            Subject::Entity => caller.entity.as_ref(),
+        };
         if let Some(refusal) = self.unknown_place(place) {
             return Outcome::refused(refusal);
         }
@@ -67,26 +92,40 @@ impl Core {
             Ok(reservation) => reservation,
             // What is booked already needs no room.
             Err(error) => {
-                let entry = self.state.person(&book.caller.person);
-                let repeat =
-                    entry.and_then(|entry| self.repeat(&entry.lock(), book.key, book.fingerprint));
+                let repeat = self.repeat_of(caller, book.key, book.fingerprint);
                 return repeat.unwrap_or_else(|| Outcome::refused(refusal_of(&error)));
             }
         };
-        if self.state.is_full_of_persons() && self.state.person(&book.caller.person).is_none() {
+        if self.is_full_for(&caller.person) || entity.is_some_and(|name| self.is_full_for(name)) {
             return Outcome::refused(Refusal::Busy);
         }
-        let entry = self.state.person_or_new(&book.caller.person);
-        let person = entry.lock();
-        if let Some(repeat) = self.repeat(&person, book.key, book.fingerprint) {
+        let Some(parties) = self.state.parties_or_new(&caller.person, entity) else {
+            return Outcome::refused(Refusal::NoEntity);
+        };
+        if let Some(repeat) = self.repeat(&parties.actor.entry, book.key, book.fingerprint) {
             return repeat;
         }
-        let facts = self.state.facts(&person);
         let Some(booking) = self.new_booking_id() else {
             return Outcome::refused(Refusal::Unavailable);
         };
-        let request = Request { book, policy: &policy, facts, now: self.clock.now(), booking };
-        self.grant(person, &request, reservation)
+        let request = Request {
+            place: *place,
+            channel: book.channel,
+            wishes: &book.wishes,
+            key: book.key,
+            fingerprint: book.fingerprint,
+            policy: &policy,
+            standings: self.state.standings(&parties),
+            now: self.clock.now(),
+            booking,
+            instead_of: None,
+        };
+        self.grant(parties, &request, reservation)
+    }
+
+    /// Whether there is no room for a holder who is not known yet.
+    pub(crate) fn is_full_for(&self, name: &talon_domain::ids::Pseudonym) -> bool {
+        self.state.is_full_of_persons() && self.state.person(name).is_none()
     }
 
     /// What became of an earlier request under an idempotency key.
@@ -94,19 +133,33 @@ impl Core {
         if self.state.is_revoked(&caller.session) {
             return Outcome::refused(Refusal::SessionRevoked);
         }
-        let Some(entry) = self.state.person(&caller.person) else {
+        let Some(party) = self.state.party(&caller.person) else {
             return Outcome::refused(Refusal::NotFound);
         };
-        let person = entry.lock();
-        self.repeat(&person, key, fingerprint).unwrap_or_else(|| Outcome {
+        self.repeat(&party.entry, key, fingerprint).unwrap_or_else(|| Outcome {
             answer: Answer::Refused(Refusal::NotFound),
-            after: person.last(),
+            after: party.entry.last(),
         })
     }
 
-    /// What an earlier request under the same key came to.
-    fn repeat(&self, person: &Person, key: KeyHash, fingerprint: Fingerprint) -> Option<Outcome> {
-        let earlier = person.by_key(key)?;
+    /// What an earlier request of the caller under the same key came to.
+    pub(crate) fn repeat_of(
+        &self,
+        caller: &Caller,
+        key: KeyHash,
+        fingerprint: Fingerprint,
+    ) -> Option<Outcome> {
+        self.repeat(&self.state.party(&caller.person)?.entry, key, fingerprint)
+    }
+
+    /// What an earlier request under the same key came to; keys are the actor's.
+    pub(crate) fn repeat(
+        &self,
+        actor: &Person,
+        key: KeyHash,
+        fingerprint: Fingerprint,
+    ) -> Option<Outcome> {
+        let earlier = actor.by_key(key)?;
         if earlier.fingerprint != fingerprint {
             return Some(Outcome::refused(Refusal::KeyReused));
         }
@@ -115,27 +168,27 @@ impl Core {
                 booking,
                 repeated: true,
                 usage: None,
-                sequence: person.last().get(),
+                sequence: actor.last().get(),
             },
             None => Answer::Refused(Refusal::Unavailable),
         };
-        Some(Outcome { answer, after: person.last() })
+        Some(Outcome { answer, after: actor.last() })
     }
 
     /// Tries the wishes in order.
-    fn grant(
+    pub(crate) fn grant(
         &self,
-        mut person: MutexGuard<'_, Person>,
+        mut parties: Parties,
         request: &Request<'_>,
         reservation: Reservation,
     ) -> Outcome {
         let mut tries = Tries { room: Some(reservation), judged: SmallVec::new() };
         let mut denied: Option<Denied> = None;
         for (date, minute) in self.wished_starts(request) {
-            match self.try_start(&mut person, request, date, minute, &mut tries) {
+            match self.try_start(&mut parties, request, date, minute, &mut tries) {
                 Ok(outcome) => return outcome,
                 Err(Denied::Limit(refusal)) if !depends_on_visit(&refusal) => {
-                    return self.denied(&person, request, Denied::Limit(refusal));
+                    return self.denied(&parties, request, Denied::Limit(refusal));
                 }
                 Err(reason) => {
                     // A limit that holds for one wish most often holds for all; a taken start
@@ -147,14 +200,14 @@ impl Core {
             }
         }
         let nothing_there = || self.nothing_in_span(request);
-        self.denied(&person, request, denied.unwrap_or_else(nothing_there))
+        self.denied(&parties, request, denied.unwrap_or_else(nothing_there))
     }
 
     /// The starts to try. Of a span, those that look free; when none does, its first, so that the
     /// refusal says why.
     fn wished_starts(&self, request: &Request<'_>) -> Vec<(CivilDate, Minute)> {
-        let place = &request.book.place;
-        let (from, to, after, before) = match &request.book.wishes {
+        let place = &request.place;
+        let (from, to, after, before) = match request.wishes {
             Wishes::Starts(starts) => return starts.iter().copied().take(MAX_WISHES).collect(),
             Wishes::Any { from, to, after, before } => (*from, *to, *after, *before),
         };
@@ -182,14 +235,13 @@ impl Core {
 
     fn try_start(
         &self,
-        person: &mut Person,
+        parties: &mut Parties,
         request: &Request<'_>,
         date: CivilDate,
         minute: Minute,
         tries: &mut Tries,
     ) -> Result<Outcome, Denied> {
-        let (book, now) = (request.book, request.now);
-        let place = &book.place;
+        let (place, now) = (&request.place, request.now);
         let key = DayKey { authority: place.authority, office: place.office, date };
         let Some(day) = self.state.day(&key) else {
             return Err(self.not_generated(request, date));
@@ -203,83 +255,88 @@ impl Core {
         if !day.is_released(place.service) {
             return Err(Denied::NotReleased(self.release_of(request.policy, place.service, date)));
         }
-        let attempt =
-            Attempt { now, service: place.service, channel: book.channel, visit_date: date };
+        let attempt = request.attempt(parties.subject(), date);
         if let Some(refusal) = tries.judge(request, &attempt) {
             return Err(Denied::Limit(refusal));
         }
-        let (sequence, booked) = self
-            .claim(&day, request, date, minute, &mut tries.room)
+        let (sequence, booking) = self
+            .claim(&day, parties, request, (date, minute), &mut tries.room)
             .map_err(|_taken| Denied::Taken)?;
-        person.booked(sequence, now, &booked);
-        let facts = self.state.facts(person);
+        let standings = self.state.standings(parties);
         let answer = Answer::Booked {
-            booking: self
-                .view(person.bookings().last().expect("the booking was just noted"))
-                .expect("its day exists"),
+            booking: self.view(&booking).expect("its day exists"),
             repeated: false,
-            usage: usage(request.policy, &attempt, &facts, &facts),
+            usage: usage(request.policy, &attempt, standings.subject(), standings.actor()),
             sequence: sequence.get(),
         };
         Ok(Outcome { answer, after: sequence })
     }
 
-    /// Takes the bits, then appends the record.
+    /// Takes the bits, then appends the record, then takes note of it; returns the booking as it
+    /// stands in the subject's entry.
     fn claim(
         &self,
         day: &Day,
+        parties: &mut Parties,
         request: &Request<'_>,
-        date: CivilDate,
-        minute: Minute,
+        (date, minute): (CivilDate, Minute),
         room: &mut Option<Reservation>,
-    ) -> Result<(Sequence, Booked), Taken> {
-        let book = request.book;
-        let place = &book.place;
-        let spread =
-            usize::from(u16::from_le_bytes([book.caller.person.0[0], book.caller.person.0[1]]));
-        day.claim(place.service, minute, spread, |candidate, steps| {
+    ) -> Result<(Sequence, Booking), Taken> {
+        let place = &request.place;
+        let (subject, actor) = parties.names();
+        let spread = usize::from(u16::from_le_bytes([subject.0[0], subject.0[1]]));
+        let (sequence, fact) = day.claim(place.service, minute, spread, |candidate, steps| {
             let seat_day = DayKey { authority: place.authority, office: place.office, date };
-            let booked = Booked {
+            let fact = request.fact(Booked {
                 booking: request.booking,
-                subject: book.caller.person,
-                actor: None,
-                channel: book.channel,
+                subject,
+                actor,
+                channel: request.channel,
                 service: place.service,
                 seat: Seat { day: seat_day, shift: candidate.shift, step: candidate.step, steps },
-                key: book.key,
-                fingerprint: book.fingerprint,
-            };
+                key: request.key,
+                fingerprint: request.fingerprint,
+            });
             let reservation = room.take().expect("one claim succeeds");
-            (self.append(reservation, request.now, Fact::Booked(booked)), booked)
-        })
+            (self.append(reservation, request.now, &fact), fact)
+        })?;
+        let booking = match fact {
+            Fact::Moved(moved) => {
+                let noted = parties.moved(sequence, request.now, &moved);
+                let (before, booking) = noted.expect("the booking was live a moment ago");
+                self.state.withhold(moved.returns_at, before.id, before.seat);
+                booking
+            }
+            Fact::Booked(booked) => parties.booked(sequence, request.now, &booked),
+            other => unreachable!("a claim makes no {other:?}"),
+        };
+        Ok((sequence, booking))
     }
 
     /// Why a span holds no start at all.
     fn nothing_in_span(&self, request: &Request<'_>) -> Denied {
-        match &request.book.wishes {
-            Wishes::Any { to, .. } if self.today(&request.book.place, request.now) > *to => {
-                Denied::Past
-            }
+        match request.wishes {
+            Wishes::Any { to, .. } if self.today(&request.place, request.now) > *to => Denied::Past,
             _ => Denied::Unknown,
         }
     }
 
     fn not_generated(&self, request: &Request<'_>, date: CivilDate) -> Denied {
-        let place = &request.book.place;
+        let place = &request.place;
         if date < self.today(place, request.now) {
             return Denied::Past;
         }
         Denied::NotReleased(self.release_of(request.policy, place.service, date))
     }
 
-    fn denied(&self, person: &Person, request: &Request<'_>, denied: Denied) -> Outcome {
-        let place = &request.book.place;
+    fn denied(&self, parties: &Parties, request: &Request<'_>, denied: Denied) -> Outcome {
+        let place = &request.place;
         let refusal = match denied {
             Denied::Unknown => Refusal::UnknownStart,
             Denied::Past => Refusal::Past,
             Denied::NotReleased(release) => Refusal::NotReleased(release),
             Denied::Taken => {
-                let date = match &request.book.wishes {
+                let date = match request.wishes {
                     Wishes::Starts(starts) => starts.first().map(|(date, _)| *date),
                     Wishes::Any { from, .. } => Some(*from),
                 };
@@ -287,76 +344,11 @@ impl Core {
                 Refusal::Taken { free }
             }
             Denied::Limit(refusal) => {
-                let (answer, after) = limit_answer(person, request, refusal);
+                let (answer, after) = limit_answer(parties, request, refusal);
                 return Outcome { answer, after };
             }
         };
         Outcome::refused(refusal)
-    }
-
-    /// Cancels a booking of the caller.
-    pub fn cancel(&self, cancel: &Cancel) -> Outcome {
-        let caller = &cancel.caller;
-        if self.state.is_revoked(&caller.session) {
-            return Outcome::refused(Refusal::SessionRevoked);
-        }
-        let reservation = match self.journal.reserve(Class::Reserve) {
-            Ok(reservation) => reservation,
-            Err(error) => return Outcome::refused(refusal_of(&error)),
-        };
-        let Some(entry) = self.state.person(&caller.person) else {
-            return Outcome::refused(Refusal::NotFound);
-        };
-        let mut person = entry.lock();
-        let Some(booking) = person.by_id(cancel.booking).cloned() else {
-            return Outcome { answer: Answer::Refused(Refusal::NotFound), after: person.last() };
-        };
-        let (Some(view), Some(policy)) =
-            (self.view(&booking), self.state.policy(booking.seat.day.authority))
-        else {
-            return Outcome::refused(Refusal::Unavailable);
-        };
-        if booking.cancelled {
-            return Outcome { answer: Answer::Cancelled(view), after: person.last() };
-        }
-        let now = self.clock.now();
-        if now > view.cancel_until {
-            let answer = Answer::Refused(Refusal::TooLate { until: view.cancel_until });
-            return Outcome { answer, after: person.last() };
-        }
-        let Some(random) = self.random::<8>() else {
-            return Outcome::refused(Refusal::Unavailable);
-        };
-        let returns_at = policy.returns_at(now, u64::from_le_bytes(random));
-        let fact = Fact::Cancelled { subject: caller.person, booking: booking.id, returns_at };
-        let sequence = self.append(reservation, now, fact);
-        let seat = person.cancelled(sequence, booking.id).expect("the booking is live");
-        self.state.withhold(returns_at, booking.id, seat);
-        let view = talon_wire::BookingView { state: talon_wire::BookingState::Cancelled, ..view };
-        Outcome { answer: Answer::Cancelled(view), after: sequence }
-    }
-
-    /// Refuses a session from now on.
-    pub fn revoke_session(&self, caller: &Caller) -> Outcome {
-        let now = self.clock.now();
-        if let Some(sequence) = self.state.revoked_by(&caller.session) {
-            return Outcome { answer: Answer::SessionRevoked, after: sequence };
-        }
-        if caller.session_expires_at <= now {
-            return Outcome::now(Answer::SessionRevoked);
-        }
-        if self.state.revoked_count() >= MAX_REVOKED_SESSIONS {
-            return Outcome::refused(Refusal::Busy);
-        }
-        let reservation = match self.journal.reserve(Class::Reserve) {
-            Ok(reservation) => reservation,
-            Err(error) => return Outcome::refused(refusal_of(&error)),
-        };
-        let fact =
-            Fact::SessionRevoked { session: caller.session, expires_at: caller.session_expires_at };
-        let sequence = self.append(reservation, now, fact);
-        self.state.revoke(sequence, caller.session, caller.session_expires_at);
-        Outcome { answer: Answer::SessionRevoked, after: sequence }
     }
 
     /// The refusal of a place that the authority does not have.
@@ -371,6 +363,29 @@ impl Core {
     }
 }
 
+impl Request<'_> {
+    fn attempt(&self, subject: Subject, visit_date: CivilDate) -> Attempt {
+        Attempt {
+            now: self.now,
+            registered_at: self.instead_of.map_or(self.now, |before| before.registered_at),
+            service: self.place.service,
+            channel: self.channel,
+            visit_date,
+            subject,
+        }
+    }
+
+    /// What has happened when the place is claimed.
+    fn fact(&self, booked: Booked) -> Fact {
+        match self.instead_of {
+            None => Fact::Booked(booked),
+            Some(InsteadOf { booking, counts, returns_at, .. }) => {
+                Fact::Moved(Moved { booked, from: booking, counts, returns_at })
+            }
+        }
+    }
+}
+
 impl Tries {
     /// What the limits say of a date. Limits in shadow mode are counted once for each request.
     fn judge(&mut self, request: &Request<'_>, attempt: &Attempt) -> Option<LimitRefusal> {
@@ -378,7 +393,8 @@ impl Tries {
         if let Some((_, refusal)) = known {
             return refusal.clone();
         }
-        let verdict = judge(request.policy, attempt, &request.facts, &request.facts);
+        let verdict =
+            judge(request.policy, attempt, request.standings.subject(), request.standings.actor());
         if self.judged.is_empty() {
             for shadow in verdict.shadow {
                 metrics::counter!("ledger_limit_shadow_refusals_total", "rule" => shadow.rule)
@@ -407,22 +423,18 @@ impl Denied {
     }
 }
 
-/// A refusal by a limit rests on the person's last fact.
+/// A refusal by a limit rests on the parties' last facts.
 fn limit_answer(
-    person: &Person,
+    parties: &Parties,
     request: &Request<'_>,
     refusal: LimitRefusal,
 ) -> (Answer, Sequence) {
-    let place = &request.book.place;
-    let attempt = Attempt {
-        now: request.now,
-        service: place.service,
-        channel: request.book.channel,
-        visit_date: CivilDate::at(request.now, request.policy.zone()),
-    };
-    let usage: Option<Usage> = usage(request.policy, &attempt, &request.facts, &request.facts);
-    let sequence = person.last();
-    let keys = person.bookings().iter().map(|booking| booking.key).collect();
+    let today = CivilDate::at(request.now, request.policy.zone());
+    let attempt = request.attempt(parties.subject(), today);
+    let standings = &request.standings;
+    let usage = usage(request.policy, &attempt, standings.subject(), standings.actor());
+    let sequence = parties.last();
+    let keys = parties.actor.entry.all().map(|booking| booking.key).collect();
     let refusal = Refusal::Limit { refusal, usage, sequence: sequence.get(), keys };
     (Answer::Refused(refusal), sequence)
 }

@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use parking_lot::Mutex;
+use talon_domain::booking::BookingState;
 use talon_domain::catalogue::Catalogue;
 use talon_domain::civil::{CivilDate, UtcMicros};
 use talon_domain::ids::{AuthorityId, BookingId, OfficeId, ServiceId};
@@ -19,11 +20,12 @@ use talon_journal::{
 };
 use talon_wire::{Answer, Refusal};
 
+use crate::apply::Violation;
 use crate::clock::{Clock, LedgerClock};
 use crate::hash::state_hash;
 use crate::keeper::Keeping;
 use crate::record::{BadRecord, DayKey, Fact, Record};
-use crate::state::{State, Violation};
+use crate::state::State;
 
 /// An authority as the files of today describe it.
 #[derive(Clone, Debug)]
@@ -233,12 +235,14 @@ impl Core {
         let mut displaced = Vec::new();
         for (_, person) in self.state.persons() {
             let person = person.lock();
-            for (booking, fact) in person.bookings().iter().zip(self.state.facts(&person)) {
+            for booking in person.bookings() {
                 let day = booking.seat.day;
                 let authority = self.authorities.get(&day.authority);
                 let office = authority.and_then(|of| of.catalogue.office(day.office));
                 let is_known = office.is_some_and(|office| office.offers(booking.service));
-                if !is_known && !fact.cancelled && fact.ends_at > now {
+                let is_live =
+                    booking.state == BookingState::Booked && self.state.ends_at(booking) > now;
+                if !is_known && is_live {
                     let DayKey { authority, office, date } = day;
                     displaced.push(Displaced { authority, office, service: booking.service, date });
                 }
@@ -255,13 +259,13 @@ impl Core {
     }
 
     /// Appends a fact for which room is reserved.
-    pub(crate) fn append(&self, reservation: Reservation, at: UtcMicros, fact: Fact) -> Sequence {
+    pub(crate) fn append(&self, reservation: Reservation, at: UtcMicros, fact: &Fact) -> Sequence {
         thread_local! {
             static BODY: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
         }
         BODY.with_borrow_mut(|body| {
             body.clear();
-            Record { at, fact }.encode_into(body);
+            Record::encode_parts(at, fact, body);
             self.journal.append(reservation, body)
         })
     }

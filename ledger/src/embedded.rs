@@ -139,13 +139,20 @@ impl Handle {
             Command::Cancel(cancel) => self.core.cancel(cancel),
             Command::Bookings(caller) => self.core.bookings(caller),
             Command::Booking { caller, booking } => self.core.booking(caller, *booking),
-            Command::Days(place) => self.core.days(place),
-            Command::Starts { place, date } => self.core.starts(place, *date),
+            Command::Days { place, .. } => self.core.days(place),
+            Command::Starts { place, date, .. } => self.core.starts(place, *date),
             Command::RevokeSession(caller) => self.core.revoke_session(caller),
             Command::Session(caller) => self.core.session(caller),
             Command::Find { caller, key, fingerprint } => {
                 self.core.find(caller, *key, *fingerprint)
             }
+            Command::Move(wanted) => self.core.move_booking(wanted),
+            Command::Identify(identify) => self.core.identify(identify),
+            Command::Peppers(ids) => self.core.know_peppers(ids),
+            Command::Conclude { authority, subject, booking, visit } => {
+                self.core.conclude(*authority, subject, *booking, *visit)
+            }
+            Command::Unblock { subject, .. } => self.core.unblock(subject),
         }
     }
 }

@@ -22,13 +22,17 @@ pub fn state_hash(state: &State) -> [u8; 32] {
     }
     for (pseudonym, person) in state.persons() {
         let person = person.lock();
-        sink.add("person", &(pseudonym, person.last().get()));
-        for booking in person.bookings() {
+        sink.add("person", &(pseudonym, person.last().get(), person.since()));
+        let forward = person.forward().map(|forward| (forward.to, forward.at));
+        sink.add("standing", &(forward, person.block(), person.unblocked_at()));
+        for booking in person.all() {
             let identity = (booking.id, booking.seat, booking.service, booking.channel);
             let request = (booking.registered_at, booking.key, booking.fingerprint);
-            sink.add("booking", &(identity, request, booking.cancelled));
+            let standing = (booking.state, booking.subject, booking.is_replaced, booking.moves);
+            sink.add("booking", &(identity, request, standing, &booking.counterpart));
         }
     }
+    sink.add("peppers", &state.peppers().all());
     sink.add("withheld", &state.withheld());
     sink.add("revoked", &state.revoked());
     sink.0.finalize().into()

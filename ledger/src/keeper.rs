@@ -115,7 +115,7 @@ impl Core {
             let word = day.word(seat.shift).expect("a withheld place has a shift");
             let run = Steps::run(seat.step, seat.steps).expect("a withheld place has steps");
             word.give_back_recorded(run, || {
-                self.append(reservation, now, Fact::Returned { booking, returns_at, seat })
+                self.append(reservation, now, &Fact::Returned { booking, returns_at, seat })
             });
         }
     }

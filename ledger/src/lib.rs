@@ -7,7 +7,9 @@
 //! What is absent: no decision on replay, no wait for the disk inside a decision, no personal
 //! data, no clock or randomness that is not an argument.
 
+pub mod apply;
 pub mod booking;
+pub mod changing;
 pub mod clock;
 pub mod core;
 pub mod day;
@@ -20,8 +22,12 @@ pub mod journal {
 }
 pub mod keeper;
 pub mod load;
+pub mod parties;
+pub mod peppers;
 pub mod person;
 pub mod reading;
 pub mod record;
+pub mod sessions;
 pub mod state;
 pub mod verify;
+pub mod visits;

@@ -1,20 +1,22 @@
-//! A person's entry: the bookings that count, and the sequence number they rest on.
+//! A holder's entry, of a person or a legal entity: the bookings that count, and the sequence number
+//! they rest on.
 //!
 //! The entry is the authority on limits and idempotency; whoever decides holds its lock. Must not
-//! know names or numbers of people, only pseudonyms, and those only as the key of the map outside.
+//! know names or numbers of people, only pseudonyms. [`crate::parties`] finds and locks entries.
 
 use smallvec::SmallVec;
+use talon_domain::booking::{BookingState, Subject};
 use talon_domain::civil::{CivilDate, UtcMicros};
-use talon_domain::ids::{BookingId, Channel, Fingerprint, KeyHash, ServiceId};
-use talon_domain::limits::BookingFact;
+use talon_domain::ids::{BookingId, Channel, Fingerprint, KeyHash, Pseudonym, ServiceId};
+use talon_domain::limits::{Block, BookingFact};
 use talon_journal::Sequence;
 
-use crate::record::{Booked, Seat};
+use crate::record::{Booked, Moved, Seat};
 
 /// What the limits look at, seldom more than a handful.
 pub type Facts = SmallVec<[BookingFact; 8]>;
 
-/// One booking of a person.
+/// One booking of a holder.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Booking {
     /// Its id.
@@ -25,87 +27,257 @@ pub struct Booking {
     pub service: ServiceId,
     /// By which channel.
     pub channel: Channel,
-    /// When it was booked.
+    /// For whom: a legal entity's booking stands in the entity's entry and in that of its actor.
+    pub subject: Subject,
+    /// What has become of it.
+    pub state: BookingState,
+    /// Whether it counts for nothing any more, because the booking it was moved to counts instead.
+    pub is_replaced: bool,
+    /// How often it was moved until it came to be this one.
+    pub moves: u8,
+    /// When it was booked, as limits count it.
     pub registered_at: UtcMicros,
     /// Under which idempotency key.
     pub key: KeyHash,
     /// What was asked under that key.
     pub fingerprint: Fingerprint,
-    /// Whether it has been cancelled.
-    pub cancelled: bool,
+    /// Of an entity's booking the other side: in the entity's entry the actor, in the actor's the
+    /// entity.
+    pub counterpart: Option<Box<Pseudonym>>,
 }
 
-/// What the ledger knows of one person.
+/// What the ledger knows of one holder.
 #[derive(Debug, Default)]
 pub struct Person {
     last: Option<Sequence>,
+    /// When the entry came under its name: by its first booking, or by a link.
+    since: Option<UtcMicros>,
     bookings: Vec<Booking>,
+    rare: Option<Box<Rare>>,
+}
+
+/// What few holders have.
+#[derive(Debug, Default)]
+struct Rare {
+    /// What a person booked for legal entities.
+    acted: Vec<Booking>,
+    forward: Option<Forward>,
+    block: Option<Block>,
+    unblocked_at: Option<UtcMicros>,
+}
+
+/// Where everything that stood under a name stands now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Forward {
+    /// Under which name.
+    pub to: Pseudonym,
+    /// Since when.
+    pub at: UtcMicros,
 }
 
 impl Person {
-    /// The last fact about this person: what is said of them waits until it is durable.
+    /// The last fact about this holder: what is said of them waits until it is durable.
     pub fn last(&self) -> Sequence {
         self.last.unwrap_or(Sequence::NONE)
     }
 
-    /// The bookings, in the order in which they were made.
+    /// When the entry came under its name.
+    pub fn since(&self) -> Option<UtcMicros> {
+        self.since
+    }
+
+    /// The holder's own bookings, in the order in which they were made.
     pub fn bookings(&self) -> &[Booking] {
         &self.bookings
     }
 
-    /// The booking made under an idempotency key.
+    /// What this person booked for legal entities, in the order in which it was made.
+    pub fn acted(&self) -> &[Booking] {
+        self.rare.as_deref().map_or(&[], |rare| &rare.acted)
+    }
+
+    /// Own bookings, then those made for others.
+    pub fn all(&self) -> impl Iterator<Item = &Booking> {
+        self.bookings.iter().chain(self.acted())
+    }
+
+    /// Where the entry went, when its name is no longer the one to go by.
+    pub fn forward(&self) -> Option<Forward> {
+        self.rare.as_deref()?.forward
+    }
+
+    /// The block for missed visits.
+    pub fn block(&self) -> Option<Block> {
+        self.rare.as_deref()?.block
+    }
+
+    /// When a block was last lifted.
+    pub fn unblocked_at(&self) -> Option<UtcMicros> {
+        self.rare.as_deref()?.unblocked_at
+    }
+
+    /// Whether anything would be lost with the entry.
+    pub fn is_kept(&self) -> bool {
+        self.all().next().is_some() || self.block().is_some() || self.forward().is_some()
+    }
+
+    /// The booking made under an idempotency key, for whomever.
     pub fn by_key(&self, key: KeyHash) -> Option<&Booking> {
-        self.bookings.iter().find(|booking| booking.key == key)
+        self.all().find(|booking| booking.key == key)
     }
 
-    /// The booking with this id.
+    /// The booking with this id, for whomever.
     pub fn by_id(&self, id: BookingId) -> Option<&Booking> {
-        self.bookings.iter().find(|booking| booking.id == id)
+        self.all().find(|booking| booking.id == id)
     }
 
-    /// Takes note of a new booking.
-    pub fn booked(&mut self, sequence: Sequence, at: UtcMicros, booked: &Booked) {
+    /// Takes note of a new booking of this holder.
+    pub fn booked(&mut self, sequence: Sequence, booking: Booking, at: UtcMicros) {
+        self.touch(sequence, at);
+        self.bookings.push(booking);
+    }
+
+    /// Takes note of a new booking that this person made for an entity.
+    pub fn has_acted(&mut self, sequence: Sequence, booking: Booking, at: UtcMicros) {
+        self.touch(sequence, at);
+        self.rare().acted.push(booking);
+    }
+
+    /// Takes note of what became of a booking that is live; returns it as it was, unless there is no
+    /// such live booking.
+    pub fn changed(
+        &mut self,
+        sequence: Sequence,
+        id: BookingId,
+        state: BookingState,
+    ) -> Option<Booking> {
+        let acted = self.rare.as_deref_mut().map_or(&mut [][..], |rare| &mut rare.acted);
+        let booking = self
+            .bookings
+            .iter_mut()
+            .chain(acted)
+            .find(|booking| booking.id == id && booking.state == BookingState::Booked)?;
+        let before = booking.clone();
+        booking.state = state;
         self.last = Some(sequence);
-        self.bookings.push(Booking {
-            id: booked.booking,
-            seat: booked.seat,
-            service: booked.service,
-            channel: booked.channel,
-            registered_at: at,
-            key: booked.key,
-            fingerprint: booked.fingerprint,
-            cancelled: false,
-        });
+        Some(before)
     }
 
-    /// Takes note of a cancellation; returns the place, unless there is no such live booking.
-    pub fn cancelled(&mut self, sequence: Sequence, id: BookingId) -> Option<Seat> {
-        let booking = self.bookings.iter_mut().find(|b| b.id == id && !b.cancelled)?;
-        booking.cancelled = true;
+    /// Takes a moved booking out of every count.
+    pub fn replaced(&mut self, id: BookingId) {
+        let acted = self.rare.as_deref_mut().map_or(&mut [][..], |rare| &mut rare.acted);
+        for booking in self.bookings.iter_mut().chain(acted).filter(|booking| booking.id == id) {
+            booking.is_replaced = true;
+        }
+    }
+
+    /// Takes note of a block.
+    pub fn blocked(&mut self, sequence: Sequence, block: Block) {
         self.last = Some(sequence);
-        Some(booking.seat)
+        self.rare().block.get_or_insert(block);
     }
 
-    /// Drops the bookings of one authority whose visits were before a date.
+    /// Takes note of a block that is lifted.
+    pub fn unblocked(&mut self, sequence: Sequence, at: UtcMicros) {
+        self.last = Some(sequence);
+        let rare = self.rare();
+        rare.block = None;
+        rare.unblocked_at = Some(at);
+    }
+
+    /// Leaves everything to the name `to`, and returns it.
+    pub fn hand_over(&mut self, sequence: Sequence, to: Pseudonym, at: UtcMicros) -> Self {
+        let left = std::mem::take(self);
+        self.last = Some(sequence);
+        self.rare().forward = Some(Forward { to, at });
+        left
+    }
+
+    /// Takes over what another name of the same holder leaves.
+    pub fn take_over(&mut self, sequence: Sequence, left: Self, at: UtcMicros) {
+        self.last = Some(sequence);
+        self.since = Some(at);
+        self.bookings.extend(left.bookings);
+        let Some(left) = left.rare else { return };
+        let rare = self.rare();
+        rare.acted.extend(left.acted);
+        rare.unblocked_at = rare.unblocked_at.max(left.unblocked_at);
+        rare.block = rare.block.or(left.block);
+    }
+
+    /// Takes note of a link that brought nothing but a name.
+    pub fn linked(&mut self, sequence: Sequence, at: UtcMicros) {
+        self.last = Some(sequence);
+        self.since = Some(at);
+    }
+
+    /// Drops the bookings at certain places; with the last of them everything, unless a block or a
+    /// forward keeps the entry.
     pub fn forget(&mut self, is_forgotten: impl Fn(&Seat) -> bool) {
         self.bookings.retain(|booking| !is_forgotten(&booking.seat));
-        if self.bookings.is_empty() {
-            self.bookings = Vec::new();
+        if let Some(rare) = &mut self.rare {
+            rare.acted.retain(|booking| !is_forgotten(&booking.seat));
         }
+        if !self.is_kept() {
+            // Whoever holds the entry finds what a replay would: nothing.
+            *self = Self::default();
+        }
+    }
+
+    fn touch(&mut self, sequence: Sequence, at: UtcMicros) {
+        self.last = Some(sequence);
+        self.since.get_or_insert(at);
+    }
+
+    fn rare(&mut self) -> &mut Rare {
+        self.rare.get_or_insert_default()
     }
 }
 
 impl Booking {
-    /// What the limits need to know, given when the visit ends.
-    pub fn fact(&self, ends_at: UtcMicros) -> BookingFact {
-        BookingFact {
+    /// The booking that a record made, as it stands in its subject's entry.
+    pub fn new(at: UtcMicros, booked: &Booked) -> Self {
+        Self {
+            id: booked.booking,
+            seat: booked.seat,
+            service: booked.service,
+            channel: booked.channel,
+            subject: if booked.actor.is_some() { Subject::Entity } else { Subject::Person },
+            state: BookingState::Booked,
+            is_replaced: false,
+            moves: 0,
+            registered_at: at,
+            key: booked.key,
+            fingerprint: booked.fingerprint,
+            counterpart: booked.actor.map(Box::new),
+        }
+    }
+
+    /// The booking that takes the place of `before`.
+    pub fn moved(at: UtcMicros, moved: &Moved, before: &Self) -> Self {
+        Self {
+            moves: before.moves.saturating_add(1),
+            registered_at: if moved.counts { at } else { before.registered_at },
+            ..Self::new(at, &moved.booked)
+        }
+    }
+
+    /// The same booking as it stands in its actor's entry.
+    #[must_use]
+    pub fn of_actor(&self, entity: Pseudonym) -> Self {
+        Self { counterpart: Some(Box::new(entity)), ..self.clone() }
+    }
+
+    /// What the limits need to know, given when the visit ends; nothing when it counts no more.
+    pub fn fact(&self, ends_at: UtcMicros) -> Option<BookingFact> {
+        (!self.is_replaced).then(|| BookingFact {
             service: self.service,
             channel: self.channel,
             registered_at: self.registered_at,
             visit_date: self.visit_date(),
             ends_at,
-            cancelled: self.cancelled,
-        }
+            state: self.state,
+        })
     }
 
     /// The civil date of the visit.

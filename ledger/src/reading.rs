@@ -6,6 +6,7 @@
 use talon_domain::civil::{CivilDate, UtcMicros};
 use talon_domain::ids::{BookingId, ServiceId};
 use talon_domain::policy::CompiledPolicy;
+use talon_journal::Sequence;
 use talon_wire::{
     Answer, BookingState, BookingView, Caller, DayView, FreeStart, Place, Refusal, Release,
     StartsView,
@@ -24,14 +25,17 @@ impl Core {
         if self.state.is_revoked(&caller.session) {
             return Outcome::refused(Refusal::SessionRevoked);
         }
-        let Some(entry) = self.state.person(&caller.person) else {
-            return Outcome::now(Answer::Bookings(Vec::new()));
-        };
-        let person = entry.lock();
-        let mut views: Vec<BookingView> =
-            person.bookings().iter().filter_map(|booking| self.view(booking)).collect();
+        let mut after = Sequence::NONE;
+        let mut views: Vec<BookingView> = Vec::new();
+        for name in std::iter::once(&caller.person).chain(&caller.entity) {
+            // One after the other: each list is true of its own moment.
+            let Some(party) = self.state.party(name) else { continue };
+            after = after.max(party.entry.last());
+            views.extend(party.entry.all().filter_map(|booking| self.view(booking)));
+        }
         views.sort_by_key(|view| (view.starts_at, view.id));
-        Outcome { answer: Answer::Bookings(views), after: person.last() }
+        views.dedup_by_key(|view| view.id);
+        Outcome { answer: Answer::Bookings(views), after }
     }
 
     /// Whether the caller's session was ended by a logout.
@@ -47,13 +51,15 @@ impl Core {
         if self.state.is_revoked(&caller.session) {
             return Outcome::refused(Refusal::SessionRevoked);
         }
-        let Some(entry) = self.state.person(&caller.person) else {
-            return Outcome::refused(Refusal::NotFound);
-        };
-        let person = entry.lock();
-        let view = person.by_id(id).and_then(|booking| self.view(booking));
-        let answer = view.map_or(Answer::Refused(Refusal::NotFound), Answer::Booking);
-        Outcome { answer, after: person.last() }
+        let mut after = Sequence::NONE;
+        for name in std::iter::once(&caller.person).chain(&caller.entity) {
+            let Some(party) = self.state.party(name) else { continue };
+            after = after.max(party.entry.last());
+            if let Some(view) = party.entry.by_id(id).and_then(|booking| self.view(booking)) {
+                return Outcome { answer: Answer::Booking(view), after };
+            }
+        }
+        Outcome { answer: Answer::Refused(Refusal::NotFound), after }
     }
 
     /// The dates of an office for a service, from today to the first that is not open.
@@ -146,7 +152,12 @@ impl Core {
             starts_at,
             zone: shape.zone.clone(),
             cancel_until: policy.cancel_until(starts_at),
-            state: if booking.cancelled { BookingState::Cancelled } else { BookingState::Booked },
+            move_until: (booking.state == BookingState::Booked
+                && booking.moves < policy.policy().moving.max)
+                .then(|| policy.move_until(starts_at)),
+            channel: booking.channel,
+            subject: booking.subject,
+            state: booking.state,
         })
     }
 

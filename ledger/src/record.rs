@@ -5,10 +5,11 @@
 //! know how facts are framed on disk. `JOURNAL.md` beside this crate's manifest describes each.
 
 use serde::{Deserialize, Serialize};
+use talon_domain::booking::Visit;
 use talon_domain::civil::{CivilDate, UtcMicros};
 use talon_domain::ids::{
-    AuthorityId, BookingId, Channel, Fingerprint, KeyHash, OfficeId, Pseudonym, ServiceId,
-    SessionId,
+    AuthorityId, BookingId, Channel, Fingerprint, KeyHash, OfficeId, PepperId, Pseudonym,
+    ServiceId, SessionId,
 };
 use talon_domain::policy::Policy;
 use talon_domain::shape::DayShape;
@@ -86,6 +87,37 @@ pub enum Fact {
         /// The first date that is kept.
         before: CivilDate,
     },
+    /// These names are one holder's: what stands under the others stands under the first now.
+    Linked {
+        /// The name to go by.
+        into: Pseudonym,
+        /// The others, in the order in which what they hold is joined.
+        from: Vec<Pseudonym>,
+    },
+    /// A booking takes the place of another one of the same holder.
+    Moved(Moved),
+    /// What became of a visit is known.
+    Concluded {
+        /// Whose booking it is.
+        subject: Pseudonym,
+        /// Which booking.
+        booking: BookingId,
+        /// What became of it.
+        visit: Visit,
+        /// How many visits of a period the holder has missed by now, when that is enough for a
+        /// block.
+        blocks: Option<u32>,
+    },
+    /// A block is lifted; visits missed until now block no more.
+    Unblocked {
+        /// Whose block.
+        subject: Pseudonym,
+    },
+    /// The gateways have these peppers, the one in use first.
+    PeppersSet {
+        /// Their names.
+        peppers: Vec<PepperId>,
+    },
 }
 
 /// An office on a date.
@@ -133,6 +165,20 @@ pub struct Booked {
     pub fingerprint: Fingerprint,
 }
 
+/// A place was claimed instead of another one, which is withheld until it returns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Moved {
+    /// The new booking.
+    pub booked: Booked,
+    /// The booking whose place it takes.
+    pub from: BookingId,
+    /// Whether both count; otherwise the new one counts in the old one's stead, with its moment of
+    /// registration.
+    pub counts: bool,
+    /// When the old place returns.
+    pub returns_at: UtcMicros,
+}
+
 /// Bytes that are no record this program knows.
 #[derive(Debug, thiserror::Error)]
 pub enum BadRecord {
@@ -159,8 +205,14 @@ pub enum BadRecord {
 impl Record {
     /// Appends the record's bytes to `buffer`.
     pub fn encode_into(&self, buffer: &mut Vec<u8>) {
+        Self::encode_parts(self.at, &self.fact, buffer);
+    }
+
+    /// Appends the bytes of the record of `fact` at `at` to `buffer`.
+    pub fn encode_parts(at: UtcMicros, fact: &Fact, buffer: &mut Vec<u8>) {
         buffer.push(RECORD_VERSION);
-        postcard::to_io(self, buffer).expect("records are plain data and a buffer grows");
+        // The fields of a record one after the other, as postcard writes a structure.
+        postcard::to_io(&(at, fact), buffer).expect("records are plain data and a buffer grows");
     }
 
     /// Reads one record, all of `bytes`.

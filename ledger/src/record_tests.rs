@@ -104,6 +104,53 @@ fn the_other_records_have_these_bytes() {
 }
 
 #[test]
+fn the_records_of_names_moves_and_visits_have_these_bytes() {
+    let (one, two) = (Pseudonym([0x22; 32]), Pseudonym([0x66; 32]));
+    let linked = Fact::Linked { into: one, from: vec![two] };
+    assert_eq!(bytes(linked), [AT, "08", &"22".repeat(32), "01", &"66".repeat(32)].concat());
+    let booked = Booked {
+        booking: BookingId([0x11; 16]),
+        subject: one,
+        actor: Some(two),
+        channel: Channel::Web,
+        service: ServiceId(2),
+        seat: seat(),
+        key: KeyHash([0x33; 16]),
+        fingerprint: Fingerprint([0x44; 16]),
+    };
+    let from = BookingId([0x77; 16]);
+    let moved = Fact::Moved(Moved { booked, from, counts: true, returns_at: UtcMicros(1) });
+    let expected = [
+        AT,
+        "09",
+        &"11".repeat(16),
+        &"22".repeat(32),
+        "01",
+        &"66".repeat(32),
+        "0002",
+        "01e93ee8c402030604",
+        &"33".repeat(16),
+        &"44".repeat(16),
+        &"77".repeat(16),
+        "0102",
+    ];
+    assert_eq!(bytes(moved), expected.concat());
+    let concluded = Fact::Concluded {
+        subject: one,
+        booking: BookingId([0x11; 16]),
+        visit: Visit::Absent,
+        blocks: Some(4),
+    };
+    let expected = [AT, "0a", &"22".repeat(32), &"11".repeat(16), "02", "0104"].concat();
+    assert_eq!(bytes(concluded), expected);
+    let unblocked = Fact::Unblocked { subject: one };
+    assert_eq!(bytes(unblocked), [AT, "0b", &"22".repeat(32)].concat());
+    let peppers = vec![PepperId([0x88; 4]), PepperId([0x99; 4])];
+    let peppers = Fact::PeppersSet { peppers };
+    assert_eq!(bytes(peppers), [AT, "0c02", "88888888", "99999999"].concat());
+}
+
+#[test]
 fn a_policy_record_has_these_bytes() {
     let release = |days_ahead, minute, proof| {
         let time = Minute::new(minute).unwrap();
@@ -117,6 +164,8 @@ fn a_policy_record_has_these_bytes() {
         holder: Holder::Subject,
         max,
         mode,
+        subjects: talon_domain::policy::Subjects::All,
+        services: Vec::new(),
     };
     let month = LimitKind::PerPeriod {
         period: Period::Month,
@@ -131,6 +180,7 @@ fn a_policy_record_has_these_bytes() {
         releases: vec![(ServiceId(2), release(9, 840, Some(proof)))],
         late_release_delay_minutes: 10,
         cancel_deadline_minutes: 120,
+        moving: talon_domain::policy::Moving { deadline_minutes: 120, max: 2, counts: false },
         return_after_minutes: (5, 60),
         limits: vec![
             limit("l", LimitKind::LivePerService, 1, Mode::Enforced),
@@ -142,9 +192,9 @@ fn a_policy_record_has_these_bytes() {
         "0001015a",
         "15e802015a00",
         "010209c806015a0101418827023030",
-        "0a78053c",
-        "02016c01000100",
-        "016d0001000100000401",
+        "0a78780200053c",
+        "02016c010001000000",
+        "016d00010001000004010000",
     ];
     assert_eq!(bytes(policy), expected.concat());
 }

@@ -1,8 +1,8 @@
 //! All that the journal adds up to: policies, days, persons, places on their way back, sessions.
 //!
-//! Owns applying facts on replay, which asserts and never decides. The live ledger changes the
-//! same parts in the same order, with the same functions of [`Person`] and [`Day`]. Must not know
-//! catalogues, clocks or disks. [`crate::verify`] replays into one of these too.
+//! Owns the parts and their bounds. [`crate::apply`] changes them on replay; the live ledger changes
+//! the same parts in the same order, with the same functions. Must not know catalogues, clocks or
+//! disks.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -10,20 +10,26 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use dashmap::DashMap;
 use parking_lot::{Mutex, RwLock};
-use talon_board::Steps;
-use talon_domain::civil::{CivilDate, UtcMicros};
+use talon_domain::civil::{CivilDate, MICROS_PER_SECOND, UtcMicros};
 use talon_domain::ids::{AuthorityId, BookingId, OfficeId, Pseudonym, ServiceId, SessionId};
 use talon_domain::policy::CompiledPolicy;
 use talon_journal::Sequence;
 
-use crate::day::{BadShape, Day, Shapes};
-use crate::person::{Facts, Person};
-use crate::record::{Booked, DayKey, Fact, Record, Seat};
+use crate::apply::Violation;
+use crate::day::{Day, Shapes};
+use crate::parties::Party;
+use crate::peppers::Peppers;
+use crate::person::{Booking, Facts, Forward, Person};
+use crate::record::{DayKey, Seat};
 
 /// Most persons with an entry; at it, a person without one is asked to come back later.
 pub const MAX_PERSONS: usize = 20_000_000;
 /// Most revoked sessions remembered; at it, a logout is asked to come back later.
 pub const MAX_REVOKED_SESSIONS: usize = 1_000_000;
+
+/// A name that leads to another one is kept at least so long: longer than any session that carries
+/// it.
+pub const LINK_KEPT_MICROS: i64 = 2 * 24 * 3600 * MICROS_PER_SECOND;
 
 /// The whole state of a ledger.
 #[derive(Debug, Default)]
@@ -36,142 +42,13 @@ pub struct State {
     withheld: Mutex<BTreeMap<(UtcMicros, BookingId), Seat>>,
     released: RwLock<BTreeMap<(AuthorityId, ServiceId), CivilDate>>,
     oldest: Mutex<BTreeMap<AuthorityId, CivilDate>>,
+    peppers: Peppers,
     /// Until when, and by which record.
     revoked: DashMap<SessionId, (UtcMicros, Sequence)>,
     shapes: Shapes,
 }
 
-/// A fact that contradicts the facts before it.
-#[derive(Debug, thiserror::Error)]
-pub enum Violation {
-    /// A place that already had an owner.
-    #[error("booking {booking}: its place {seat:?} has an owner already (steps {taken:?})")]
-    TwoOwners {
-        /// The later booking.
-        booking: BookingId,
-        /// The place.
-        seat: Seat,
-        /// The steps that were claimed already.
-        taken: Steps,
-    },
-    /// A day, shift or step that does not exist.
-    #[error("{0:?} does not exist")]
-    NoSuchSeat(Seat),
-    /// A day generated twice.
-    #[error("{0:?} is generated a second time")]
-    DayTwice(DayKey),
-    /// A release of a day that does not exist or does not offer the service.
-    #[error("{day:?} is released for service {service}, which it does not offer")]
-    NoSuchRelease {
-        /// The day.
-        day: DayKey,
-        /// The service.
-        service: ServiceId,
-    },
-    /// A booking for something that was not released.
-    #[error("booking {booking}: {day:?} was not released for service {service}")]
-    NotReleased {
-        /// The booking.
-        booking: BookingId,
-        /// The day.
-        day: DayKey,
-        /// The service.
-        service: ServiceId,
-    },
-    /// A fact about a booking that is not there, or is cancelled already.
-    #[error("no live booking {0}")]
-    NoSuchBooking(BookingId),
-    /// A return of a place that was not on its way back.
-    #[error("booking {0}: its place returns but was not withheld")]
-    NotWithheld(BookingId),
-    /// A shape that cannot be used.
-    #[error("{day:?}: {source}")]
-    Shape {
-        /// The day.
-        day: DayKey,
-        /// Why.
-        source: BadShape,
-    },
-    /// A policy that cannot be used.
-    #[error("a policy: {0}")]
-    Policy(#[from] talon_domain::policy::UnknownZone),
-}
-
 impl State {
-    /// Applies one fact that happened.
-    ///
-    /// # Errors
-    /// [`Violation`] when it contradicts the facts before it; the state is then unusable.
-    pub fn apply(&self, sequence: Sequence, record: Record) -> Result<(), Violation> {
-        match record.fact {
-            Fact::PolicySet(policy) => self.set_policy(CompiledPolicy::new(policy)?),
-            Fact::DayGenerated { day, shape } => self.add_day(day, shape)?,
-            Fact::Released { authority, service, date, offices, .. } => {
-                self.release(authority, service, date, &offices)?;
-            }
-            Fact::Booked(booked) => self.replay_booked(sequence, record.at, &booked)?,
-            Fact::Cancelled { subject, booking, returns_at } => {
-                let person = self.person(&subject).ok_or(Violation::NoSuchBooking(booking))?;
-                let seat = person
-                    .lock()
-                    .cancelled(sequence, booking)
-                    .ok_or(Violation::NoSuchBooking(booking))?;
-                self.withhold(returns_at, booking, seat);
-            }
-            Fact::Returned { booking, returns_at, seat } => {
-                self.replay_returned(booking, returns_at, seat)?;
-            }
-            Fact::SessionRevoked { session, expires_at } => {
-                self.revoke(sequence, session, expires_at);
-            }
-            Fact::Forgotten { authority, before } => self.forget(authority, before, record.at),
-        }
-        Ok(())
-    }
-
-    fn replay_booked(
-        &self,
-        sequence: Sequence,
-        at: UtcMicros,
-        booked: &Booked,
-    ) -> Result<(), Violation> {
-        let seat = booked.seat;
-        let no_such_seat = || Violation::NoSuchSeat(seat);
-        let day = self.day(&seat.day).ok_or_else(no_such_seat)?;
-        if !day.is_released(booked.service) {
-            let (booking, day, service) = (booked.booking, seat.day, booked.service);
-            return Err(Violation::NotReleased { booking, day, service });
-        }
-        let word = day.word(seat.shift).ok_or_else(no_such_seat)?;
-        let shift = &day.shape().shape().shifts[usize::from(seat.shift)];
-        let run = Steps::run(seat.step, seat.steps)
-            .filter(|_| seat.step + seat.steps <= shift.steps)
-            .ok_or_else(no_such_seat)?;
-        word.claim(run).map_err(|taken| Violation::TwoOwners {
-            booking: booked.booking,
-            seat,
-            taken: taken.steps,
-        })?;
-        let person = self.person_or_new(&booked.subject);
-        person.lock().booked(sequence, at, booked);
-        Ok(())
-    }
-
-    fn replay_returned(
-        &self,
-        booking: BookingId,
-        returns_at: UtcMicros,
-        seat: Seat,
-    ) -> Result<(), Violation> {
-        if self.withheld.lock().remove(&(returns_at, booking)) != Some(seat) {
-            return Err(Violation::NotWithheld(booking));
-        }
-        let day = self.day(&seat.day).ok_or(Violation::NoSuchSeat(seat))?;
-        let word = day.word(seat.shift).ok_or(Violation::NoSuchSeat(seat))?;
-        word.give_back(Steps::run(seat.step, seat.steps).ok_or(Violation::NoSuchSeat(seat))?);
-        Ok(())
-    }
-
     /// Puts a policy in force.
     pub fn set_policy(&self, policy: CompiledPolicy) {
         self.policies.write().insert(policy.policy().authority, Arc::new(policy));
@@ -282,37 +159,69 @@ impl State {
         self.person_count.load(Ordering::Relaxed) >= MAX_PERSONS
     }
 
-    /// All persons with bookings, sorted.
+    /// All holders of whom something is known, sorted.
     pub fn persons(&self) -> Vec<(Pseudonym, Arc<Mutex<Person>>)> {
         let mut persons: Vec<_> = self
             .persons
             .iter()
             .map(|entry| (*entry.key(), Arc::clone(entry.value())))
-            .filter(|(_, person)| !person.lock().bookings().is_empty())
+            .filter(|(_, person)| person.lock().is_kept())
             .collect();
         persons.sort_unstable_by_key(|(person, _)| *person);
         persons
     }
 
-    /// What the limits look at. The caller holds the person's lock.
-    pub fn facts(&self, person: &Person) -> Facts {
-        let fact = |booking: &crate::person::Booking| {
-            let seat = &booking.seat;
-            // A day is forgotten together with its bookings, so it is there.
-            let ends_at = self.day(&seat.day).map_or(UtcMicros(0), |day| {
-                let shape = day.shape().shape();
-                let minutes = i64::from(seat.steps) * i64::from(shape.step_minutes);
-                let start = shape.minute(seat.shift, seat.step);
-                day.starts_at(seat.day.date, start).plus_minutes(minutes)
-            });
-            booking.fact(ends_at)
+    /// What the limits look at of these bookings. The caller holds the lock of their entry.
+    pub fn facts<'a>(&self, bookings: impl IntoIterator<Item = &'a Booking>) -> Facts {
+        bookings.into_iter().filter_map(|booking| booking.fact(self.ends_at(booking))).collect()
+    }
+
+    /// When a visit ends.
+    pub fn ends_at(&self, booking: &Booking) -> UtcMicros {
+        let seat = &booking.seat;
+        // A day is forgotten together with its bookings, so it is there.
+        self.day(&seat.day).map_or(UtcMicros(0), |day| {
+            let shape = day.shape().shape();
+            let minutes = i64::from(seat.steps) * i64::from(shape.step_minutes);
+            let start = shape.minute(seat.shift, seat.step);
+            day.starts_at(seat.day.date, start).plus_minutes(minutes)
+        })
+    }
+
+    /// Joins what stands under other names of a holder into the one to go by.
+    ///
+    /// # Panics
+    /// Never: the entries are made when there are none.
+    pub fn link(&self, sequence: Sequence, at: UtcMicros, into: Pseudonym, from: &[Pseudonym]) {
+        let mut names = from.to_vec();
+        names.push(into);
+        join(&mut self.lock_in_order(&names), sequence, at, into, from);
+    }
+
+    /// The peppers that gateways have.
+    pub fn peppers(&self) -> &Peppers {
+        &self.peppers
+    }
+
+    /// How many holders came under their name before a moment, and may count.
+    pub fn count_before(&self, moment: UtcMicros) -> u64 {
+        let is_before = |person: &Person| {
+            person.forward().is_none()
+                && person.is_kept()
+                && person.since().is_none_or(|since| since < moment)
         };
-        person.bookings().iter().map(fact).collect()
+        let persons = self.persons.iter().filter(|entry| is_before(&entry.value().lock()));
+        persons.count() as u64
     }
 
     /// Keeps a cancelled place back until its moment.
     pub fn withhold(&self, returns_at: UtcMicros, booking: BookingId, seat: Seat) {
         self.withheld.lock().insert((returns_at, booking), seat);
+    }
+
+    /// Takes out one withheld place.
+    pub fn take_withheld(&self, returns_at: UtcMicros, booking: BookingId) -> Option<Seat> {
+        self.withheld.lock().remove(&(returns_at, booking))
     }
 
     /// Takes out the next withheld place whose moment has come.
@@ -370,25 +279,78 @@ impl State {
     pub fn forget(&self, authority: AuthorityId, before: CivilDate, at: UtcMicros) {
         let is_forgotten = |day: &DayKey| day.authority == authority && day.date < before;
         self.withheld.lock().retain(|_, seat| !is_forgotten(&seat.day));
-        self.persons.retain(|_, entry| {
-            let mut person = entry.lock();
+        self.drop_unless(|person| {
             person.forget(|seat| is_forgotten(&seat.day));
-            let is_empty = person.bookings().is_empty();
-            drop(person);
-            // Whoever holds the entry may be about to book with it; new holders wait for this
-            // map's lock, so an entry without holders can go.
-            let goes = is_empty && Arc::strong_count(entry) == 1;
-            if goes {
-                // Relaxed: as in `person_or_new`.
-                self.person_count.fetch_sub(1, Ordering::Relaxed);
-            }
-            !goes
+            person.is_kept()
         });
+        self.forget_links(at);
         self.days.retain(|day, _| !is_forgotten(day));
         if let Some(oldest) = self.oldest.lock().get_mut(&authority) {
             *oldest = before.max(*oldest);
         }
         self.revoked.retain(|_, (expires_at, _)| *expires_at > at);
         self.shapes.tidy();
+    }
+
+    /// Drops names that lead to nothing any more, once no session can carry them.
+    fn forget_links(&self, at: UtcMicros) {
+        let is_old = |forward: &Forward| forward.at.0 + LINK_KEPT_MICROS <= at.0;
+        let old: Vec<(Pseudonym, Pseudonym)> = self
+            .persons
+            .iter()
+            .filter_map(|entry| {
+                let forward = entry.value().lock().forward().filter(is_old)?;
+                Some((*entry.key(), forward.to))
+            })
+            .collect();
+        // All are judged before the first is dropped, so the order says nothing.
+        let is_idle =
+            |to: &Pseudonym| self.person(to).is_none_or(|person| !person.lock().is_kept());
+        let idle: Vec<Pseudonym> =
+            old.into_iter().filter(|(_, to)| is_idle(to)).map(|(name, _)| name).collect();
+        for name in &idle {
+            if let Some(person) = self.person(name) {
+                *person.lock() = Person::default();
+            }
+        }
+        if !idle.is_empty() {
+            self.drop_unless(|person| person.is_kept());
+        }
+    }
+
+    /// Drops the entries that nobody holds and of which a look says that they go.
+    fn drop_unless(&self, is_kept: impl Fn(&mut Person) -> bool) {
+        self.persons.retain(|_, entry| {
+            let stays = is_kept(&mut entry.lock());
+            // Whoever holds the entry may be about to book with it; new holders wait for this
+            // map's lock, so an entry without holders can go.
+            let goes = !stays && Arc::strong_count(entry) == 1;
+            if goes {
+                // Relaxed: as in `person_or_new`.
+                self.person_count.fetch_sub(1, Ordering::Relaxed);
+            }
+            !goes
+        });
+    }
+}
+
+/// Joins locked entries into the one that is named `into`; the others among `from` lead to it then.
+pub(crate) fn join(
+    entries: &mut [Party],
+    sequence: Sequence,
+    at: UtcMicros,
+    into: Pseudonym,
+    from: &[Pseudonym],
+) {
+    let mut left = Vec::new();
+    for name in from {
+        let found = entries.iter_mut().find(|party| party.name == *name && *name != into);
+        left.extend(found.map(|party| party.entry.hand_over(sequence, into, at)));
+    }
+    if let Some(target) = entries.iter_mut().find(|party| party.name == into) {
+        target.entry.linked(sequence, at);
+        for left in left {
+            target.entry.take_over(sequence, left, at);
+        }
     }
 }

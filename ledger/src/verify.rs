@@ -12,7 +12,7 @@ use talon_journal::{
 
 use crate::core::BadReplay;
 use crate::hash::state_hash;
-use crate::record::{Booked, Fact, Record};
+use crate::record::{Booked, Fact, Moved, Record};
 use crate::state::State;
 
 /// Most breaches of a limit that a report lists; the count goes on.
@@ -133,7 +133,11 @@ impl Judgement {
         match &record.fact {
             Fact::Booked(booked) => {
                 self.bookings += 1;
-                self.judge_limits(sequence, &record, booked);
+                self.judge_limits(sequence, &record, booked, None);
+            }
+            Fact::Moved(moved) => {
+                self.bookings += 1;
+                self.judge_limits(sequence, &record, &moved.booked, Some(moved));
             }
             Fact::Cancelled { .. } => self.cancellations += 1,
             _ => {}
@@ -145,17 +149,35 @@ impl Judgement {
         self.contains_head |= self.wanted == Some((batch.last_sequence(), batch.chain_hash));
     }
 
-    fn judge_limits(&mut self, sequence: Sequence, record: &Record, booked: &Booked) {
+    fn judge_limits(
+        &mut self,
+        sequence: Sequence,
+        record: &Record,
+        booked: &Booked,
+        moved: Option<&Moved>,
+    ) {
         let Some(policy) = self.state.policy(booked.seat.day.authority) else { return };
-        let entry = self.state.person_or_new(&booked.subject);
-        let facts = self.state.facts(&entry.lock());
+        let (actor, entity) = match &booked.actor {
+            Some(actor) => (actor, Some(&booked.subject)),
+            None => (&booked.subject, None),
+        };
+        let Some(parties) = self.state.parties_or_new(actor, entity) else { return };
+        let before = moved.and_then(|moved| parties.booking(moved.from));
+        let counts = moved.is_none_or(|moved| moved.counts);
         let attempt = Attempt {
             now: record.at,
+            registered_at: before.filter(|_| !counts).map_or(record.at, |b| b.registered_at),
             service: booked.service,
             channel: booked.channel,
             visit_date: booked.seat.day.date,
+            subject: parties.subject(),
         };
-        let Some(refusal) = judge(&policy, &attempt, &facts, &facts).refusal else { return };
+        let standings = match before {
+            Some(before) => self.state.standings_instead(&parties, before, counts),
+            None => self.state.standings(&parties),
+        };
+        let judged = judge(&policy, &attempt, standings.subject(), standings.actor());
+        let Some(refusal) = judged.refusal else { return };
         self.breaches += 1;
         if self.breaches_listed.len() < MAX_BREACHES_LISTED {
             self.breaches_listed.push(Breach {

@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 use talon_domain::civil::UtcMicros;
 use talon_domain::limits::LimitRefusal;
 use talon_domain::policy::LimitKind;
-use talon_wire::{FreeStart, Refusal, Release};
+use talon_wire::{BookingState, FreeStart, Refusal, Release};
 
 use super::body::{self, Answer, MAX_BODY_BYTES};
 use super::language::{Language, Texts};
@@ -45,6 +45,9 @@ pub enum Problem {
     IdempotencyKeyReused,
     LimitReached(LimitRefusal),
     TooLateToCancel { until: UtcMicros },
+    NoEntity,
+    NotLive(BookingState),
+    MovedTooOften { count: u8, limit: u8 },
     RateLimited { retry_after: Duration },
     PowRequired,
     PowInvalid,
@@ -73,6 +76,11 @@ impl From<Refusal> for Problem {
             Refusal::Limit { refusal, .. } => Self::LimitReached(refusal),
             Refusal::NotFound => Self::NotFound,
             Refusal::TooLate { until } => Self::TooLateToCancel { until },
+            Refusal::NoEntity => Self::NoEntity,
+            Refusal::NotLive(state) => Self::NotLive(state),
+            Refusal::MovedTooOften { count, limit } => Self::MovedTooOften { count, limit },
+            // Nothing that a gateway asks for its callers is refused so.
+            Refusal::NotBegun { .. } | Refusal::PepperCounts { .. } => Self::Unavailable,
             Refusal::JournalFull => Self::JournalFull,
             Refusal::Busy => Self::Overloaded,
             Refusal::Unavailable => Self::Unavailable,
@@ -111,8 +119,13 @@ impl Problem {
             Self::LimitReached(refusal) => match refusal.kind {
                 LimitKind::PerPeriod { .. } => "quota-exceeded",
                 LimitKind::LivePerService => "already-booked",
+                LimitKind::NoShows { .. } => "blocked-for-absence",
+                LimitKind::RetakeWait { .. } => "retake-too-soon",
             },
             Self::TooLateToCancel { .. } => "too-late-to-cancel",
+            Self::NoEntity => "no-entity",
+            Self::NotLive(_) => "not-live",
+            Self::MovedTooOften { .. } => "moved-too-often",
             Self::RateLimited { .. } => "rate-limited",
             Self::PowRequired => "pow-required",
             Self::PowInvalid => "pow-invalid",
@@ -139,6 +152,7 @@ impl Problem {
             }
             Self::ForbiddenOrigin
             | Self::ForbiddenInDemo
+            | Self::NoEntity
             | Self::LoginDenied
             | Self::PowRequired
             | Self::PowInvalid
@@ -150,12 +164,15 @@ impl Problem {
             | Self::UnknownService
             | Self::ProofNotNeeded => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
-            Self::NotReleased(_) | Self::SlotTaken { .. } | Self::TooLateToCancel { .. } => {
-                StatusCode::CONFLICT
-            }
+            Self::NotReleased(_)
+            | Self::SlotTaken { .. }
+            | Self::TooLateToCancel { .. }
+            | Self::NotLive(_)
+            | Self::MovedTooOften { .. } => StatusCode::CONFLICT,
             Self::LimitReached(refusal) => match refusal.kind {
                 LimitKind::PerPeriod { .. } => StatusCode::TOO_MANY_REQUESTS,
-                LimitKind::LivePerService => StatusCode::CONFLICT,
+                LimitKind::LivePerService | LimitKind::RetakeWait { .. } => StatusCode::CONFLICT,
+                LimitKind::NoShows { .. } => StatusCode::FORBIDDEN,
             },
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::BodyTooSlow => StatusCode::REQUEST_TIMEOUT,
@@ -232,6 +249,8 @@ impl Problem {
                 "resets_at": refusal.resets_at.map(|at| at.to_string()),
             }),
             Self::TooLateToCancel { until } => json!({ "until": until.to_string() }),
+            Self::NotLive(state) => json!({ "state": state }),
+            Self::MovedTooOften { count, limit } => json!({ "count": count, "limit": limit }),
             _ => Value::Null,
         };
         match facts {

@@ -10,6 +10,7 @@ use axum::response::Response;
 use serde::Deserialize;
 use talon_domain::catalogue::Office;
 use talon_domain::civil::CivilDate;
+use talon_domain::ids::Channel;
 use talon_wire::{Answer as LedgerAnswer, Command, DayView, Release, StartsView};
 
 use super::choice::{self, Chosen, Spot};
@@ -230,11 +231,12 @@ pub(super) async fn days(
 
 async fn days_page(lane: &Lane, asked: &Asked, names: [&str; 3]) -> Result<Answer, Problem> {
     let spot = Spot::find(&lane.app, names[0], names[1], names[2])?;
-    let days = match lane.ledger.call(Command::Days(spot.place)).await {
-        LedgerAnswer::Days(days) => days,
-        LedgerAnswer::Refused(refusal) => return Err(refusal.into()),
-        _ => return Err(Problem::Unavailable),
-    };
+    let days =
+        match lane.ledger.call(Command::Days { place: spot.place, channel: Channel::Web }).await {
+            LedgerAnswer::Days(days) => days,
+            LedgerAnswer::Refused(refusal) => return Err(refusal.into()),
+            _ => return Err(Problem::Unavailable),
+        };
     let frame = Frame::new(lane, asked, Account::Unknown);
     let words = frame.words;
     let page = DaysPage {
@@ -330,7 +332,8 @@ pub(super) async fn starts(
     spot: &Spot<'_>,
     date: CivilDate,
 ) -> Result<StartsView, Problem> {
-    match lane.ledger.call(Command::Starts { place: spot.place, date }).await {
+    match lane.ledger.call(Command::Starts { place: spot.place, channel: Channel::Web, date }).await
+    {
         LedgerAnswer::Starts(view) => Ok(view),
         LedgerAnswer::Refused(refusal) => Err(refusal.into()),
         _ => Err(Problem::Unavailable),

@@ -150,8 +150,16 @@ fn detail(
 }
 
 fn limit_detail(words: Words<'_>, refusal: &LimitRefusal, zone: &TimeZone) -> String {
-    let LimitKind::PerPeriod { period, of, count_cancelled, .. } = refusal.kind else {
-        return words.t("problem-already-booked");
+    let (period, of, count_cancelled) = match refusal.kind {
+        LimitKind::PerPeriod { period, of, count_cancelled, .. } => (period, of, count_cancelled),
+        LimitKind::LivePerService => return words.t("problem-already-booked"),
+        LimitKind::NoShows { .. } => {
+            return words.with("problem-blocked-for-absence", [("count", refusal.count.into())]);
+        }
+        LimitKind::RetakeWait { .. } => {
+            let moment = refusal.resets_at.map_or_else(String::new, |at| words.moment(at, zone));
+            return words.with("problem-retake-too-soon", [("moment", moment.into())]);
+        }
     };
     let period = match period {
         Period::Day => "day",

@@ -28,12 +28,17 @@ enum Standing {
     Ahead,
     Over,
     Cancelled,
+    Moved,
+    Missed,
 }
 
 impl Standing {
     fn of(booking: &BookingView) -> Self {
         match booking.state {
             BookingState::Cancelled => Self::Cancelled,
+            BookingState::Moved => Self::Moved,
+            BookingState::Absent => Self::Missed,
+            BookingState::Served | BookingState::Failed => Self::Over,
             BookingState::Booked if booking.starts_at < now() => Self::Over,
             BookingState::Booked => Self::Ahead,
         }
@@ -44,6 +49,8 @@ impl Standing {
             Self::Ahead => "ahead",
             Self::Over => "over",
             Self::Cancelled => "cancelled",
+            Self::Moved => "moved",
+            Self::Missed => "missed",
         }
     }
 }

@@ -93,6 +93,10 @@ bytes_id!(
     Pseudonym[32]
 );
 bytes_id!(
+    /// The name of a pepper: the first 32 bits of a hash of it, which tell nothing of the secret.
+    PepperId[4]
+);
+bytes_id!(
     /// A login session: 128 random bits.
     SessionId[16]
 );

@@ -5,9 +5,10 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::booking::{BookingState, Subject};
 use crate::civil::{CivilDate, UtcMicros};
 use crate::ids::{Channel, ServiceId};
-use crate::policy::{CompiledPolicy, Holder, Limit, LimitKind, Mode, Moment};
+use crate::policy::{CompiledPolicy, Holder, Limit, LimitKind, Mode, Moment, Subjects};
 
 /// What a limit needs to know of one earlier booking.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,8 +23,26 @@ pub struct BookingFact {
     pub visit_date: CivilDate,
     /// When the visit ends.
     pub ends_at: UtcMicros,
-    /// Whether it has been cancelled.
-    pub cancelled: bool,
+    /// What has become of it. A moved one is a fact only where moves count.
+    pub state: BookingState,
+}
+
+/// Why a holder may not book until somebody lifts it in person.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Block {
+    /// Since when.
+    pub since: UtcMicros,
+    /// How many visits of one period were missed by then.
+    pub count: u32,
+}
+
+/// What the limits look at of one holder.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Standing<'a> {
+    /// The bookings that may still count; facts that no limit asks for do no harm.
+    pub bookings: &'a [BookingFact],
+    /// Whether too many visits were missed.
+    pub block: Option<Block>,
 }
 
 /// A booking somebody asks for.
@@ -31,12 +50,16 @@ pub struct BookingFact {
 pub struct Attempt {
     /// When it is asked for.
     pub now: UtcMicros,
+    /// When it counts as booked: now, unless it takes the place of an earlier booking.
+    pub registered_at: UtcMicros,
     /// For which service.
     pub service: ServiceId,
     /// By which channel.
     pub channel: Channel,
     /// The civil date of the visit.
     pub visit_date: CivilDate,
+    /// For whom.
+    pub subject: Subject,
 }
 
 /// A limit that would be exceeded.
@@ -80,18 +103,18 @@ pub struct Verdict {
 
 /// Judges `attempt` by every limit of the policy.
 ///
-/// `subject` and `actor` are the bookings of the one and the other that may still count; facts
-/// that no limit asks for do no harm.
+/// `subject` and `actor` are the standings of the one and the other; for whoever books for
+/// themselves they are the same.
 pub fn judge(
     policy: &CompiledPolicy,
     attempt: &Attempt,
-    subject: &[BookingFact],
-    actor: &[BookingFact],
+    subject: Standing<'_>,
+    actor: Standing<'_>,
 ) -> Verdict {
     let mut verdict = Verdict::default();
     for limit in &policy.policy().limits {
-        let facts = holder_facts(limit, subject, actor);
-        let Some((count, resets_at)) = counted(policy, limit, attempt, facts) else { continue };
+        let standing = holder(limit, subject, actor);
+        let Some((count, resets_at)) = counted(policy, limit, attempt, standing) else { continue };
         if count < limit.max {
             continue;
         }
@@ -116,17 +139,17 @@ pub fn judge(
 pub fn usage(
     policy: &CompiledPolicy,
     attempt: &Attempt,
-    subject: &[BookingFact],
-    actor: &[BookingFact],
+    subject: Standing<'_>,
+    actor: Standing<'_>,
 ) -> Option<Usage> {
     policy.policy().limits.iter().enumerate().find_map(|(rule, limit)| {
         let LimitKind::PerPeriod { period, of, .. } = limit.kind else { return None };
         if limit.mode != Mode::Enforced {
             return None;
         }
-        let facts = holder_facts(limit, subject, actor);
-        let (count, resets_at) = counted(policy, limit, attempt, facts)?;
-        let date = period_date(policy, of, attempt.now, attempt.visit_date);
+        let standing = holder(limit, subject, actor);
+        let (count, resets_at) = counted(policy, limit, attempt, standing)?;
+        let date = period_date(policy, of, attempt.registered_at, attempt.visit_date);
         Some(Usage {
             rule: u16::try_from(rule).ok()?,
             period: CompiledPolicy::period_start(period, date),
@@ -137,11 +160,30 @@ pub fn usage(
     })
 }
 
-fn holder_facts<'a>(
-    limit: &Limit,
-    subject: &'a [BookingFact],
-    actor: &'a [BookingFact],
-) -> &'a [BookingFact] {
+/// How many visits of the period of `visit_date` were missed, when that is enough for a block.
+///
+/// Visits missed before `unblocked_at` do not count. `bookings` are those of the subject, the one
+/// just missed included.
+pub fn no_show_block(
+    policy: &CompiledPolicy,
+    bookings: &[BookingFact],
+    visit_date: CivilDate,
+    unblocked_at: Option<UtcMicros>,
+) -> Option<u32> {
+    policy.policy().limits.iter().find_map(|limit| {
+        let LimitKind::NoShows { period } = limit.kind else { return None };
+        let start = CompiledPolicy::period_start(period, visit_date);
+        let missed = bookings.iter().filter(|fact| {
+            fact.state == BookingState::Absent
+                && CompiledPolicy::period_start(period, fact.visit_date) == start
+                && unblocked_at.is_none_or(|at| fact.ends_at > at)
+        });
+        let missed = count(missed);
+        (missed >= limit.max).then_some(missed)
+    })
+}
+
+fn holder<'a>(limit: &Limit, subject: Standing<'a>, actor: Standing<'a>) -> Standing<'a> {
     match limit.holder {
         Holder::Subject => subject,
         Holder::Actor => actor,
@@ -154,30 +196,46 @@ fn counted(
     policy: &CompiledPolicy,
     limit: &Limit,
     attempt: &Attempt,
-    facts: &[BookingFact],
+    standing: Standing<'_>,
 ) -> Option<(u32, Option<UtcMicros>)> {
+    if !concerns(limit.subjects, attempt.subject) {
+        return None;
+    }
+    let facts = standing.bookings;
     match limit.kind {
         LimitKind::PerPeriod { period, of, count_cancelled, channel } => {
             if attempt.channel != channel {
                 return None;
             }
-            let date = period_date(policy, of, attempt.now, attempt.visit_date);
+            let date = period_date(policy, of, attempt.registered_at, attempt.visit_date);
             let start = CompiledPolicy::period_start(period, date);
             let counts = |fact: &&BookingFact| {
                 let of_fact = period_date(policy, of, fact.registered_at, fact.visit_date);
                 fact.channel == channel
-                    && (count_cancelled || !fact.cancelled)
+                    && (count_cancelled || !fact.state.is_given_back())
                     && CompiledPolicy::period_start(period, of_fact) == start
             };
             Some((count(facts.iter().filter(counts)), Some(policy.period_end(period, date))))
         }
         LimitKind::LivePerService => {
             let live = |fact: &&BookingFact| {
-                fact.service == attempt.service && !fact.cancelled && fact.ends_at > attempt.now
+                fact.service == attempt.service
+                    && fact.state == BookingState::Booked
+                    && fact.ends_at > attempt.now
             };
             let resets_at = facts.iter().filter(live).map(|fact| fact.ends_at).min();
             Some((count(facts.iter().filter(live)), resets_at))
         }
+        LimitKind::NoShows { .. } => standing.block.map(|block| (block.count.max(limit.max), None)),
+        LimitKind::RetakeWait { .. } => None,
+    }
+}
+
+fn concerns(subjects: Subjects, subject: Subject) -> bool {
+    match subjects {
+        Subjects::All => true,
+        Subjects::Persons => subject == Subject::Person,
+        Subjects::Entities => subject == Subject::Entity,
     }
 }
 

@@ -13,6 +13,28 @@ fn utc(text: &str) -> UtcMicros {
     text.parse::<jiff::Timestamp>().unwrap().into()
 }
 
+fn of(bookings: &[BookingFact]) -> Standing<'_> {
+    Standing { bookings, block: None }
+}
+
+fn judge(
+    policy: &CompiledPolicy,
+    attempt: &Attempt,
+    subject: &[BookingFact],
+    actor: &[BookingFact],
+) -> Verdict {
+    super::judge(policy, attempt, of(subject), of(actor))
+}
+
+fn usage(
+    policy: &CompiledPolicy,
+    attempt: &Attempt,
+    subject: &[BookingFact],
+    actor: &[BookingFact],
+) -> Option<Usage> {
+    super::usage(policy, attempt, of(subject), of(actor))
+}
+
 fn monthly(of: Moment, count_cancelled: bool) -> Limit {
     Limit {
         name: "month".to_owned(),
@@ -25,6 +47,8 @@ fn monthly(of: Moment, count_cancelled: bool) -> Limit {
         holder: Holder::Subject,
         max: 4,
         mode: Mode::Enforced,
+        subjects: crate::policy::Subjects::All,
+        services: Vec::new(),
     }
 }
 
@@ -35,6 +59,8 @@ fn live() -> Limit {
         holder: Holder::Subject,
         max: 1,
         mode: Mode::Enforced,
+        subjects: crate::policy::Subjects::All,
+        services: Vec::new(),
     }
 }
 
@@ -45,16 +71,18 @@ fn fact(service: ServiceId, registered_at: &str, ends_at: &str) -> BookingFact {
         registered_at: utc(registered_at),
         visit_date: ends_at[..10].parse().unwrap(),
         ends_at: utc(ends_at),
-        cancelled: false,
+        state: BookingState::Booked,
     }
 }
 
 fn attempt(now: &str, visit_date: &str) -> Attempt {
     Attempt {
         now: utc(now),
+        registered_at: utc(now),
         service: EXAM,
         channel: Channel::Web,
         visit_date: visit_date.parse().unwrap(),
+        subject: Subject::Person,
     }
 }
 
@@ -88,7 +116,7 @@ fn a_month_of_the_visit_counts_visits() {
 #[test]
 fn cancelled_bookings_count_where_the_policy_says_so() {
     let mut facts = four_in_december();
-    facts[0].cancelled = true;
+    facts[0].state = BookingState::Cancelled;
     let now = attempt("2026-12-15T10:00:00Z", "2027-01-05");
     let refused = |count_cancelled| {
         let policy = policy(vec![monthly(Moment::Registration, count_cancelled)]);
@@ -126,7 +154,7 @@ fn a_second_live_booking_for_a_service_is_refused_until_the_visit_is_over() {
 fn a_cancelled_booking_is_not_live() {
     let policy = policy(vec![live()]);
     let mut facts = [fact(EXAM, "2026-12-01T04:00:00Z", "2026-12-22T07:00:00Z")];
-    facts[0].cancelled = true;
+    facts[0].state = BookingState::Cancelled;
     let now = attempt("2026-12-02T00:00:00Z", "2026-12-23");
     assert_eq!(judge(&policy, &now, &facts, &[]).refusal, None);
 }
@@ -174,7 +202,7 @@ proptest! {
         let mut facts: Vec<BookingFact> = Vec::new();
         for minute in times {
             let now = start.plus_minutes(minute);
-            let attempt = Attempt { now, ..attempt("2026-12-15T10:00:00Z", "2027-01-05") };
+            let attempt = Attempt { now, registered_at: now, ..attempt("2026-12-15T10:00:00Z", "2027-01-05") };
             if judge(&policy, &attempt, &facts, &[]).refusal.is_none() {
                 facts.push(BookingFact {
                     registered_at: now,

@@ -27,10 +27,24 @@ pub struct Policy {
     pub late_release_delay_minutes: u32,
     /// A visit may be cancelled until this many minutes before its start.
     pub cancel_deadline_minutes: u32,
+    /// How a booking may be moved.
+    pub moving: Moving,
     /// A cancelled place returns after a random time between these, in minutes.
     pub return_after_minutes: (u32, u32),
     /// The limits, in the order in which they refuse.
     pub limits: Vec<Limit>,
+}
+
+/// How a booking may be moved to another place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Moving {
+    /// Until this many minutes before its start.
+    pub deadline_minutes: u32,
+    /// How often one booking may be moved; 0: never.
+    pub max: u8,
+    /// Whether a move counts as a booking of its own; otherwise the new booking takes the place of
+    /// the old one in every count, with its moment of registration.
+    pub counts: bool,
 }
 
 /// When a date opens for booking.
@@ -70,6 +84,10 @@ pub struct Limit {
     pub max: u32,
     /// Whether it refuses or only says that it would.
     pub mode: Mode,
+    /// Which subjects it is for.
+    pub subjects: Subjects,
+    /// Which services it is for; none: all.
+    pub services: Vec<ServiceId>,
 }
 
 /// What a limit counts.
@@ -88,6 +106,30 @@ pub enum LimitKind {
     },
     /// Bookings for the same service whose visit is still to come.
     LivePerService,
+    /// Visits of a period to which nobody came: at the maximum the holder is blocked until they are
+    /// unblocked in person.
+    NoShows {
+        /// The length of the period, by the date of the visit.
+        period: Period,
+    },
+    /// A visit that was failed, as an exam: the same service again only so many days after it.
+    RetakeWait {
+        /// How many days after the failed visit the next one may be.
+        days: u16,
+    },
+}
+
+/// Which subjects a limit is for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Subjects {
+    /// Natural persons and legal entities.
+    #[default]
+    All,
+    /// Natural persons, who book for themselves.
+    Persons,
+    /// Legal entities.
+    Entities,
 }
 
 /// Length of a counting period, in the policy's zone.
@@ -194,6 +236,11 @@ impl CompiledPolicy {
     /// The last moment at which a visit that starts at `starts_at` may be cancelled.
     pub fn cancel_until(&self, starts_at: UtcMicros) -> UtcMicros {
         starts_at.plus_minutes(-i64::from(self.policy.cancel_deadline_minutes))
+    }
+
+    /// The last moment at which a visit that starts at `starts_at` may be moved.
+    pub fn move_until(&self, starts_at: UtcMicros) -> UtcMicros {
+        starts_at.plus_minutes(-i64::from(self.policy.moving.deadline_minutes))
     }
 
     /// When a place cancelled at `now` returns: `random` spreads it evenly over the window.

@@ -11,8 +11,8 @@ use crate::catalogue_file::did_you_mean;
 use crate::civil::Minute;
 use crate::ids::{Channel, ServiceId};
 use crate::policy::{
-    CompiledPolicy, Holder, Limit, LimitKind, MAX_LIMITS, Mode, Moment, Period, Policy, ProofRule,
-    Release, UnknownZone,
+    CompiledPolicy, Holder, Limit, LimitKind, MAX_LIMITS, Mode, Moment, Moving, Period, Policy,
+    ProofRule, Release, Subjects, UnknownZone,
 };
 use crate::suggest::nearest;
 
@@ -168,6 +168,11 @@ impl PolicyFile {
             releases,
             late_release_delay_minutes: self.release.late_delay_minutes,
             cancel_deadline_minutes: self.cancel.deadline_minutes,
+            moving: Moving {
+                deadline_minutes: self.cancel.deadline_minutes,
+                max: 2,
+                counts: false,
+            },
             return_after_minutes: (least, most),
             limits: self.limits.into_iter().map(limit).collect::<Result<_, _>>()?,
         };
@@ -239,11 +244,13 @@ fn service_release(
 fn limit(file: LimitFile) -> Result<Limit, BadPolicy> {
     let limit = match file {
         LimitFile::PerPeriod { name, period, of, count_cancelled, channel, holder, max, mode } => {
+            let (subjects, services) = (Subjects::All, Vec::new());
             let kind = LimitKind::PerPeriod { period, of, count_cancelled, channel };
-            Limit { name, kind, holder, max, mode }
+            Limit { name, kind, holder, max, mode, subjects, services }
         }
         LimitFile::LivePerService { name, holder, max, mode } => {
-            Limit { name, kind: LimitKind::LivePerService, holder, max, mode }
+            let (subjects, services) = (Subjects::All, Vec::new());
+            Limit { name, kind: LimitKind::LivePerService, holder, max, mode, subjects, services }
         }
     };
     if limit.max == 0 {

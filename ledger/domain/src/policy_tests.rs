@@ -26,6 +26,7 @@ pub(crate) fn policy(limits: Vec<Limit>) -> CompiledPolicy {
         )],
         late_release_delay_minutes: 10,
         cancel_deadline_minutes: 120,
+        moving: Moving { deadline_minutes: 120, max: 2, counts: false },
         return_after_minutes: (5, 60),
         limits,
     })

@@ -10,6 +10,7 @@ use std::path::Path;
 use anyhow::Context;
 use clap::ValueEnum;
 use serde::Serialize;
+use talon_domain::booking::{BookingState, Subject};
 use talon_domain::civil::UtcMicros;
 use talon_domain::ids::{
     BookingId, Channel, Fingerprint, KeyHash, Pseudonym, ServiceId, SessionId,
@@ -152,15 +153,25 @@ struct Holder {
     /// The last record about the person.
     last_sequence: u64,
     bookings: Vec<HeldBooking>,
+    /// What the person booked for legal entities.
+    acted: Vec<HeldBooking>,
+    /// Under which name all of it stands now.
+    linked_to: Option<Text<Pseudonym>>,
+    blocked_since: Option<Text<jiff::Timestamp>>,
 }
 
 impl Holder {
     fn new(person: Pseudonym, entry: &Person, state: &State) -> Self {
-        let bookings = entry.bookings().iter();
+        let held = |bookings: &[Booking]| {
+            bookings.iter().map(|booking| HeldBooking::new(booking, state)).collect()
+        };
         Self {
             person: Text(person),
             last_sequence: entry.last().get(),
-            bookings: bookings.map(|booking| HeldBooking::new(booking, state)).collect(),
+            bookings: held(entry.bookings()),
+            acted: held(entry.acted()),
+            linked_to: entry.forward().map(|forward| Text(forward.to)),
+            blocked_since: entry.block().map(|block| moment(block.since)),
         }
     }
 }
@@ -171,7 +182,9 @@ struct HeldBooking {
     service: ServiceId,
     channel: Channel,
     registered_at: Text<jiff::Timestamp>,
-    cancelled: bool,
+    subject: Subject,
+    state: BookingState,
+    moves: u8,
     seat: SeatView,
     key: Text<KeyHash>,
     fingerprint: Text<Fingerprint>,
@@ -184,7 +197,9 @@ impl HeldBooking {
             service: booking.service,
             channel: booking.channel,
             registered_at: moment(booking.registered_at),
-            cancelled: booking.cancelled,
+            subject: booking.subject,
+            state: booking.state,
+            moves: booking.moves,
             seat: resolved(&booking.seat, state),
             key: Text(booking.key),
             fingerprint: Text(booking.fingerprint),

@@ -9,10 +9,11 @@ use std::fmt::Display;
 use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 use talon_board::Steps;
+use talon_domain::booking::Visit;
 use talon_domain::civil::{CivilDate, UtcMicros};
 use talon_domain::ids::{
-    AuthorityId, BookingId, Channel, DeskId, Fingerprint, KeyHash, OfficeId, Pseudonym, ServiceId,
-    SessionId,
+    AuthorityId, BookingId, Channel, DeskId, Fingerprint, KeyHash, OfficeId, PepperId, Pseudonym,
+    ServiceId, SessionId,
 };
 use talon_domain::policy::{Policy, Release};
 use talon_domain::shape::{DayShape, ServiceShape};
@@ -62,16 +63,7 @@ pub(crate) enum FactView {
         offices: Vec<OfficeId>,
         late: bool,
     },
-    Booked {
-        booking: Text<BookingId>,
-        subject: Text<Pseudonym>,
-        actor: Option<Text<Pseudonym>>,
-        channel: Channel,
-        service: ServiceId,
-        seat: SeatView,
-        key: Text<KeyHash>,
-        fingerprint: Text<Fingerprint>,
-    },
+    Booked(BookedView),
     Cancelled {
         subject: Text<Pseudonym>,
         booking: Text<BookingId>,
@@ -94,6 +86,44 @@ pub(crate) enum FactView {
         authority: AuthorityId,
         before: Text<CivilDate>,
     },
+    Linked {
+        into: Text<Pseudonym>,
+        from: Vec<Text<Pseudonym>>,
+    },
+    Moved {
+        from: Text<BookingId>,
+        counts: bool,
+        returns_at: Text<jiff::Timestamp>,
+        #[serde(flatten)]
+        booked: BookedView,
+    },
+    Concluded {
+        subject: Text<Pseudonym>,
+        booking: Text<BookingId>,
+        visit: Visit,
+        blocks: Option<u32>,
+        service: Option<ServiceId>,
+        seat: Option<SeatView>,
+    },
+    Unblocked {
+        subject: Text<Pseudonym>,
+    },
+    PeppersSet {
+        peppers: Vec<Text<PepperId>>,
+    },
+}
+
+/// A claimed place and whose it is.
+#[derive(Serialize)]
+pub(crate) struct BookedView {
+    booking: Text<BookingId>,
+    subject: Text<Pseudonym>,
+    actor: Option<Text<Pseudonym>>,
+    channel: Channel,
+    service: ServiceId,
+    seat: SeatView,
+    key: Text<KeyHash>,
+    fingerprint: Text<Fingerprint>,
 }
 
 /// An office on a date.
@@ -161,7 +191,7 @@ impl FactView {
                 offices: offices.clone(),
                 late: *late,
             },
-            Fact::Booked(booked) => Self::booked(booked, places),
+            Fact::Booked(booked) => Self::Booked(BookedView::new(booked, places)),
             Fact::Cancelled { subject, booking, returns_at } => {
                 let known = places.booking(booking);
                 Self::Cancelled {
@@ -188,12 +218,38 @@ impl FactView {
             Fact::Forgotten { authority, before } => {
                 Self::Forgotten { authority: *authority, before: Text(*before) }
             }
+            Fact::Linked { into, from } => {
+                Self::Linked { into: Text(*into), from: from.iter().copied().map(Text).collect() }
+            }
+            Fact::Moved(moved) => Self::Moved {
+                from: Text(moved.from),
+                counts: moved.counts,
+                returns_at: moment(moved.returns_at),
+                booked: BookedView::new(&moved.booked, places),
+            },
+            Fact::Concluded { subject, booking, visit, blocks } => {
+                let known = places.booking(booking);
+                Self::Concluded {
+                    subject: Text(*subject),
+                    booking: Text(*booking),
+                    visit: *visit,
+                    blocks: *blocks,
+                    service: known.map(|known| known.service),
+                    seat: known.map(|known| places.view(&known.seat)),
+                }
+            }
+            Fact::Unblocked { subject } => Self::Unblocked { subject: Text(*subject) },
+            Fact::PeppersSet { peppers } => {
+                Self::PeppersSet { peppers: peppers.iter().copied().map(Text).collect() }
+            }
         }
     }
+}
 
-    fn booked(booked: &Booked, places: &Places) -> Self {
+impl BookedView {
+    fn new(booked: &Booked, places: &Places) -> Self {
         let Booked { booking, subject, actor, channel, service, seat, key, fingerprint } = *booked;
-        Self::Booked {
+        Self {
             booking: Text(booking),
             subject: Text(subject),
             actor: actor.map(Text),

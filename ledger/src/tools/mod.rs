@@ -17,9 +17,9 @@ use std::path::Path;
 use anyhow::Context;
 use indicatif::{ProgressBar, ProgressStyle};
 use talon_journal::{Entry, JournalSummary, OpenError, RealDisk, TornTail, read_journal};
+use talon_ledger::apply::Violation;
 use talon_ledger::core::BadReplay;
 use talon_ledger::record::BadRecord;
-use talon_ledger::state::Violation;
 use talon_ledger::verify::BadJournal;
 
 /// Why a visitor ends the reading.

@@ -2,14 +2,14 @@
 //!
 //! Owns just enough to resolve a seat and to find a booking by its id; asserts nothing, so that a
 //! journal with contradictions can be looked into. It holds what the ledger would hold: days and
-//! bookings until they are forgotten, a cancelled booking until its place returns. `inspect` uses it.
+//! bookings until they are forgotten, a cancelled or moved booking until its place returns. `inspect` uses it.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use talon_domain::ids::{BookingId, Pseudonym, ServiceId};
 use talon_domain::shape::DayShape;
-use talon_ledger::record::{DayKey, Fact, Seat};
+use talon_ledger::record::{DayKey, Fact, Moved, Seat};
 
 use super::json::SeatView;
 
@@ -38,7 +38,7 @@ impl Places {
                 let shape = self.share(shape);
                 self.days.insert(day, shape);
             }
-            Fact::Booked(booked) => {
+            Fact::Booked(booked) | Fact::Moved(Moved { booked, .. }) => {
                 let (subject, actor) = (booked.subject, booked.actor);
                 let known =
                     KnownBooking { subject, actor, service: booked.service, seat: booked.seat };
@@ -56,7 +56,11 @@ impl Places {
             Fact::PolicySet(_)
             | Fact::Released { .. }
             | Fact::Cancelled { .. }
-            | Fact::SessionRevoked { .. } => {}
+            | Fact::SessionRevoked { .. }
+            | Fact::Linked { .. }
+            | Fact::Concluded { .. }
+            | Fact::Unblocked { .. }
+            | Fact::PeppersSet { .. } => {}
         }
     }
 

@@ -8,6 +8,7 @@ use std::path::Path;
 use std::str::FromStr;
 
 use anyhow::bail;
+use talon_domain::booking::BookingState;
 use talon_domain::civil::UtcMicros;
 use talon_journal::{BatchInfo, ChainHash, Entry, JournalSummary, Sequence};
 use talon_ledger::hash::state_hash;
@@ -138,10 +139,10 @@ fn write_summary(replayed: &Replayed, now: UtcMicros, output: &mut dyn Write) ->
     let persons = state.persons();
     let (mut bookings, mut cancelled, mut live) = (0_u64, 0_u64, 0_u64);
     for (_, person) in &persons {
-        for fact in state.facts(&person.lock()) {
+        for fact in state.facts(person.lock().bookings()) {
             bookings += 1;
-            cancelled += u64::from(fact.cancelled);
-            live += u64::from(!fact.cancelled && fact.ends_at > now);
+            cancelled += u64::from(fact.state.is_given_back());
+            live += u64::from(fact.state == BookingState::Booked && fact.ends_at > now);
         }
     }
     writeln!(output, "last record    {} ({})", replayed.last, replayed.at.timestamp())?;

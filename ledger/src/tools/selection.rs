@@ -11,7 +11,7 @@ use serde::Serialize;
 use talon_domain::civil::CivilDate;
 use talon_domain::ids::{AuthorityId, OfficeId, Pseudonym};
 use talon_journal::Sequence;
-use talon_ledger::record::{DayKey, Fact};
+use talon_ledger::record::{Booked, DayKey, Fact};
 
 use super::places::Places;
 
@@ -35,6 +35,16 @@ pub(crate) enum Kind {
     SessionRevoked,
     /// Visits before a date were dropped
     Forgotten,
+    /// Names turned out to be one holder's
+    Linked,
+    /// A booking took the place of another
+    Moved,
+    /// What became of a visit was noted
+    Concluded,
+    /// A block for missed visits was lifted
+    Unblocked,
+    /// The gateways' peppers changed
+    PeppersSet,
 }
 
 impl From<&Fact> for Kind {
@@ -48,6 +58,11 @@ impl From<&Fact> for Kind {
             Fact::Returned { .. } => Self::Returned,
             Fact::SessionRevoked { .. } => Self::SessionRevoked,
             Fact::Forgotten { .. } => Self::Forgotten,
+            Fact::Linked { .. } => Self::Linked,
+            Fact::Moved(_) => Self::Moved,
+            Fact::Concluded { .. } => Self::Concluded,
+            Fact::Unblocked { .. } => Self::Unblocked,
+            Fact::PeppersSet { .. } => Self::PeppersSet,
         }
     }
 }
@@ -55,14 +70,15 @@ impl From<&Fact> for Kind {
 /// The filters; a record is shown when it passes all of them.
 #[derive(Args)]
 pub(crate) struct Selection {
-    /// Bookings by or for a person, their cancellations and returns, by the first digits of the
-    /// pseudonym.
+    /// Bookings by or for a person and what became of them, links of names and lifted blocks, by the
+    /// first digits of the pseudonym.
     #[arg(long, value_name = "HEX_PREFIX")]
     person: Option<HexPrefix>,
     /// Days, releases and bookings of an office, and their cancellations and returns.
     #[arg(long, value_parser = office)]
     office: Option<OfficeId>,
-    /// What concerns an authority; the end of a session concerns none.
+    /// What concerns an authority; the end of a session, a link of names, a lifted block and the
+    /// peppers concern none.
     #[arg(long, value_parser = authority)]
     authority: Option<AuthorityId>,
     /// The day and releases of a date, bookings for it, and their cancellations and returns.
@@ -163,11 +179,18 @@ impl Selection {
                 has(Some(*authority), offices, Some(*date))
             }
             Fact::Booked(booked) => on(&booked.seat.day),
-            Fact::Cancelled { booking, .. } => {
+            Fact::Moved(moved) => {
+                let before = places.booking(&moved.from);
+                on(&moved.booked.seat.day) || before.is_some_and(|known| on(&known.seat.day))
+            }
+            Fact::Cancelled { booking, .. } | Fact::Concluded { booking, .. } => {
                 places.booking(booking).is_some_and(|known| on(&known.seat.day))
             }
             Fact::Returned { seat, .. } => on(&seat.day),
-            Fact::SessionRevoked { .. } => false,
+            Fact::SessionRevoked { .. }
+            | Fact::Linked { .. }
+            | Fact::Unblocked { .. }
+            | Fact::PeppersSet { .. } => false,
             Fact::Forgotten { authority, .. } => has(Some(*authority), &[], None),
         }
     }
@@ -180,17 +203,25 @@ fn concerns_person(prefix: &HexPrefix, fact: &Fact, places: &Places) -> bool {
             prefix.begins(&known.subject) || known.actor.is_some_and(|actor| prefix.begins(&actor))
         })
     };
+    let of_booked = |booked: &Booked| {
+        prefix.begins(&booked.subject) || booked.actor.is_some_and(|actor| prefix.begins(&actor))
+    };
     match fact {
-        Fact::Booked(booked) => {
-            prefix.begins(&booked.subject)
-                || booked.actor.is_some_and(|actor| prefix.begins(&actor))
+        Fact::Booked(booked) => of_booked(booked),
+        Fact::Moved(moved) => of_booked(&moved.booked),
+        Fact::Cancelled { subject, booking, .. } | Fact::Concluded { subject, booking, .. } => {
+            prefix.begins(subject) || of_known(booking)
         }
-        Fact::Cancelled { subject, booking, .. } => prefix.begins(subject) || of_known(booking),
         Fact::Returned { booking, .. } => of_known(booking),
+        Fact::Linked { into, from } => {
+            prefix.begins(into) || from.iter().any(|name| prefix.begins(name))
+        }
+        Fact::Unblocked { subject } => prefix.begins(subject),
         Fact::PolicySet(_)
         | Fact::DayGenerated { .. }
         | Fact::Released { .. }
         | Fact::SessionRevoked { .. }
-        | Fact::Forgotten { .. } => false,
+        | Fact::Forgotten { .. }
+        | Fact::PeppersSet { .. } => false,
     }
 }

@@ -22,7 +22,7 @@ fn a_cancelled_booking_is_shown_as_such_after_its_record() {
     world.commit();
     let outcome = world.cancel(1, booking.id);
     assert!(outcome.after > world.core.journal().watermark());
-    let expected = BookingView { state: BookingState::Cancelled, ..booking };
+    let expected = BookingView { state: BookingState::Cancelled, move_until: None, ..booking };
     assert_eq!(cancelled(&outcome.answer), &expected);
     assert_eq!(world.core.bookings(&person(1)).answer, Answer::Bookings(vec![expected]));
 }

@@ -142,8 +142,8 @@ fn no_answer_that_promises_leaves_before_its_record_is_durable() {
     let place = Place { authority: AUTHORITY, office: TOWN, service: EXAM };
     let date = crate::fixture::date("2026-12-02");
     let at_once = [
-        handle.call(Command::Days(place)),
-        handle.call(Command::Starts { place, date }),
+        handle.call(Command::Days { place, channel: talon_domain::ids::Channel::Web }),
+        handle.call(Command::Starts { place, channel: talon_domain::ids::Channel::Web, date }),
         handle.call(Command::Bookings(person(3))),
         handle.call(Command::Book(wish(3, TOWN, EXAM, start("2026-12-02", "08:30")))),
     ];
@@ -241,7 +241,9 @@ fn what_was_due_while_down_is_done_before_the_first_answer() {
     let running = Running::new();
     let (handle, _driver) = running.ledger.handle();
     let place = Place { authority: AUTHORITY, office: TOWN, service: EXAM };
-    let Poll::Ready(Answer::Days(days)) = poll(&mut handle.call(Command::Days(place))) else {
+    let Poll::Ready(Answer::Days(days)) =
+        poll(&mut handle.call(Command::Days { place, channel: talon_domain::ids::Channel::Web }))
+    else {
         panic!("days are public")
     };
     assert_eq!(days.iter().filter(|day| day.release.is_none()).count(), 7);

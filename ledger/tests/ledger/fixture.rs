@@ -9,6 +9,9 @@ use talon_domain::ids::{
     AuthorityId, BookingId, Channel, Fingerprint, KeyHash, OfficeId, Pseudonym, ServiceId,
     SessionId,
 };
+use talon_domain::policy::{
+    CompiledPolicy, Holder, Limit, LimitKind, Mode, Moment, Period, Policy, Subjects,
+};
 use talon_journal::simulation::{SimDisk, SimEntropy};
 use talon_journal::{
     ChainHash, Class, Entry, Journal, JournalKind, Options, Sequence, read_journal,
@@ -18,7 +21,7 @@ use talon_ledger::core::{Authority, BadLedger, Core, Outcome, Setup};
 use talon_ledger::load::parse;
 use talon_ledger::record::{DayKey, Fact, Record};
 use talon_ledger::verify::{BadJournal, Report, verify};
-use talon_wire::{Answer, Book, BookingView, Caller, Cancel, Place, Refusal, Wishes};
+use talon_wire::{Answer, Book, BookingView, Caller, Cancel, Place, Refusal, Subject, Wishes};
 
 pub(crate) const CATALOGUE: &str = include_str!("catalogue.toml");
 pub(crate) const POLICY: &str = include_str!("policy.toml");
@@ -80,9 +83,40 @@ pub(crate) fn person(n: u16) -> Caller {
     Caller {
         authority: AUTHORITY,
         person: Pseudonym(pseudonym),
+        entity: None,
         session: SessionId(session),
         session_expires_at: UtcMicros(utc(START).0 + 400 * DAY),
     }
+}
+
+/// Person number `n`, logged in for entity number `entity`.
+pub(crate) fn representative(n: u16, entity: u16) -> Caller {
+    Caller { entity: Some(entity_name(entity)), ..person(n) }
+}
+
+/// The name of entity number `n`.
+pub(crate) fn entity_name(n: u16) -> Pseudonym {
+    let mut pseudonym = [0x33; 32];
+    pseudonym[..2].copy_from_slice(&n.to_le_bytes());
+    Pseudonym(pseudonym)
+}
+
+/// An enforced limit by the month of registration on the web.
+pub(crate) fn monthly(name: &str, holder: Holder, subjects: Subjects, max: u32) -> Limit {
+    let kind = LimitKind::PerPeriod {
+        period: Period::Month,
+        of: Moment::Registration,
+        count_cancelled: true,
+        channel: Channel::Web,
+    };
+    let (name, mode) = (name.to_owned(), Mode::Enforced);
+    Limit { name, kind, holder, max, mode, subjects, services: Vec::new() }
+}
+
+/// A wish of person `n` for the entity of their login.
+pub(crate) fn wish_for(n: u16, entity: u16, service: ServiceId, wishes: Wishes) -> Book {
+    let book = wish(n, TOWN, service, wishes);
+    Book { caller: representative(n, entity), subject: Subject::Entity, ..book }
 }
 
 /// One start.
@@ -105,6 +139,7 @@ pub(crate) fn wish(n: u16, office: OfficeId, service: ServiceId, wishes: Wishes)
     half.copy_from_slice(&digest[..16]);
     Book {
         caller: person(n),
+        subject: Subject::Person,
         place: Place { authority: AUTHORITY, office, service },
         channel: Channel::Web,
         wishes,
@@ -133,6 +168,20 @@ impl World {
     pub(crate) fn with(replaced: &[(&str, &str)]) -> Self {
         let clock = ManualClock::new(utc(START));
         let world = Self::open(&SimDisk::new(), authority(replaced), &clock, SMALL_JOURNAL);
+        let world = world.expect("an empty disk opens");
+        world.settle();
+        world
+    }
+
+    /// The small authority with a policy that is changed in place.
+    #[track_caller]
+    pub(crate) fn under(change: impl FnOnce(&mut Policy)) -> Self {
+        let clock = ManualClock::new(utc(START));
+        let mut authority = authority(&[]);
+        let mut policy = authority.policy.policy().clone();
+        change(&mut policy);
+        authority.policy = CompiledPolicy::new(policy).expect("its zones exist");
+        let world = Self::open(&SimDisk::new(), authority, &clock, SMALL_JOURNAL);
         let world = world.expect("an empty disk opens");
         world.settle();
         world

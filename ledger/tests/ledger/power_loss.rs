@@ -5,11 +5,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use talon_domain::ids::{BookingId, SessionId};
+use talon_domain::ids::{BookingId, Pseudonym, SessionId};
 use talon_journal::simulation::{SimDisk, SimEntropy};
 use talon_journal::{JournalKind, Options, Sequence};
 use talon_ledger::clock::manual::ManualClock;
 use talon_ledger::core::Core;
+use talon_ledger::person::Booking;
 use talon_wire::{Answer, Book, BookingState, BookingView, Caller};
 
 use crate::fixture::{SECOND, START, World, authority, judge, person, utc};
@@ -31,15 +32,27 @@ const JOURNAL: Options =
 #[derive(Default)]
 struct Clients {
     confirmed: BTreeMap<BookingId, (Caller, BookingView)>,
-    /// Bookings that somebody asked to cancel, whatever came of it.
-    cancelling: BTreeSet<BookingId>,
-    cancelled: BTreeSet<BookingId>,
+    /// What somebody asked to become of a booking, whatever came of it.
+    possible: BTreeSet<(BookingId, BookingState)>,
+    /// What became of a booking, as somebody was told.
+    settled: BTreeMap<BookingId, BookingState>,
+    /// Names that are one person's, as somebody was told.
+    joined: Vec<(Pseudonym, Pseudonym)>,
     revoked: BTreeSet<SessionId>,
     asked: Vec<Book>,
     /// Answers that wait for their record.
-    waiting: Vec<(Sequence, Caller, Answer)>,
+    waiting: Vec<(Sequence, Caller, Heard)>,
     /// The number of the last record that an answer rested on.
     rested_on: u64,
+}
+
+/// An answer, and what of its question one has to know to understand it.
+struct Heard {
+    answer: Answer,
+    /// The booking that was to be moved.
+    moved: Option<BookingId>,
+    /// The other name of a login.
+    other: Option<Pseudonym>,
 }
 
 impl Clients {
@@ -50,37 +63,60 @@ impl Clients {
                 self.asked.push(book.clone());
                 book.caller
             }
-            Operation::Cancel { person: n, .. } | Operation::Logout { person: n } => person(*n),
-            _ => return,
+            Operation::Cancel { person: n, .. }
+            | Operation::Move { person: n, .. }
+            | Operation::Identify { one: n, .. }
+            | Operation::Conclude { person: n, .. }
+            | Operation::Unblock { person: n }
+            | Operation::Logout { person: n } => person(*n),
+            Operation::Pass { .. } | Operation::Commit | Operation::Restart => return,
         };
-        if let Operation::Cancel { person: n, which } = operation {
-            let entry = world.core.state().person(&person(*n).person);
-            let id = entry.and_then(|entry| entry.lock().bookings().get(*which).map(|b| b.id));
-            self.cancelling.extend(id);
-        }
+        let state = match operation {
+            Operation::Cancel { which, .. } => Some((*which, BookingState::Cancelled)),
+            Operation::Move { which, .. } => Some((*which, BookingState::Moved)),
+            Operation::Conclude { which, visit, .. } => Some((*which, visit.state())),
+            _ => None,
+        };
+        let about = state.and_then(|(which, state)| {
+            let n = u16::from_le_bytes([caller.person.0[0], caller.person.0[1]]);
+            Some((world.nth(n, which)?, state))
+        });
+        self.possible.extend(about);
         if let Some(outcome) = world.ask(operation) {
-            self.waiting.push((outcome.after, caller, outcome.answer));
+            let moved = about.filter(|(_, state)| *state == BookingState::Moved);
+            let other = match operation {
+                Operation::Identify { other, .. } => Some(person(*other).person),
+                _ => None,
+            };
+            let heard = Heard { answer: outcome.answer, moved: moved.map(|(id, _)| id), other };
+            self.waiting.push((outcome.after, caller, heard));
         }
     }
 
     /// Hears everything whose record is durable.
     fn hear(&mut self, watermark: Sequence) {
         let waiting = std::mem::take(&mut self.waiting);
-        for (after, caller, answer) in waiting {
+        for (after, caller, heard) in waiting {
             if after > watermark {
-                self.waiting.push((after, caller, answer));
+                self.waiting.push((after, caller, heard));
                 continue;
             }
             self.rested_on = self.rested_on.max(after.get());
-            match answer {
-                Answer::Booked { booking, .. } => {
-                    if booking.state == BookingState::Cancelled {
-                        self.cancelled.insert(booking.id);
+            match heard.answer {
+                Answer::Booked { booking, repeated, .. } => {
+                    if booking.state != BookingState::Booked {
+                        self.settled.insert(booking.id, booking.state);
+                    }
+                    if let Some(from) = heard.moved.filter(|_| !repeated) {
+                        self.settled.insert(from, BookingState::Moved);
                     }
                     self.confirmed.insert(booking.id, (caller, booking));
                 }
-                Answer::Cancelled(booking) => {
-                    self.cancelled.insert(booking.id);
+                Answer::Cancelled(booking) | Answer::Concluded(booking) => {
+                    self.settled.insert(booking.id, booking.state);
+                }
+                Answer::Identified { .. } => {
+                    self.joined.extend(heard.other.map(|other| (caller.person, other)));
                 }
                 Answer::SessionRevoked => {
                     self.revoked.insert(caller.session);
@@ -101,10 +137,12 @@ impl Clients {
             let Answer::Booking(now) = core.booking(&caller, *id).answer else {
                 return Err(format!("the confirmed booking {id} is lost"));
             };
-            let same_place = BookingView { state: view.state, ..now.clone() } == *view;
-            let state_is_known = match now.state {
-                BookingState::Booked => !self.cancelled.contains(id),
-                BookingState::Cancelled => self.cancelling.contains(id),
+            let (state, move_until) = (view.state, view.move_until);
+            let same_place = BookingView { state, move_until, ..now.clone() } == *view;
+            let state_is_known = match self.settled.get(id) {
+                Some(state) => now.state == *state,
+                None if now.state == BookingState::Booked => true,
+                None => self.possible.contains(&(*id, now.state)),
             };
             if !same_place || !state_is_known {
                 return Err(format!("{view:?} was confirmed, and is now {now:?}"));
@@ -113,9 +151,16 @@ impl Clients {
         if let Some(session) = self.revoked.iter().find(|s| !core.state().is_revoked(s)) {
             return Err(format!("{session:?} was ended, and is back"));
         }
+        for (one, other) in &self.joined {
+            let root = |name| core.state().party(name).map(|party| party.name);
+            if root(one) != root(other) {
+                return Err(format!("{one:?} and {other:?} were one, and are no more"));
+            }
+        }
         for book in &self.asked {
-            let Some(entry) = core.state().person(&book.caller.person) else { continue };
-            let under_key = entry.lock().bookings().iter().filter(|b| b.key == book.key).count();
+            let Some(party) = core.state().party(&book.caller.person) else { continue };
+            let of_key = |b: &&Booking| b.key == book.key && b.fingerprint == book.fingerprint;
+            let under_key = party.entry.all().filter(of_key).count();
             if under_key > 1 {
                 return Err(format!("{under_key} bookings under one key: {book:?}"));
             }
@@ -171,7 +216,7 @@ impl Life {
                         return;
                     }
                 }
-                Operation::Book(_) | Operation::Cancel { .. } | Operation::Logout { .. } => {}
+                _ => {}
             }
         }
     }

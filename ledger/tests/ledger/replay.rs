@@ -5,10 +5,10 @@ use talon_domain::ids::{BookingId, Channel, Fingerprint, KeyHash, OfficeId, Pseu
 use talon_domain::shape::{DayShape, day_shape};
 use talon_journal::simulation::SimDisk;
 use talon_journal::{Class, Sequence};
+use talon_ledger::apply::Violation;
 use talon_ledger::clock::manual::ManualClock;
 use talon_ledger::core::{BadLedger, BadReplay, Displaced};
 use talon_ledger::record::{Booked, Fact, Seat};
-use talon_ledger::state::Violation;
 use talon_ledger::verify::{BadJournal, Breach};
 
 use crate::fixture::{

@@ -1,8 +1,9 @@
 //! What the ledger answers.
 
 use serde::{Deserialize, Serialize};
+use talon_domain::booking::{BookingState, Subject};
 use talon_domain::civil::{CivilDate, Minute, UtcMicros};
-use talon_domain::ids::{AuthorityId, BookingId, KeyHash, OfficeId, ServiceId};
+use talon_domain::ids::{AuthorityId, BookingId, Channel, KeyHash, OfficeId, Pseudonym, ServiceId};
 use talon_domain::limits::{LimitRefusal, Usage};
 
 /// The ledger's answer to one command.
@@ -33,6 +34,19 @@ pub enum Answer {
     SessionRevoked,
     /// The session was not ended by a logout.
     SessionLive,
+    /// Who a login is, durably: the names to go by.
+    Identified {
+        /// The human.
+        person: Pseudonym,
+        /// The legal entity, when one was named.
+        entity: Option<Pseudonym>,
+    },
+    /// The peppers are known.
+    PeppersKnown,
+    /// What became of the visit is noted, durably.
+    Concluded(BookingView),
+    /// Nothing blocks the subject, durably.
+    Unblocked,
     /// Nothing was done.
     Refused(Refusal),
 }
@@ -72,7 +86,28 @@ pub enum Refusal {
     },
     /// The caller has no such booking.
     NotFound,
-    /// The deadline for cancelling has passed.
+    /// The login names no legal entity to act for.
+    NoEntity,
+    /// The booking is no longer live: cancelled, moved, or its visit is over.
+    NotLive(BookingState),
+    /// The policy allows no further move of this booking.
+    MovedTooOften {
+        /// How often it was moved.
+        count: u8,
+        /// How often it may be.
+        limit: u8,
+    },
+    /// The visit has not begun, so nothing can have become of it.
+    NotBegun {
+        /// When it begins.
+        starts_at: UtcMicros,
+    },
+    /// Something still counts under a pepper that is no longer among those given.
+    PepperCounts {
+        /// How many persons.
+        persons: u64,
+    },
+    /// The deadline for cancelling or moving has passed.
     TooLate {
         /// The deadline.
         until: UtcMicros,
@@ -92,16 +127,6 @@ pub struct Release {
     pub opens_at: Option<UtcMicros>,
     /// Whether that is later than the policy's moment, because that one was missed.
     pub late: bool,
-}
-
-/// What has become of a booking.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum BookingState {
-    /// The place is held.
-    Booked,
-    /// The person gave it back.
-    Cancelled,
 }
 
 /// A booking as its owner sees it.
@@ -127,6 +152,12 @@ pub struct BookingView {
     pub zone: String,
     /// The last moment at which it may be cancelled.
     pub cancel_until: UtcMicros,
+    /// The last moment at which it may be moved; nothing when it may not be at all.
+    pub move_until: Option<UtcMicros>,
+    /// By which channel it was booked.
+    pub channel: Channel,
+    /// Whether it is a legal entity's.
+    pub subject: Subject,
     /// What has become of it.
     pub state: BookingState,
 }

@@ -10,10 +10,12 @@ pub mod command;
 use std::future::Future;
 use std::pin::Pin;
 
-pub use answer::{
-    Answer, BookingState, BookingView, DayView, FreeStart, Health, Refusal, Release, StartsView,
+pub use talon_domain::booking::{BookingState, Subject, Visit};
+
+pub use answer::{Answer, BookingView, DayView, FreeStart, Health, Refusal, Release, StartsView};
+pub use command::{
+    Book, Caller, Cancel, Command, Identify, MAX_NAMES, MAX_WISHES, Move, Place, Wishes,
 };
-pub use command::{Book, Caller, Cancel, Command, MAX_WISHES, Place, Wishes};
 
 /// An answer on its way.
 pub type AnswerFuture = Pin<Box<dyn Future<Output = Answer> + Send>>;

@@ -8,7 +8,7 @@ use talon_domain::ids::{
     SessionId,
 };
 use talon_wire::{
-    Answer, Book, BookingState, BookingView, Caller, Command, Place, Refusal, Wishes,
+    Answer, Book, BookingState, BookingView, Caller, Command, Place, Refusal, Subject, Wishes,
 };
 
 fn book() -> Command {
@@ -16,9 +16,11 @@ fn book() -> Command {
         caller: Caller {
             authority: AuthorityId(1),
             person: Pseudonym([0xaa; 32]),
+            entity: None,
             session: SessionId([0xbb; 16]),
             session_expires_at: UtcMicros(1_800_000_000_000_000),
         },
+        subject: Subject::Person,
         place: Place { authority: AuthorityId(1), office: OfficeId(8041), service: ServiceId(2) },
         channel: Channel::Web,
         wishes: Wishes::Starts(vec![(
@@ -43,6 +45,9 @@ fn booked() -> Answer {
             starts_at: UtcMicros(1_796_108_400_000_000),
             zone: "Europe/Kyiv".to_owned(),
             cancel_until: UtcMicros(1_796_101_200_000_000),
+            move_until: None,
+            channel: Channel::Web,
+            subject: Subject::Person,
             state: BookingState::Booked,
         },
         repeated: false,
@@ -61,8 +66,10 @@ fn a_booking_command_has_these_bytes() {
         "00",               // Book
         "01",               // authority
         &"aa".repeat(32),   // person
+        "00",               // no entity
         &"bb".repeat(16),   // session
         "8080c489e5c5b206", // session_expires_at
+        "00",               // for the person
         "01e93e02",         // place
         "00",               // web
         "0001",             // one start
@@ -80,5 +87,5 @@ fn a_booking_command_has_these_bytes() {
 fn a_booked_answer_reads_back() {
     let bytes = postcard::to_stdvec(&booked()).unwrap();
     assert_eq!(postcard::from_bytes::<Answer>(&bytes).unwrap(), booked());
-    assert_eq!(hex_of(&Answer::Refused(Refusal::Busy)), "080c");
+    assert_eq!(hex_of(&Answer::Refused(Refusal::Busy)), "0c0c");
 }

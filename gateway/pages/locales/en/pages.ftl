@@ -123,9 +123,13 @@ ticket-lasts = Takes
 ticket-state-ahead = Valid
 ticket-state-over = Visit is over
 ticket-state-cancelled = Cancelled
+ticket-state-moved = Moved
+ticket-state-missed = Missed
 ticket-outcome-ahead = You are booked
 ticket-outcome-over = The visit is over
 ticket-outcome-cancelled = The booking is cancelled
+ticket-outcome-moved = The booking was moved to another time
+ticket-outcome-missed = You missed the visit
 ticket-cancel-until = You can cancel until { $moment }.
 ticket-cancel-was-until = You could cancel until { $moment }.
 ticket-cancel = Cancel the booking
@@ -162,6 +166,11 @@ problem-overloaded = Try again in a few seconds. If you are booked already, you 
 problem-unavailable = Send the same form again: if you are booked already, you will see the booking, and not be booked twice.
 problem-unknown-place = The address has a mistake, or this office no longer offers this service.
 problem-already-booked = You can have one valid booking for each service. Cancel it, or wait until the visit is over.
+problem-blocked-for-absence = You missed { $count ->
+    [one] { $count } visit
+   *[other] { $count } visits
+} without cancelling. Online booking is blocked until an office unblocks you in person.
+problem-retake-too-soon = After a failed attempt you have to wait. You can book a visit from { $moment }.
 problem-too-late-to-cancel = You could cancel until { $moment }.
 problem-quota-month-of-registration = You can book online at most { $limit ->
     [one] { $limit } time

@@ -129,9 +129,13 @@ ticket-lasts = Тривалість
 ticket-state-ahead = Чинний
 ticket-state-over = Візит минув
 ticket-state-cancelled = Скасовано
+ticket-state-moved = Перенесено
+ticket-state-missed = Пропущено
 ticket-outcome-ahead = Вас записано
 ticket-outcome-over = Час візиту минув
 ticket-outcome-cancelled = Запис скасовано
+ticket-outcome-moved = Запис перенесено на інший час
+ticket-outcome-missed = Візит пропущено
 ticket-cancel-until = Скасувати запис можна до { $moment }.
 ticket-cancel-was-until = Скасувати запис можна було до { $moment }.
 ticket-cancel = Скасувати запис
@@ -169,6 +173,12 @@ problem-overloaded = Спробуйте ще раз за кілька секун
 problem-unavailable = Надішліть цю саму форму ще раз: якщо запис уже зроблено, ви побачите його, другого не буде.
 problem-unknown-place = Адреса з помилкою, або цей офіс більше не надає цієї послуги.
 problem-already-booked = На одну послугу можна мати один чинний запис. Скасуйте його або дочекайтеся візиту.
+problem-blocked-for-absence = Ви пропустили { $count ->
+    [one] { $count } візит
+    [few] { $count } візити
+   *[many] { $count } візитів
+}, не скасувавши запис. Онлайн-запис заблоковано, доки в офісі особисто не знімуть блокування.
+problem-retake-too-soon = Після невдалої спроби потрібно зачекати. Записатися можна на дату від { $moment }.
 problem-too-late-to-cancel = Скасувати запис можна було до { $moment }.
 problem-quota-month-of-registration = За один календарний місяць можна записатися онлайн не більше ніж { $limit ->
     [one] { $limit } раз
