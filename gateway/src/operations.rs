@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use talon_domain::civil::{CivilDate, UtcMicros};
 use talon_domain::ids::{AuthorityId, BookingId, Channel, KeyHash};
-use talon_domain::limits::{Attempt, Standing, Usage, usage};
+use talon_domain::limits::{Attempt, LimitRefusal, Standing, Usage, usage};
 use talon_domain::policy::{LimitKind, Moment};
 use talon_wire::{
     Answer, Book, BookingView, Caller, Cancel, Command, Place, Refusal, Subject, Wishes,
@@ -57,6 +57,7 @@ pub async fn book(lane: &Lane, who: &Identified, wish: Wish<'_>) -> Result<Booke
     if let Some(over) = lane.app.over_limit.get(&caller.person)
         && !over.1.contains(&wish.key)
         && over.0.resets_at.is_some_and(|resets_at| resets_at > now())
+        && concerns(lane, &over.0, &wish.place)
     {
         outcome("refused_from_memory");
         return Err(Problem::LimitReached(over.0.clone()));
@@ -328,9 +329,18 @@ fn remember_usage(lane: &Lane, caller: &Caller, usage: Option<Usage>, sequence: 
     });
 }
 
-/// Only limits that hold for whatever is asked next may be remembered.
+/// Only limits that hold for whichever date is asked next may be remembered.
 fn is_remembered(kind: LimitKind) -> bool {
     matches!(kind, LimitKind::PerPeriod { of: Moment::Registration, .. })
+}
+
+/// Whether a limit that refused a person concerns their next wish, too.
+fn concerns(lane: &Lane, refusal: &LimitRefusal, place: &Place) -> bool {
+    lane.app.policy(place.authority).is_some_and(|policy| {
+        let limits = &policy.policy().limits;
+        let limit = limits.iter().find(|limit| limit.name == refusal.rule);
+        limit.is_some_and(|limit| limit.concerns(Subject::Person, place.service))
+    })
 }
 
 /// The release that a proof is bound to.

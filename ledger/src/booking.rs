@@ -402,7 +402,11 @@ fn of(bookings: &[BookingFact]) -> Standing<'_> {
 
 /// Whether another date might be allowed.
 fn depends_on_visit(refusal: &LimitRefusal) -> bool {
-    matches!(refusal.kind, LimitKind::PerPeriod { of: Moment::Visit, .. })
+    match refusal.kind {
+        LimitKind::PerPeriod { of, .. } => of == Moment::Visit,
+        LimitKind::RetakeWait { .. } => true,
+        LimitKind::LivePerService | LimitKind::NoShows { .. } => false,
+    }
 }
 
 impl Denied {

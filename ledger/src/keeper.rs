@@ -274,10 +274,12 @@ impl Core {
 
     /// Drops what no longer counts for any limit: visits before the month of some days ago, and
     /// some days more, for an office whose date lags behind the policy's may have registered them
-    /// in that month. Drops sessions that have ended by themselves as well, about once an hour.
+    /// in that month. A failed visit counts as long as it can forbid the next. Drops sessions that
+    /// have ended by themselves as well, about once an hour.
     fn forget_past(&self, authority: &Authority, policy: &CompiledPolicy, now: UtcMicros) {
         let today = CivilDate::at(now, policy.zone());
-        let before = today.plus_days(-MIN_DAYS_KEPT).first_of_month().plus_days(-MIN_DAYS_KEPT);
+        let kept = MIN_DAYS_KEPT + i32::from(policy.kept_days());
+        let before = today.plus_days(-kept).first_of_month().plus_days(-MIN_DAYS_KEPT);
         let id = authority.catalogue.authority;
         let has_visits = self.state.oldest_day(id).is_some_and(|oldest| oldest < before);
         if !has_visits && !self.sessions_are_due(now) {

@@ -34,6 +34,7 @@ pub mod catalogue_file;
 pub mod civil;
 pub mod identity;
 pub mod ids;
+pub mod limit_file;
 pub mod limits;
 pub mod policy;
 pub mod policy_file;

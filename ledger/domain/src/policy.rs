@@ -6,6 +6,7 @@
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
+use crate::booking::Subject;
 use crate::civil::{CivilDate, Minute, UtcMicros, resolve};
 use crate::ids::{AuthorityId, Channel, ServiceId};
 
@@ -90,6 +91,23 @@ pub struct Limit {
     pub services: Vec<ServiceId>,
 }
 
+impl Limit {
+    /// Whether it is for bookings of this subject for this service.
+    pub fn concerns(&self, subject: Subject, service: ServiceId) -> bool {
+        let is_for_subject = match self.subjects {
+            Subjects::All => true,
+            Subjects::Persons => subject == Subject::Person,
+            Subjects::Entities => subject == Subject::Entity,
+        };
+        is_for_subject && self.is_for_service(service)
+    }
+
+    /// Whether it looks at bookings for this service.
+    pub(crate) fn is_for_service(&self, service: ServiceId) -> bool {
+        self.services.is_empty() || self.services.contains(&service)
+    }
+}
+
 /// What a limit counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum LimitKind {
@@ -107,12 +125,14 @@ pub enum LimitKind {
     /// Bookings for the same service whose visit is still to come.
     LivePerService,
     /// Visits of a period to which nobody came: at the maximum the holder is blocked until they are
-    /// unblocked in person.
+    /// unblocked in person. A block holds for the web; it does not say of which limit it is, so a
+    /// policy has one limit of this kind.
     NoShows {
         /// The length of the period, by the date of the visit.
         period: Period,
     },
-    /// A visit that was failed, as an exam: the same service again only so many days after it.
+    /// A visit that was failed, as an exam: the same service again only so many days after it. The
+    /// limit's maximum is 1 and has no meaning of its own.
     RetakeWait {
         /// How many days after the failed visit the next one may be.
         days: u16,
@@ -231,6 +251,18 @@ impl CompiledPolicy {
         let (release, zone) = self.release_and_zone(service);
         let newest = CivilDate::at(now, zone).plus_days(i32::from(release.days_ahead));
         if self.opens_at(service, newest) <= now { newest } else { newest.plus_days(-1) }
+    }
+
+    /// How many days a visit has to be remembered because of what it forbids after its month: the
+    /// longest wait for a retake.
+    pub fn kept_days(&self) -> u16 {
+        let days = |limit: &Limit| match limit.kind {
+            LimitKind::RetakeWait { days } => days,
+            LimitKind::PerPeriod { .. } | LimitKind::LivePerService | LimitKind::NoShows { .. } => {
+                0
+            }
+        };
+        self.policy.limits.iter().map(days).max().unwrap_or(0)
     }
 
     /// The last moment at which a visit that starts at `starts_at` may be cancelled.

@@ -234,6 +234,26 @@ fn what_counts_no_more_is_forgotten_at_the_change_of_the_month() {
 }
 
 #[test]
+fn a_visit_is_remembered_as_long_as_it_can_forbid_a_retake() {
+    let wait = "\n[[limit]]\nkind = \"retake-wait\"\nname = \"retake-exam\"\ndays = 20\n\
+                mode = \"enforced\"\nservices = [\"exam\"]\n\n[[limit]]\nkind = \"per-period\"";
+    let world = World::with(&[("\n[[limit]]\nkind = \"per-period\"", wait)]);
+    // Failed on 8 December, it forbids the exam until 27 December; failed on 31 December, until
+    // 19 January.
+    world.books(1, EXAM, "2026-12-08", "08:00");
+    world.pass(30 * DAY);
+    world.books(2, EXAM, "2026-12-31", "11:30");
+    let oldest = || world.core.state().oldest_day(AUTHORITY).expect("there are days");
+    world.pass(21 * DAY);
+    assert_eq!(CivilDate::at(world.core.now(), &jiff::tz::TimeZone::UTC), date("2027-01-21"));
+    assert!(oldest() <= date("2026-12-08"), "both are remembered: {}", oldest());
+    world.pass(2 * DAY);
+    assert_eq!(oldest(), date("2026-12-30"), "a month of days that forbid nothing any more");
+    assert!(world.core.state().person(&person(1).person).is_none());
+    assert!(world.core.state().person(&person(2).person).is_some());
+}
+
+#[test]
 fn a_place_whose_day_is_forgotten_returns_no_more() {
     let world = World::with(&[("[5, 60]", "[43200, 43200]")]);
     let booking = world.books(1, EXAM, "2026-12-05", "08:00");

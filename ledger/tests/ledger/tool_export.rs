@@ -20,9 +20,9 @@ fn the_document_holds_policies_days_persons_and_what_is_on_its_way() {
     assert_eq!(persons[0]["person"], person(1).person.to_string());
     let booking = &persons[0]["bookings"][0];
     assert_eq!(booking["booking"], story.exam.to_string());
-    assert_eq!((&booking["cancelled"], &booking["service"]), (&json!(true), &json!(1)));
+    assert_eq!((&booking["state"], &booking["service"]), (&json!("cancelled"), &json!(1)));
     assert_eq!((&booking["seat"]["desk"], &booking["seat"]["start"]), (&json!(1), &json!("08:30")));
-    assert_eq!(persons[1]["bookings"][0]["cancelled"], false);
+    assert_eq!(persons[1]["bookings"][0]["state"], "booked");
     assert_eq!(document["withheld"], json!([]));
     assert_eq!(document["revoked_sessions"][0]["session"], person(2).session.to_string());
 }
