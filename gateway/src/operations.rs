@@ -177,7 +177,11 @@ pub async fn challenge(
 ) -> Result<talon_pow::Challenge, Problem> {
     let caller = who.at(place.authority)?;
     let policy = lane.app.policy(place.authority).ok_or(Problem::UnknownAuthority)?;
-    let rule = policy.release(place.service).proof.as_ref().ok_or(Problem::ProofNotNeeded)?;
+    let rule = policy
+        .release(place.service, Channel::Web)
+        .proof
+        .as_ref()
+        .ok_or(Problem::ProofNotNeeded)?;
     admit(lane, &caller, lane.app.read_rate).await?;
     check_session(lane, caller).await?;
     proof::challenge(&lane.app, &caller.person, &release_tag(place), rule)
@@ -217,7 +221,7 @@ pub async fn log_out(lane: &Lane, who: &Identified) -> Result<(), Problem> {
 async fn admit_booking(lane: &Lane, book: &Book, solution: Option<&str>) -> Result<(), Problem> {
     let app = &lane.app;
     let policy = app.policy(book.place.authority).ok_or(Problem::UnknownAuthority)?;
-    let proof = match &policy.release(book.place.service).proof {
+    let proof = match &policy.release(book.place.service, Channel::Web).proof {
         None => None,
         Some(_) => {
             let release = release_tag(&book.place);

@@ -173,8 +173,9 @@ impl Core {
             let to_come = minutes.clone().filter(is_to_come).find(in_span).map(|m| (date, m));
             first_to_come = first_to_come.or(to_come);
             first = first.or_else(|| minutes.find(in_span).map(|m| (date, m)));
-            if day.is_released(place.service) {
-                let of_day = day.free_starts(date, place.service, request.now);
+            let channel = request.book.channel;
+            if day.is_released(place.service, channel) {
+                let of_day = day.free_starts(date, place.service, channel, request.now);
                 free.extend(of_day.into_keys().filter(in_span).map(|minute| (date, minute)));
             }
         }
@@ -201,8 +202,8 @@ impl Core {
         if day.shape().starts(place.service).is_none_or(|starts| !starts.contains_key(&minute)) {
             return Err(Denied::Unknown);
         }
-        if !day.is_released(place.service) {
-            return Err(Denied::NotReleased(self.release_of(request.policy, place.service, date)));
+        if !day.is_released(place.service, book.channel) {
+            return Err(self.not_released(request, date));
         }
         let attempt = Attempt {
             now,
@@ -243,7 +244,7 @@ impl Core {
         let place = &book.place;
         let spread =
             usize::from(u16::from_le_bytes([book.caller.person.0[0], book.caller.person.0[1]]));
-        day.claim(place.service, minute, spread, |candidate, steps| {
+        day.claim(place.service, book.channel, minute, spread, |candidate, steps| {
             let seat_day = DayKey { authority: place.authority, office: place.office, date };
             let booked = Booked {
                 booking: request.booking,
@@ -275,7 +276,12 @@ impl Core {
         if date < self.today(place, request.now) {
             return Denied::Past;
         }
-        Denied::NotReleased(self.release_of(request.policy, place.service, date))
+        self.not_released(request, date)
+    }
+
+    fn not_released(&self, request: &Request<'_>, date: CivilDate) -> Denied {
+        let (service, channel) = (request.book.place.service, request.book.channel);
+        Denied::NotReleased(self.release_of(request.policy, service, channel, date))
     }
 
     fn denied(&self, person: &Person, request: &Request<'_>, denied: Denied) -> Outcome {
@@ -289,7 +295,9 @@ impl Core {
                     Wishes::Starts(starts) => starts.first().map(|(date, _)| *date),
                     Wishes::Any { from, .. } => Some(*from),
                 };
-                let free = date.map(|date| self.free_on(place, date)).unwrap_or_default();
+                let free = date
+                    .map(|date| self.free_on(place, request.book.channel, date))
+                    .unwrap_or_default();
                 Refusal::Taken { free }
             }
             Denied::Limit(refusal) => {

@@ -12,7 +12,9 @@ use dashmap::DashMap;
 use parking_lot::{Mutex, RwLock};
 use talon_board::Steps;
 use talon_domain::civil::{CivilDate, UtcMicros};
-use talon_domain::ids::{AuthorityId, BookingId, OfficeId, Pseudonym, ServiceId, SessionId};
+use talon_domain::ids::{
+    AuthorityId, BookingId, Channel, OfficeId, Pseudonym, ServiceId, SessionId,
+};
 use talon_domain::policy::CompiledPolicy;
 use talon_journal::Sequence;
 
@@ -34,7 +36,7 @@ pub struct State {
     // Counting a sharded map locks every shard; the bound needs a count that is cheap.
     person_count: AtomicUsize,
     withheld: Mutex<BTreeMap<(UtcMicros, BookingId), Seat>>,
-    released: RwLock<BTreeMap<(AuthorityId, ServiceId), CivilDate>>,
+    released: RwLock<BTreeMap<(AuthorityId, ServiceId, Channel), CivilDate>>,
     oldest: Mutex<BTreeMap<AuthorityId, CivilDate>>,
     /// Until when, and by which record.
     revoked: DashMap<SessionId, (UtcMicros, Sequence)>,
@@ -78,6 +80,16 @@ pub enum Violation {
         /// The service.
         service: ServiceId,
     },
+    /// A place of which the channel may not use every step.
+    #[error("booking {booking}: {channel:?} may not use {seat:?}")]
+    NotItsShare {
+        /// The booking.
+        booking: BookingId,
+        /// The place.
+        seat: Seat,
+        /// By which it was booked.
+        channel: Channel,
+    },
     /// A fact about a booking that is not there, or is cancelled already.
     #[error("no live booking {0}")]
     NoSuchBooking(BookingId),
@@ -106,8 +118,8 @@ impl State {
         match record.fact {
             Fact::PolicySet(policy) => self.set_policy(CompiledPolicy::new(policy)?),
             Fact::DayGenerated { day, shape } => self.add_day(day, shape)?,
-            Fact::Released { authority, service, date, offices, .. } => {
-                self.release(authority, service, date, &offices)?;
+            Fact::Released { authority, service, channel, date, offices, .. } => {
+                self.release(authority, service, channel, date, &offices)?;
             }
             Fact::Booked(booked) => self.replay_booked(sequence, record.at, &booked)?,
             Fact::Cancelled { subject, booking, returns_at } => {
@@ -138,7 +150,7 @@ impl State {
         let seat = booked.seat;
         let no_such_seat = || Violation::NoSuchSeat(seat);
         let day = self.day(&seat.day).ok_or_else(no_such_seat)?;
-        if !day.is_released(booked.service) {
+        if !day.is_released(booked.service, booked.channel) {
             let (booking, day, service) = (booked.booking, seat.day, booked.service);
             return Err(Violation::NotReleased { booking, day, service });
         }
@@ -147,6 +159,11 @@ impl State {
         let run = Steps::run(seat.step, seat.steps)
             .filter(|_| seat.step + seat.steps <= shift.steps)
             .ok_or_else(no_such_seat)?;
+        let usable = shift.service(booked.service).map_or(0, |of| of.usable(booked.channel));
+        if !run.is_subset(Steps::from_bits(usable)) {
+            let (booking, channel) = (booked.booking, booked.channel);
+            return Err(Violation::NotItsShare { booking, seat, channel });
+        }
         word.claim(run).map_err(|taken| Violation::TwoOwners {
             booking: booked.booking,
             seat,
@@ -225,7 +242,7 @@ impl State {
         days
     }
 
-    /// Lets the web book a date for a service in these offices.
+    /// Lets a channel book a date for a service in these offices.
     ///
     /// # Errors
     /// [`Violation::NoSuchRelease`].
@@ -233,29 +250,31 @@ impl State {
         &self,
         authority: AuthorityId,
         service: ServiceId,
+        channel: Channel,
         date: CivilDate,
         offices: &[OfficeId],
     ) -> Result<(), Violation> {
         for &office in offices {
             let key = DayKey { authority, office, date };
-            let released = self.day(&key).is_some_and(|day| day.release(service));
+            let released = self.day(&key).is_some_and(|day| day.release(service, channel));
             if !released {
                 return Err(Violation::NoSuchRelease { day: key, service });
             }
         }
         let mut through = self.released.write();
-        let last = through.entry((authority, service)).or_insert(date);
+        let last = through.entry((authority, service, channel)).or_insert(date);
         *last = date.max(*last);
         Ok(())
     }
 
-    /// The last date that has been released for a service.
+    /// The last date that has been released for a service to a channel.
     pub fn released_through(
         &self,
         authority: AuthorityId,
         service: ServiceId,
+        channel: Channel,
     ) -> Option<CivilDate> {
-        self.released.read().get(&(authority, service)).copied()
+        self.released.read().get(&(authority, service, channel)).copied()
     }
 
     /// A person's entry, if there is one.

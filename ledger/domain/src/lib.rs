@@ -39,4 +39,5 @@ pub mod limits;
 pub mod policy;
 pub mod policy_file;
 pub mod shape;
+pub mod shares;
 pub mod suggest;

@@ -47,8 +47,19 @@ struct ReleaseFile {
     zone: Option<String>,
     late_delay_minutes: u32,
     proof: Option<ProofFile>,
+    kiosk: Option<KioskReleaseFile>,
     #[serde(default)]
     services: BTreeMap<String, ServiceReleaseFile>,
+}
+
+/// What the kiosk has of its own, for every service; the rest is the authority's. Who stands at a
+/// kiosk proves no work.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct KioskReleaseFile {
+    days_ahead: Option<u16>,
+    time: Option<String>,
+    zone: Option<String>,
 }
 
 /// What a service has of its own; the rest is the authority's.
@@ -143,6 +154,8 @@ impl PolicyFile {
         minutes("cancel.deadline_minutes", self.cancel.deadline_minutes)?;
         minutes("release.late_delay_minutes", self.release.late_delay_minutes)?;
         let release = authority_release(&self.zone, &self.release)?;
+        let kiosk_release =
+            self.release.kiosk.as_ref().map(|own| kiosk_release(&release, own)).transpose()?;
         let releases = self
             .release
             .services
@@ -154,6 +167,7 @@ impl PolicyFile {
             zone: self.zone,
             release,
             releases,
+            kiosk_release,
             late_release_delay_minutes: self.release.late_delay_minutes,
             cancel_deadline_minutes: self.cancel.deadline_minutes,
             moving: moving(&self.moving, self.cancel.deadline_minutes)?,
@@ -201,6 +215,16 @@ fn authority_release(zone: &str, file: &ReleaseFile) -> Result<Release, BadPolic
         time: time("release.time".to_owned(), &file.time)?,
         zone: file.zone.clone().unwrap_or_else(|| zone.to_owned()),
         proof: file.proof.as_ref().map(proof),
+    })
+}
+
+fn kiosk_release(default: &Release, own: &KioskReleaseFile) -> Result<Release, BadPolicy> {
+    let key = |name: &str| format!("release.kiosk.{name}");
+    Ok(Release {
+        days_ahead: days(key("days_ahead"), own.days_ahead.unwrap_or(default.days_ahead))?,
+        time: own.time.as_ref().map_or(Ok(default.time), |text| time(key("time"), text))?,
+        zone: own.zone.clone().unwrap_or_else(|| default.zone.clone()),
+        proof: None,
     })
 }
 

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::catalogue::tests::small_catalogue;
+use crate::ids::Channel;
 use crate::limit_file::MAX_RETAKE_DAYS;
 use crate::policy::{Holder, Limit, LimitKind, MAX_LIMITS, Mode, Period, Subjects};
 
@@ -54,10 +55,10 @@ fn refusal(from: &str, to: &str) -> String {
 #[test]
 fn a_service_takes_from_the_authority_what_it_does_not_say() {
     let policy = check(GOOD).unwrap();
-    let own = policy.release(ServiceId(1));
+    let own = policy.release(ServiceId(1), Channel::Web);
     assert_eq!((own.days_ahead, own.time.to_string().as_str()), (14, "06:00"));
     assert!(own.proof.is_some());
-    assert_eq!(policy.release(ServiceId(2)).days_ahead, 21);
+    assert_eq!(policy.release(ServiceId(2), Channel::Web).days_ahead, 21);
     assert_eq!(policy.policy().limits.len(), 2);
 }
 
@@ -122,7 +123,7 @@ fn every_kind_of_limit_has_its_words() {
         kind: LimitKind::RetakeWait { days: 10 },
         max: 1,
         services: vec![ServiceId(1)],
-        ..no_shows.clone()
+        ..no_shows
     };
     assert_eq!(limits[2..], [no_shows, retake]);
     assert_eq!(policy.kept_days(), 10);
@@ -201,4 +202,22 @@ fn a_booking_may_be_moved_as_the_policy_says_and_twice_when_it_says_nothing() {
     assert_eq!(refused_with("[move]\nmax = 21\n"), "move.max: 21 is more than 20");
     let late = refused_with("[move]\ndeadline_minutes = 43201\n");
     assert_eq!(late, "move.deadline_minutes: 43201 is more than 43200");
+}
+
+#[test]
+fn the_kiosk_takes_from_the_authority_what_it_does_not_say() {
+    let kiosk = |more: &str| {
+        let text = GOOD.replace("[cancel]", &format!("[release.kiosk]\n{more}\n[cancel]"));
+        check(&text).map(|policy| policy.release(ServiceId(1), Channel::Kiosk).clone())
+    };
+    let silent = kiosk("").unwrap();
+    assert_eq!((silent.days_ahead, silent.time.to_string().as_str()), (21, "06:00"));
+    assert_eq!(silent.proof, None, "who stands at a kiosk proves no work");
+    let own = kiosk("days_ahead = 28\ntime = \"09:00\"\nzone = \"Europe/Warsaw\"").unwrap();
+    assert_eq!((own.days_ahead, own.time.to_string().as_str()), (28, "09:00"));
+    assert_eq!(own.zone, "Europe/Warsaw");
+    let far = kiosk("days_ahead = 367").expect_err("too far").to_string();
+    assert_eq!(far, "release.kiosk.days_ahead: 367 is more than 366");
+    let web = check(GOOD).unwrap();
+    assert_eq!(web.release(ServiceId(1), Channel::Kiosk), web.release(ServiceId(1), Channel::Web));
 }
