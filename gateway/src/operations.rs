@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use talon_domain::civil::{CivilDate, UtcMicros};
 use talon_domain::ids::{AuthorityId, BookingId, Channel, KeyHash};
-use talon_domain::limits::{Attempt, Standing, Usage, usage};
+use talon_domain::limits::{Attempt, LimitRefusal, Standing, Usage, usage};
 use talon_domain::policy::{LimitKind, Moment};
 use talon_wire::{
     Answer, Book, BookingView, Caller, Cancel, Command, Place, Refusal, Subject, Wishes,
@@ -57,6 +57,7 @@ pub async fn book(lane: &Lane, who: &Identified, wish: Wish<'_>) -> Result<Booke
     if let Some(over) = lane.app.over_limit.get(&caller.person)
         && !over.1.contains(&wish.key)
         && over.0.resets_at.is_some_and(|resets_at| resets_at > now())
+        && concerns(lane, &over.0, &wish.place)
     {
         outcome("refused_from_memory");
         return Err(Problem::LimitReached(over.0.clone()));
@@ -176,7 +177,11 @@ pub async fn challenge(
 ) -> Result<talon_pow::Challenge, Problem> {
     let caller = who.at(place.authority)?;
     let policy = lane.app.policy(place.authority).ok_or(Problem::UnknownAuthority)?;
-    let rule = policy.release(place.service).proof.as_ref().ok_or(Problem::ProofNotNeeded)?;
+    let rule = policy
+        .release(place.service, Channel::Web)
+        .proof
+        .as_ref()
+        .ok_or(Problem::ProofNotNeeded)?;
     admit(lane, &caller, lane.app.read_rate).await?;
     check_session(lane, caller).await?;
     proof::challenge(&lane.app, &caller.person, &release_tag(place), rule)
@@ -216,7 +221,7 @@ pub async fn log_out(lane: &Lane, who: &Identified) -> Result<(), Problem> {
 async fn admit_booking(lane: &Lane, book: &Book, solution: Option<&str>) -> Result<(), Problem> {
     let app = &lane.app;
     let policy = app.policy(book.place.authority).ok_or(Problem::UnknownAuthority)?;
-    let proof = match &policy.release(book.place.service).proof {
+    let proof = match &policy.release(book.place.service, Channel::Web).proof {
         None => None,
         Some(_) => {
             let release = release_tag(&book.place);
@@ -329,9 +334,18 @@ fn remember_usage(lane: &Lane, caller: &Caller, usage: Option<Usage>, sequence: 
     });
 }
 
-/// Only limits that hold for whatever is asked next may be remembered.
+/// Only limits that hold for whichever date is asked next may be remembered.
 fn is_remembered(kind: LimitKind) -> bool {
     matches!(kind, LimitKind::PerPeriod { of: Moment::Registration, .. })
+}
+
+/// Whether a limit that refused a person concerns their next wish, too.
+fn concerns(lane: &Lane, refusal: &LimitRefusal, place: &Place) -> bool {
+    lane.app.policy(place.authority).is_some_and(|policy| {
+        let limits = &policy.policy().limits;
+        let limit = limits.iter().find(|limit| limit.name == refusal.rule);
+        limit.is_some_and(|limit| limit.concerns(Subject::Person, place.service))
+    })
 }
 
 /// The release that a proof is bound to.

@@ -4,6 +4,7 @@
 
 use serde::Serialize;
 use talon_domain::catalogue::{Catalogue, Region, Text};
+use talon_domain::ids::Channel;
 use talon_ledger::core::Authority;
 use talon_wire::{BookingState, BookingView, DayView, StartsView};
 
@@ -102,7 +103,7 @@ pub fn services(authority: &Authority) -> Vec<u8> {
         services: Vec<ServiceJson<'a>>,
     }
     let services = authority.catalogue.services.iter().map(|service| {
-        let release = authority.policy.release(service.id);
+        let release = authority.policy.release(service.id, Channel::Web);
         ServiceJson {
             code: &service.code,
             name: &service.name,

@@ -12,7 +12,7 @@ use parking_lot::Mutex;
 use talon_domain::booking::BookingState;
 use talon_domain::catalogue::Catalogue;
 use talon_domain::civil::{CivilDate, UtcMicros};
-use talon_domain::ids::{AuthorityId, BookingId, OfficeId, ServiceId};
+use talon_domain::ids::{AuthorityId, BookingId, Channel, OfficeId, ServiceId};
 use talon_domain::policy::CompiledPolicy;
 use talon_journal::{
     Class, Disk, Entropy, Journal, JournalError, OpenError, Options, Recovery, Reservation,
@@ -317,18 +317,24 @@ impl Core {
     }
 }
 
-/// The services of which nothing has ever been released: their whole horizon opens at once.
+/// The services of which nothing has ever been released to a channel: their whole horizon opens to
+/// it at once.
 fn never_released(
     state: &State,
     authorities: &BTreeMap<AuthorityId, Authority>,
-) -> BTreeSet<(AuthorityId, ServiceId)> {
+) -> BTreeSet<(AuthorityId, ServiceId, Channel)> {
     authorities
         .values()
         .flat_map(|authority| {
             let id = authority.catalogue.authority;
             authority.catalogue.services.iter().map(move |service| (id, service.id))
         })
-        .filter(|(authority, service)| state.released_through(*authority, *service).is_none())
+        .flat_map(|(authority, service)| {
+            Channel::WITH_TIMES.map(|channel| (authority, service, channel))
+        })
+        .filter(|(authority, service, channel)| {
+            state.released_through(*authority, *service, *channel).is_none()
+        })
         .collect()
 }
 

@@ -11,7 +11,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use dashmap::DashMap;
 use parking_lot::{Mutex, RwLock};
 use talon_domain::civil::{CivilDate, MICROS_PER_SECOND, UtcMicros};
-use talon_domain::ids::{AuthorityId, BookingId, OfficeId, Pseudonym, ServiceId, SessionId};
+use talon_domain::ids::{
+    AuthorityId, BookingId, Channel, OfficeId, Pseudonym, ServiceId, SessionId,
+};
 use talon_domain::policy::CompiledPolicy;
 use talon_journal::Sequence;
 
@@ -40,7 +42,7 @@ pub struct State {
     // Counting a sharded map locks every shard; the bound needs a count that is cheap.
     person_count: AtomicUsize,
     withheld: Mutex<BTreeMap<(UtcMicros, BookingId), Seat>>,
-    released: RwLock<BTreeMap<(AuthorityId, ServiceId), CivilDate>>,
+    released: RwLock<BTreeMap<(AuthorityId, ServiceId, Channel), CivilDate>>,
     oldest: Mutex<BTreeMap<AuthorityId, CivilDate>>,
     peppers: Peppers,
     /// Until when, and by which record.
@@ -102,7 +104,7 @@ impl State {
         days
     }
 
-    /// Lets the web book a date for a service in these offices.
+    /// Lets a channel book a date for a service in these offices.
     ///
     /// # Errors
     /// [`Violation::NoSuchRelease`].
@@ -110,29 +112,31 @@ impl State {
         &self,
         authority: AuthorityId,
         service: ServiceId,
+        channel: Channel,
         date: CivilDate,
         offices: &[OfficeId],
     ) -> Result<(), Violation> {
         for &office in offices {
             let key = DayKey { authority, office, date };
-            let released = self.day(&key).is_some_and(|day| day.release(service));
+            let released = self.day(&key).is_some_and(|day| day.release(service, channel));
             if !released {
                 return Err(Violation::NoSuchRelease { day: key, service });
             }
         }
         let mut through = self.released.write();
-        let last = through.entry((authority, service)).or_insert(date);
+        let last = through.entry((authority, service, channel)).or_insert(date);
         *last = date.max(*last);
         Ok(())
     }
 
-    /// The last date that has been released for a service.
+    /// The last date that has been released for a service to a channel.
     pub fn released_through(
         &self,
         authority: AuthorityId,
         service: ServiceId,
+        channel: Channel,
     ) -> Option<CivilDate> {
-        self.released.read().get(&(authority, service)).copied()
+        self.released.read().get(&(authority, service, channel)).copied()
     }
 
     /// A person's entry, if there is one.

@@ -60,7 +60,7 @@ fn authorities(app: &App, words: Words<'_>) -> Vec<AuthorityCard> {
         let catalogue = &*authority.catalogue;
         let services = catalogue.services.iter().map(|service| {
             let chosen = Chosen { catalogue, policy: &authority.policy, service };
-            let release = authority.policy.release(service.id);
+            let release = authority.policy.release(service.id, Channel::Web);
             ServiceCard {
                 href: chosen.path(),
                 name: words.name(&service.name).to_owned(),

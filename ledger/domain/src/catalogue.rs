@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::calendar::{Exceptions, Intervals, WeeklyHours};
 use crate::ids::{AuthorityId, DeskId, OfficeId, ServiceId};
+use crate::shares::Shares;
 
 /// One text in each language that Talon speaks.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -80,6 +81,8 @@ pub struct Office {
     pub zone: TimeZone,
     /// Length of a step: 5, 10 or 15 minutes.
     pub step_minutes: u8,
+    /// How its days are shared between the channels.
+    pub shares: Shares,
     /// Its desks, sorted by id.
     pub desks: Vec<Desk>,
     /// Dates with hours of their own.

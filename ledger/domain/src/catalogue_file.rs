@@ -16,6 +16,7 @@ use crate::shape::{
     MAX_OFFERS_PER_DAY, MAX_SERVICES_PER_OFFICE, MAX_SHIFTS_PER_DAY, MAX_STEPS_PER_SHIFT,
     ShiftTooLong,
 };
+use crate::shares::Shares;
 use crate::suggest::nearest;
 
 /// Most offices of one authority.
@@ -70,6 +71,7 @@ struct ProfileFile {
     hours: HoursFile,
     #[serde(default)]
     breaks: Vec<String>,
+    shares: Option<Shares>,
     desks: Vec<DeskFile>,
 }
 
@@ -321,6 +323,11 @@ impl OfficeReader<'_> {
                 ),
             });
         }
+        let shares = profile.shares.unwrap_or(Shares::WEB).check();
+        let shares = shares.map_err(|refusal| BadCatalogue::Value {
+            at: format!("profile {}, shares", profile.code),
+            problem: refusal.to_string(),
+        })?;
         let zone_name = office.zone.as_ref().unwrap_or(&file.authority.zone);
         let exceptions = self.exceptions(&at)?;
         let mut desks = self.desks(&at, profile, &exceptions)?;
@@ -334,6 +341,7 @@ impl OfficeReader<'_> {
             zone: zone(&at, zone_name)?,
             zone_name: zone_name.clone(),
             step_minutes: profile.step_minutes,
+            shares,
             desks,
             exceptions,
         })

@@ -126,23 +126,31 @@ struct OfficeDay {
 #[derive(Serialize)]
 struct Offer {
     service: ServiceId,
+    channel: Channel,
     released: bool,
-    /// Visits that the web could book, one after the other, from the last record's time on; when
-    /// the service is not released, as soon as it is.
+    /// Visits that the channel could book, one after the other, from the last record's time on;
+    /// when the service is not released to it, as soon as it is.
     free: u32,
 }
 
 impl OfficeDay {
     fn new(key: DayKey, day: &Day, now: UtcMicros) -> Self {
-        let offer = |&service: &ServiceId| Offer {
+        let offer = |(service, channel): (ServiceId, Channel)| Offer {
             service,
-            released: day.is_released(service),
-            free: day.count_free(key.date, service, now),
+            channel,
+            released: day.is_released(service, channel),
+            free: day.count_free(key.date, service, channel, now),
         };
+        let by_channel =
+            |&service: &ServiceId| Channel::ALL.map(|channel| (service, channel)).into_iter();
+        let offered = day.shape().services().iter().flat_map(by_channel);
         Self {
             day: key.into(),
             zone: day.shape().shape().zone.clone(),
-            services: day.shape().services().iter().map(offer).collect(),
+            services: offered
+                .filter(|(service, channel)| day.shape().offers(*service, *channel))
+                .map(offer)
+                .collect(),
         }
     }
 }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use talon_domain::catalogue::{Catalogue, Desk, Office};
 use talon_domain::civil::{CivilDate, Minute, clocks_change, resolve};
-use talon_domain::ids::{DeskId, ServiceId};
+use talon_domain::ids::{Channel, DeskId, ServiceId};
 use talon_domain::shape::{DayShape, MAX_STEPS_PER_SHIFT, day_shape};
 use talon_ledger::core::Authority;
 use talon_ledger::load;
@@ -59,7 +59,7 @@ fn release(authority: &Authority) -> (u16, String, String) {
         .catalogue
         .services
         .iter()
-        .map(|service| authority.policy.release(service.id))
+        .map(|service| authority.policy.release(service.id, Channel::Web))
         .map(|release| (release.days_ahead, release.time.to_string(), release.zone.clone()))
         .collect();
     assert_eq!(releases.len(), 1, "{releases:?}");
