@@ -1,7 +1,7 @@
 //! The words of booking, and the rules that need nothing but words.
 //!
 //! Owns: ids, identifiers of people, civil time, catalogues of offices, the shape of an office's
-//! day, release moments, policies and their limits. Must not know: I/O, clocks, randomness,
+//! day and its shares, release moments, policies and their limits. Must not know: I/O, clocks, randomness,
 //! atomics, HTTP; time and secrets are arguments. Called by every other member.
 //!
 //! # The words
@@ -14,7 +14,9 @@
 //! | step | the office's unit of time: 5, 10 or 15 minutes |
 //! | service | what people come for; it lasts a whole number of steps |
 //! | slot | what a citizen books: office, service, start |
-//! | release | the moment from which a date may be booked for a service |
+//! | channel | the way a booking is made: web, kiosk, walk-in |
+//! | share | the steps of a day that a channel may use |
+//! | release | the moment from which a date may be booked for a service, by a channel |
 //! | claim | taking the bits of a slot, all or none |
 //! | hold | bits that are taken, but by no booking: a freed place that has not returned yet |
 //! | booking | a claimed slot with its subject and its actor |

@@ -18,7 +18,7 @@ pub const MAX_SHIFTS_PER_DAY: usize = 4096;
 /// Most services of one office; a day keeps one bit for each.
 pub const MAX_SERVICES_PER_OFFICE: usize = 64;
 /// Most offers of one office on one day: shifts, each times the services of its desk. Bounds the
-/// bytes of a day's shape, about 60 for each offer that three channels share.
+/// bytes of a day's shape: at most 48 for each offer that three channels share, 8 for each shift.
 pub const MAX_OFFERS_PER_DAY: usize = 16_384;
 
 const _: () = assert!(MAX_STEPS_PER_SHIFT as u32 == u64::BITS);

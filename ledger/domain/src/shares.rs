@@ -22,8 +22,9 @@ use crate::shape::ShiftShape;
 /// What the shares of a day add up to.
 pub const WHOLE_PERCENT: u16 = 100;
 
-/// The channels' shares of a day, in percent; together [`WHOLE_PERCENT`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// The channels' shares of a day, in percent; together [`WHOLE_PERCENT`]. What a file does not name
+/// has no share.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 pub struct Shares {
     web: u8,
@@ -35,13 +36,6 @@ pub struct Shares {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("web + kiosk + walk-in are {0} percent, they must be {WHOLE_PERCENT}")]
 pub struct NotWhole(pub u16);
-
-impl Default for Shares {
-    /// Nothing for anybody: what a file does not name has no share.
-    fn default() -> Self {
-        Self { web: 0, kiosk: 0, walk_in: 0 }
-    }
-}
 
 impl Shares {
     /// Everything for the web, where a catalogue says nothing.

@@ -12,14 +12,14 @@ use talon_journal::{CommitThread, JournalKind, Options, Sequence};
 use talon_ledger::apply::Violation;
 use talon_ledger::clock::Clock;
 use talon_ledger::clock::manual::ManualClock;
-use talon_ledger::core::{Authority, BadReplay};
+use talon_ledger::core::{Authority, BadReplay, Core};
 use talon_ledger::record::{Booked, Fact, Seat};
 use talon_ledger::verify::BadJournal;
 use talon_wire::{Answer, Book, Place, Refusal, Release, Wishes};
 
 use crate::fixture::{
-    AUTHORITY, EXAM, EXCHANGE, HOUR, PERMIT, START, TOWN, World, authority, booked, date, day,
-    facts, journal_of, judge, person, refused, span, start, utc, wish,
+    AUTHORITY, EXAM, EXCHANGE, HOUR, PERMIT, SECOND, SMALL_JOURNAL, START, TOWN, World, authority,
+    booked, date, day, facts, journal_of, judge, person, refused, setup, span, start, utc, wish,
 };
 
 const DATE: &str = "2026-12-02";
@@ -122,7 +122,7 @@ fn any_start_is_one_of_the_channels_own() {
 #[test]
 fn the_kiosks_limits_are_apart_from_the_webs() {
     let world = shared();
-    for (service, time) in [(EXAM, "08:00"), (EXAM, "08:30"), (EXAM, "11:30"), (EXCHANGE, "11:30")]
+    for (service, time) in [(EXAM, "08:00"), (EXAM, "08:30"), (EXAM, "11:30"), (EXCHANGE, "08:20")]
     {
         let booking = world.books(1, service, DATE, time);
         world.cancel(1, booking.id);
@@ -167,7 +167,7 @@ fn the_days_of_the_web_end_where_its_own_horizon_ends() {
     let place = Place { authority: AUTHORITY, office: TOWN, service: EXAM };
     let last = |channel| match world.core.days(&place, channel).answer {
         Answer::Days(days) => {
-            let last = days.last().expect("some").clone();
+            let last = days.last().expect("some");
             (last.date.to_string(), last.release.is_some())
         }
         other => panic!("{other:?}"),
@@ -221,6 +221,20 @@ fn a_day_that_is_shared_from_now_on_opens_to_the_kiosk_at_once() {
     assert!(!shared_day.is_released(PERMIT, Channel::Kiosk));
     world.pass(12 * HOUR);
     assert!(shared_day.is_released(PERMIT, Channel::Kiosk));
+}
+
+#[test]
+fn a_demonstration_opens_its_dates_to_the_web_alone() {
+    let clock = ManualClock::new(utc(START));
+    let mut start_with = setup(&SimDisk::new(), &authority(&[SHARES]), &clock, &SMALL_JOURNAL);
+    start_with.release_in_micros = Some(30 * SECOND);
+    let (core, _) = Core::open(start_with).expect("an empty disk opens");
+    core.keep();
+    clock.advance_micros(30 * SECOND);
+    core.keep();
+    let day = core.state().day(&day(TOWN, "2026-12-09")).expect("it exists");
+    let is_open = |channel| day.is_released(EXAM, channel);
+    assert_eq!(Channel::ALL.map(is_open), [true, false, false]);
 }
 
 /// A journal of the shared town whose exams are open to these channels, and one booking in it.
