@@ -23,6 +23,7 @@ use crate::clock::{Clock, LedgerClock};
 use crate::hash::state_hash;
 use crate::keeper::Keeping;
 use crate::record::{BadRecord, DayKey, Fact, Record};
+use crate::snapshot::{self, Loaded, Skipped};
 use crate::state::{State, Violation};
 
 /// An authority as the files of today describe it.
@@ -58,6 +59,9 @@ pub enum BadLedger {
     /// The journal cannot be read.
     #[error(transparent)]
     Journal(#[from] JournalError),
+    /// The snapshots cannot be looked for.
+    #[error("the snapshots: {0}")]
+    Snapshots(#[source] std::io::Error),
     /// A record cannot be read.
     #[error("record {sequence}: {source}")]
     Record {
@@ -126,6 +130,18 @@ pub enum BadReplay {
     Violation(#[from] Violation),
 }
 
+/// Applies one record of a replay; `at` becomes the latest ledger time so far.
+pub(crate) fn replay(
+    state: &State,
+    at: &mut UtcMicros,
+    sequence: Sequence,
+    body: &[u8],
+) -> Result<(), BadReplay> {
+    let record = Record::decode(body)?;
+    *at = record.at.max(*at);
+    Ok(state.apply(sequence, record)?)
+}
+
 /// An answer, and the record that has to be durable before it may leave.
 #[derive(Clone, Debug)]
 pub struct Outcome {
@@ -163,14 +179,16 @@ impl Core {
     /// # Errors
     /// [`BadLedger`].
     pub fn open(setup: Setup) -> Result<(Self, Recovery), BadLedger> {
-        let state = State::default();
-        let mut last_at = UtcMicros(0);
-        let replay = |sequence: Sequence, _committed_at: i64, body: &[u8]| {
-            let record = Record::decode(body)?;
-            last_at = last_at.max(record.at);
-            state.apply(sequence, record).map_err(BadReplay::from)
+        let Loaded { state, at: mut last_at, covered, skipped, .. } =
+            snapshot::best(&*setup.disk, |_, _| true).map_err(BadLedger::Snapshots)?;
+        for Skipped { segment, reason } in &skipped {
+            tracing::warn!(snapshot = %segment, reason, "a snapshot is not good and was passed over");
+        }
+        let visit = |sequence: Sequence, _committed_at: i64, body: &[u8]| {
+            replay(&state, &mut last_at, sequence, body)
         };
-        let opened = Journal::open(setup.disk, setup.journal, setup.journal_entropy, replay);
+        let (options, entropy) = (setup.journal, setup.journal_entropy);
+        let opened = Journal::open_after(setup.disk, options, entropy, covered, visit);
         let (journal, recovery) = opened.map_err(|error| match error {
             OpenError::Journal(error) => BadLedger::Journal(error),
             OpenError::Visit { sequence, error: BadReplay::Record(source) } => {

@@ -3,6 +3,7 @@
 //! The entry is the authority on limits and idempotency; whoever decides holds its lock. Must not
 //! know names or numbers of people, only pseudonyms, and those only as the key of the map outside.
 
+use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 use talon_domain::civil::{CivilDate, UtcMicros};
 use talon_domain::ids::{BookingId, Channel, Fingerprint, KeyHash, ServiceId};
@@ -14,8 +15,8 @@ use crate::record::{Booked, Seat};
 /// What the limits look at, seldom more than a handful.
 pub type Facts = SmallVec<[BookingFact; 8]>;
 
-/// One booking of a person.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// One booking of a person; its fields in this order are what a snapshot keeps of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Booking {
     /// Its id.
     pub id: BookingId,
@@ -84,6 +85,17 @@ impl Person {
         booking.cancelled = true;
         self.last = Some(sequence);
         Some(booking.seat)
+    }
+
+    /// All that the entry holds, for a snapshot: the last fact, and the bookings.
+    pub fn parts(&self) -> (Sequence, Vec<Booking>) {
+        let Self { last, bookings } = self;
+        (last.unwrap_or(Sequence::NONE), bookings.clone())
+    }
+
+    /// The entry that these parts were of.
+    pub fn from_parts(last: Sequence, bookings: Vec<Booking>) -> Self {
+        Self { last: Some(last), bookings }
     }
 
     /// Drops the bookings of one authority whose visits were before a date.
