@@ -98,6 +98,14 @@ impl<'d> SnapshotWriter<'d> {
     /// # Errors
     /// Whatever the file system says; there is then no snapshot.
     pub fn finish(mut self, covered: &Covered) -> io::Result<u64> {
+        self.make_durable(covered).inspect_err(|_| {
+            // Half a snapshot takes room that the journal may need. What does not go now is replaced by
+            // the next one; the first error is the one to tell.
+            let _ = remove_unfinished(self.disk);
+        })
+    }
+
+    fn make_durable(&mut self, covered: &Covered) -> io::Result<u64> {
         self.write_chunk()?;
         let header = encode_header(covered, self.body_bytes, self.checksum);
         self.file.write_at(0, &header)?;

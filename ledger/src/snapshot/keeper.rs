@@ -94,13 +94,13 @@ fn make_snapshots(disk: &dyn Disk, every_segments: u64, active: &ActiveSegment, 
                     tracing::warn!(snapshot = %segment, reason, "a snapshot is not good");
                 }
                 if let Some(Made { name, bytes, covered, .. }) = &folded.made {
-                    let through = covered.last_sequence.get();
-                    tracing::info!(name, bytes, through, "made a snapshot");
+                    let head = format!("{}:{}", covered.last_sequence, covered.head);
+                    tracing::info!(name, bytes, head, "made a snapshot");
                 }
             }
             Err(FoldError::Stopped) => return,
             Err(error) => {
-                tracing::warn!(%error, "made no snapshot; the next segment's end is the next try")
+                tracing::warn!(%error, "made no snapshot; the next segment's end is the next try");
             }
         }
     }

@@ -3,10 +3,12 @@
 //! One program, so that its parts share the fixture and link once. Must not reach into the
 //! crate's insides: whatever stands here holds through the public interface.
 
+mod backup;
 mod booking;
 mod cancelling;
 mod configs;
 mod crowd;
+mod disk_full;
 mod embedded;
 mod fixture;
 mod gated;
@@ -14,9 +16,12 @@ mod keeping;
 mod limits;
 mod power_loss;
 mod random;
+mod real_world;
 mod replay;
 mod room;
+mod snapshots;
 mod tool;
+mod tool_archive;
 mod tool_export;
 mod tool_inspect;
 mod tool_journal;
