@@ -181,3 +181,7 @@ impl Thaw {
         self.state
     }
 }
+
+#[cfg(test)]
+#[path = "frozen_tests.rs"]
+mod tests;

@@ -120,3 +120,50 @@ fn array<const N: usize>(input: &mut impl Read) -> io::Result<[u8; N]> {
     input.read_exact(&mut bytes)?;
     Ok(bytes)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn written() -> Vec<u8> {
+        let mut bytes = Vec::new();
+        write(&State::default(), UtcMicros(7), &mut bytes).expect("a buffer grows");
+        bytes
+    }
+
+    fn read_all(bytes: &[u8]) -> Result<SnapshotBody, BadBody> {
+        let mut input = bytes;
+        let at = read_head(&mut input)?;
+        read_after_head(&mut input, at)
+    }
+
+    #[test]
+    fn a_body_says_its_version_its_time_and_the_hash_of_its_parts() {
+        let bytes = written();
+        let hash = hex::encode(crate::hash::state_hash(&State::default()));
+        assert_eq!(hex::encode(&bytes), format!("01000000{}00000000{hash}", "0700000000000000"));
+        assert_eq!(read_all(&bytes).expect("it is good").at, UtcMicros(7));
+    }
+
+    #[test]
+    fn a_part_beyond_the_bound_is_not_even_read() {
+        let mut bytes = written()[..12].to_vec();
+        let length = u32::try_from(MAX_PART_BYTES + 1).expect("it is small");
+        bytes.extend_from_slice(&length.to_le_bytes());
+        assert!(matches!(read_all(&bytes), Err(BadBody::Part)));
+        bytes.truncate(12);
+        let length = u32::try_from(MAX_PART_BYTES).expect("it is small");
+        bytes.extend_from_slice(&length.to_le_bytes());
+        assert!(matches!(read_all(&bytes), Err(BadBody::Disk(_))), "it ends too soon");
+    }
+
+    #[test]
+    fn a_part_that_does_not_decode_is_refused() {
+        for part in [&[99][..], &[6], &[6, 1, 2, 0]] {
+            let mut bytes = written()[..12].to_vec();
+            bytes.extend_from_slice(&u32::try_from(part.len()).expect("small").to_le_bytes());
+            bytes.extend_from_slice(part);
+            assert!(matches!(read_all(&bytes), Err(BadBody::Part)), "{part:?}");
+        }
+    }
+}

@@ -2,11 +2,14 @@
 //!
 //! Owns when: once a segment was sealed and enough of them are not covered yet. It reads the files and
 //! nothing of the running ledger, and a snapshot that fails harms nobody: it is said, and tried again
-//! with the next segment. While one is made, its state is in memory a second time.
+//! with the next segment. While one is made, its state is in memory a second time. It replays with pauses,
+//! so that it takes no more than half a core from those who book.
 
+use std::cell::Cell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
 
 use talon_journal::{ActiveSegment, CommitListener, Disk, Journal, Sequence};
 
@@ -15,6 +18,9 @@ use super::load::Skipped;
 
 /// Most sealed segments that may be left to replay at a start, as a setting.
 pub const MAX_SNAPSHOT_EVERY_SEGMENTS: u64 = 1024;
+
+/// Work after which the thread pauses for as long: half a core is left to those who book.
+const WORK_BEFORE_PAUSE: Duration = Duration::from_millis(10);
 
 /// Makes snapshots as long as it lives. Dropping it gives up the one that is being made.
 pub struct SnapshotKeeper {
@@ -88,7 +94,17 @@ fn make_snapshots(disk: &dyn Disk, every_segments: u64, active: &ActiveSegment, 
             continue;
         }
         looked_at = Some(now);
-        match fold(disk, every_segments, |_, _| {}, goes_on) {
+        let since = Cell::new(Instant::now());
+        let goes_on_gently = || {
+            let worked = since.get().elapsed();
+            if worked >= WORK_BEFORE_PAUSE {
+                // A wake-up in between is a sealed segment or the end; neither is a reason to hurry.
+                thread::park_timeout(worked);
+                since.set(Instant::now());
+            }
+            goes_on()
+        };
+        match fold(disk, every_segments, |_, _| {}, goes_on_gently) {
             Ok(folded) => {
                 for Skipped { segment, reason } in &folded.skipped {
                     tracing::warn!(snapshot = %segment, reason, "a snapshot is not good");

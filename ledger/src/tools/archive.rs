@@ -9,8 +9,8 @@ use std::path::Path;
 
 use anyhow::{Context, bail};
 use talon_journal::{
-    Disk, DiskLock, RealDisk, SegmentNumber, copy_file, give_up_segment, journal_of_segment,
-    lock_for_upkeep, segment_name, segments_present, snapshots_present,
+    Access, Disk, DiskLock, RealDisk, SegmentNumber, copy_file, give_up_segment,
+    journal_of_segment, lock_for_upkeep, segment_name, segments_present, snapshots_present,
 };
 use talon_ledger::snapshot::{Skipped, load};
 
@@ -81,7 +81,7 @@ pub(super) fn copy_all(
     let bar = progress_bar();
     let mut all = 0;
     for name in &names {
-        all += from.open(name, talon_journal::Access::Read)?.length()?;
+        all += from.open(name, Access::Read)?.length()?;
     }
     let mut done = 0;
     for name in &names {

@@ -8,8 +8,8 @@ use std::path::Path;
 
 use anyhow::Context;
 use talon_journal::{
-    Begin, Entry, OpenError, Span, copy_growing_segment, read_span, segment_name, segments_present,
-    snapshot_name, snapshots_present,
+    Access, Begin, Disk, Entry, OpenError, Span, copy_growing_segment, read_span, segment_name,
+    segments_present, snapshot_name, snapshots_present,
 };
 
 use super::archive::{copy_all, create, lock, refuse_other_journal};
@@ -34,6 +34,7 @@ pub(crate) fn run(directory: &Path, to: &Path) -> anyhow::Result<()> {
     let snapshots = snapshots_present(&disk)?.into_iter().map(snapshot_name);
     copy_all(&disk, &copy, snapshots.chain(sealed), &mut copied)?;
     let bar = progress_bar();
+    bar.set_length(disk.open(&segment_name(active), Access::Read)?.length()?);
     copy_growing_segment(&disk, &copy, active, &mut |bytes| bar.inc(bytes))?;
     bar.finish_and_clear();
     // The copy alone says what it holds. Earlier segments may be in an archive instead.

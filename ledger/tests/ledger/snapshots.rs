@@ -12,7 +12,7 @@ use talon_journal::{
 use talon_ledger::clock::manual::ManualClock;
 use talon_ledger::core::BadLedger;
 use talon_ledger::snapshot::keeper::SnapshotKeeper;
-use talon_ledger::snapshot::{FoldError, Folded, best, fold};
+use talon_ledger::snapshot::{FoldError, Folded, SNAPSHOTS_KEPT, best, fold};
 use talon_ledger::state::FROZEN_VERSION;
 
 use crate::fixture::{
@@ -146,6 +146,18 @@ fn the_next_snapshot_is_the_one_before_it_plus_what_was_sealed_since() {
     assert_eq!(second.covered.segment.get(), 3);
     let hash = world.core.state_hash();
     assert_eq!(world.reopen().core.state_hash(), hash);
+}
+
+#[test]
+fn the_newest_snapshots_stay_and_older_ones_go() {
+    let world = tiny_world();
+    for sealed in 1..=4 {
+        seal(&world, sealed);
+        folded(&world.disk);
+        let present = snapshots_present(&world.disk).expect("it lists");
+        assert_eq!(present.len() as u64, sealed.min(SNAPSHOTS_KEPT as u64));
+        assert_eq!(present[0].get(), sealed);
+    }
 }
 
 #[test]

@@ -84,6 +84,33 @@ fn a_snapshot_reads_back_what_was_written_in_chunks_of_any_size() {
 }
 
 #[test]
+fn a_snapshot_has_these_bytes() {
+    let disk = SimDisk::new();
+    let covered = Covered {
+        journal: crate::JournalId([0xab; 16]),
+        kind: JournalKind::Production,
+        segment: SegmentNumber::new(7),
+        last_sequence: Sequence::new(258),
+        head: ChainHash([0xcd; 32]),
+    };
+    let mut writer = SnapshotWriter::create(&disk).unwrap();
+    writer.write_all(b"123456789").unwrap();
+    assert_eq!(writer.finish(&covered).unwrap(), 96 + 9);
+    let contents = disk.contents("snapshot-0000000007.talon").unwrap();
+    let expected = [
+        "54414c4f4e534e50".to_owned(), // TALONSNP
+        "0100000002000000".to_owned(), // version, production
+        "ab".repeat(16),
+        "07000000000000000201000000000000".to_owned(), // segment, sequence
+        "cd".repeat(32),
+        "0900000000000000839206e3".to_owned(), // the body's length and CRC32C
+    ];
+    assert_eq!(hex::encode(&contents[..92]), expected.concat());
+    assert_eq!(contents[92..96], crc32c::crc32c(&contents[..92]).to_le_bytes());
+    assert_eq!(&contents[96..], b"123456789");
+}
+
+#[test]
 fn any_flipped_byte_of_a_snapshot_is_noticed() {
     let (disk, _journal) = sealed(1);
     snapshot(&disk, 1, b"what the journal adds up to");
