@@ -93,7 +93,7 @@ fn authority(bookings: u64) -> Authority {
              profile = \"all\"\n"
         );
     }
-    let policy = "authority = \"bench\"\nzone = \"Europe/Kyiv\"\n\
+    let policy = "authority = \"bench\"\nzone = \"Europe/Kyiv\"\nlimit = []\n\
                   [release]\ndays_ahead = 21\ntime = \"06:00\"\nlate_delay_minutes = 10\n\
                   [cancel]\ndeadline_minutes = 120\nreturns_after_minutes = [5, 60]\n";
     parse(("catalogue", &catalogue), ("policy", policy)).expect("the files are good")

@@ -22,6 +22,7 @@ use talon_wire::{Answer, Refusal};
 use crate::clock::{Clock, LedgerClock};
 use crate::hash::state_hash;
 use crate::keeper::Keeping;
+use crate::pipeline::{Refused, apply_beside};
 use crate::record::{BadRecord, DayKey, Fact, Record};
 use crate::snapshot::{self, Loaded, Skipped};
 use crate::state::{State, Violation};
@@ -184,19 +185,22 @@ impl Core {
         for Skipped { segment, reason } in &skipped {
             tracing::warn!(snapshot = %segment, reason, "a snapshot is not good and was passed over");
         }
-        let visit = |sequence: Sequence, _committed_at: i64, body: &[u8]| {
-            replay(&state, &mut last_at, sequence, body)
-        };
         let (options, entropy) = (setup.journal, setup.journal_entropy);
-        let opened = Journal::open_after(setup.disk, options, entropy, covered, visit);
+        let (opened, applied) = apply_beside(
+            |sequence, body| replay(&state, &mut last_at, sequence, body),
+            |feeder| {
+                let visit = |sequence, _committed_at, body: &[u8]| feeder.push(sequence, body);
+                Journal::open_after(setup.disk, options, entropy, covered, visit)
+            },
+        );
+        // What was refused comes before whatever the reading found after it.
+        applied.map_err(|Refused { sequence, source }| match source {
+            BadReplay::Record(source) => BadLedger::Record { sequence, source },
+            BadReplay::Violation(source) => BadLedger::Contradiction { sequence, source },
+        })?;
         let (journal, recovery) = opened.map_err(|error| match error {
             OpenError::Journal(error) => BadLedger::Journal(error),
-            OpenError::Visit { sequence, error: BadReplay::Record(source) } => {
-                BadLedger::Record { sequence, source }
-            }
-            OpenError::Visit { sequence, error: BadReplay::Violation(source) } => {
-                BadLedger::Contradiction { sequence, source }
-            }
+            OpenError::Visit { .. } => unreachable!("the reading ends when a record was refused"),
         })?;
         let clock = LedgerClock::new(setup.clock, last_at);
         let authorities: BTreeMap<_, _> =

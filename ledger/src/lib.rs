@@ -21,6 +21,7 @@ pub mod journal {
 pub mod keeper;
 pub mod load;
 pub mod person;
+mod pipeline;
 pub mod reading;
 pub mod record;
 pub mod snapshot;

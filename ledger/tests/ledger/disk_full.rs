@@ -81,7 +81,7 @@ impl Drop for SmallDisk {
 fn fill_journal(core: &Core, mut n: u16, promises: &mut Promises) -> Refusal {
     let since = Instant::now();
     while since.elapsed() < PATIENCE {
-        let office = if n % 5 == 0 { VILLAGE } else { TOWN };
+        let office = if n.is_multiple_of(5) { VILLAGE } else { TOWN };
         let outcome = core.book(&wish(n, office, PERMIT, span("2026-12-02", "2026-12-08")));
         match outcome.answer {
             Answer::Booked { booking, .. } => {
