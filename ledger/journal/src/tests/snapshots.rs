@@ -33,7 +33,7 @@ fn covered(disk: &SimDisk, segment: u64) -> Covered {
     Covered { journal, kind, segment: through, last_sequence, head }
 }
 
-fn snapshot(disk: &SimDisk, segment: u64, body: &[u8]) -> Covered {
+pub(super) fn snapshot(disk: &SimDisk, segment: u64, body: &[u8]) -> Covered {
     let covered = covered(disk, segment);
     let mut writer = SnapshotWriter::create(disk).expect("there is room");
     writer.write_all(body).expect("there is room");
