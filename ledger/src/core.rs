@@ -24,7 +24,9 @@ use crate::apply::Violation;
 use crate::clock::{Clock, LedgerClock};
 use crate::hash::state_hash;
 use crate::keeper::Keeping;
+use crate::pipeline::{Refused, apply_beside};
 use crate::record::{BadRecord, DayKey, Fact, Record};
+use crate::snapshot::{self, Loaded, Skipped};
 use crate::state::State;
 
 /// An authority as the files of today describe it.
@@ -60,6 +62,9 @@ pub enum BadLedger {
     /// The journal cannot be read.
     #[error(transparent)]
     Journal(#[from] JournalError),
+    /// The snapshots cannot be looked for.
+    #[error("the snapshots: {0}")]
+    Snapshots(#[source] std::io::Error),
     /// A record cannot be read.
     #[error("record {sequence}: {source}")]
     Record {
@@ -128,6 +133,18 @@ pub enum BadReplay {
     Violation(#[from] Violation),
 }
 
+/// Applies one record of a replay; `at` becomes the latest ledger time so far.
+pub(crate) fn replay(
+    state: &State,
+    at: &mut UtcMicros,
+    sequence: Sequence,
+    body: &[u8],
+) -> Result<(), BadReplay> {
+    let record = Record::decode(body)?;
+    *at = record.at.max(*at);
+    Ok(state.apply(sequence, record)?)
+}
+
 /// An answer, and the record that has to be durable before it may leave.
 #[derive(Clone, Debug)]
 pub struct Outcome {
@@ -165,22 +182,27 @@ impl Core {
     /// # Errors
     /// [`BadLedger`].
     pub fn open(setup: Setup) -> Result<(Self, Recovery), BadLedger> {
-        let state = State::default();
-        let mut last_at = UtcMicros(0);
-        let replay = |sequence: Sequence, _committed_at: i64, body: &[u8]| {
-            let record = Record::decode(body)?;
-            last_at = last_at.max(record.at);
-            state.apply(sequence, record).map_err(BadReplay::from)
-        };
-        let opened = Journal::open(setup.disk, setup.journal, setup.journal_entropy, replay);
+        let Loaded { state, at: mut last_at, covered, skipped, .. } =
+            snapshot::best(&*setup.disk, |_, _| true).map_err(BadLedger::Snapshots)?;
+        for Skipped { segment, reason } in &skipped {
+            tracing::warn!(snapshot = %segment, reason, "a snapshot is not good and was passed over");
+        }
+        let (options, entropy) = (setup.journal, setup.journal_entropy);
+        let (opened, applied) = apply_beside(
+            |sequence, body| replay(&state, &mut last_at, sequence, body),
+            |feeder| {
+                let visit = |sequence, _committed_at, body: &[u8]| feeder.push(sequence, body);
+                Journal::open_after(setup.disk, options, entropy, covered, visit)
+            },
+        );
+        // What was refused comes before whatever the reading found after it.
+        applied.map_err(|Refused { sequence, source }| match source {
+            BadReplay::Record(source) => BadLedger::Record { sequence, source },
+            BadReplay::Violation(source) => BadLedger::Contradiction { sequence, source },
+        })?;
         let (journal, recovery) = opened.map_err(|error| match error {
             OpenError::Journal(error) => BadLedger::Journal(error),
-            OpenError::Visit { sequence, error: BadReplay::Record(source) } => {
-                BadLedger::Record { sequence, source }
-            }
-            OpenError::Visit { sequence, error: BadReplay::Violation(source) } => {
-                BadLedger::Contradiction { sequence, source }
-            }
+            OpenError::Visit { .. } => unreachable!("the reading ends when a record was refused"),
         })?;
         let clock = LedgerClock::new(setup.clock, last_at);
         let authorities: BTreeMap<_, _> =

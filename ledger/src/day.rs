@@ -198,6 +198,30 @@ impl Day {
         Self { shape, words, released: Default::default() }
     }
 
+    /// All that the day holds, for a snapshot: shape, unclaimed steps of each shift, releases.
+    pub fn parts(&self) -> (&DayShape, Vec<u64>, [u64; Channel::ALL.len()]) {
+        let Self { shape, words, released: _ } = self;
+        let unclaimed = words.iter().map(|word| word.unclaimed().bits()).collect();
+        (&shape.shape, unclaimed, self.released_bits())
+    }
+
+    /// The day that these parts were of; nothing when they do not fit each other.
+    pub fn from_parts(
+        shape: Arc<CompiledShape>,
+        unclaimed: &[u64],
+        released: [u64; Channel::ALL.len()],
+    ) -> Option<Self> {
+        let shifts = &shape.shape.shifts;
+        let words = shifts.iter().zip(unclaimed).map(|(shift, bits)| {
+            let unclaimed = Steps::from_bits(*bits);
+            let fits = Steps::run(0, shift.steps).is_some_and(|all| unclaimed.is_subset(all));
+            fits.then(|| ShiftWord::from_unclaimed(unclaimed))
+        });
+        let words = words.collect::<Option<Box<[ShiftWord]>>>()?;
+        let is_whole = words.len() == shifts.len() && unclaimed.len() == shifts.len();
+        is_whole.then(|| Self { shape, words, released: released.map(AtomicU64::new) })
+    }
+
     /// Its shape.
     pub fn shape(&self) -> &CompiledShape {
         &self.shape

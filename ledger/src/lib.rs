@@ -18,16 +18,18 @@ pub mod hash;
 pub mod journal {
     //! The parts of the journal that whoever opens a ledger has to name.
 
-    pub use talon_journal::{JournalKind, Options, OsEntropy, RealDisk, Recovery};
+    pub use talon_journal::{Disk, Journal, JournalKind, Options, OsEntropy, RealDisk, Recovery};
 }
 pub mod keeper;
 pub mod load;
 pub mod parties;
 pub mod peppers;
 pub mod person;
+mod pipeline;
 pub mod reading;
 pub mod record;
 pub mod sessions;
+pub mod snapshot;
 pub mod state;
 pub mod verify;
 pub mod visits;

@@ -24,6 +24,10 @@ use crate::peppers::Peppers;
 use crate::person::{Booking, Facts, Forward, Person};
 use crate::record::{DayKey, Seat};
 
+#[path = "frozen.rs"]
+mod frozen;
+pub use frozen::{BadParts, FROZEN_VERSION, Frozen, Thaw};
+
 /// Most persons with an entry; at it, a person without one is asked to come back later.
 pub const MAX_PERSONS: usize = 20_000_000;
 /// Most revoked sessions remembered; at it, a logout is asked to come back later.

@@ -10,6 +10,7 @@ use std::path::PathBuf;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use talon_ledger::snapshot::keeper::MAX_SNAPSHOT_EVERY_SEGMENTS;
 
 pub use layers::{BadConfig, Layers};
 
@@ -134,11 +135,14 @@ impl Default for Hub {
 pub struct Journal {
     /// Size of a new segment in bytes: a multiple of 4096, 8 MiB to 1 GiB. Two are allocated.
     pub segment_bytes: u64,
+    /// After how many filled segments a snapshot is made, 1 to 1024; 0: never. A start replays at most
+    /// about as many. While one is made, the state is in memory a second time.
+    pub snapshot_every_segments: u64,
 }
 
 impl Default for Journal {
     fn default() -> Self {
-        Self { segment_bytes: 64 << 20 }
+        Self { segment_bytes: 64 << 20, snapshot_every_segments: 4 }
     }
 }
 
@@ -297,6 +301,8 @@ impl Config {
         if !self.journal.segment_bytes.is_multiple_of(4096) {
             return Err(("journal.segment_bytes", "is not a multiple of 4096".to_owned()));
         }
+        let every = self.journal.snapshot_every_segments;
+        range("journal.snapshot_every_segments", every, 0, MAX_SNAPSHOT_EVERY_SEGMENTS)?;
         let redis_url = self.admission.redis_url.as_str();
         if !redis_url.is_empty() && redis::Client::open(redis_url).is_err() {
             let remedy = "is no address of a Redis such as redis://127.0.0.1:6379";

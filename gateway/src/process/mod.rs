@@ -20,8 +20,9 @@ use moka::sync::Cache;
 use talon_ledger::clock::SystemClock;
 use talon_ledger::core::{Authority, BadLedger, Core, Setup};
 use talon_ledger::embedded::Embedded;
-use talon_ledger::journal::{JournalKind, Options, OsEntropy, RealDisk, Recovery};
+use talon_ledger::journal::{Disk, JournalKind, Options, OsEntropy, RealDisk, Recovery};
 use talon_ledger::load::{self, BadAuthority};
+use talon_ledger::snapshot::keeper::SnapshotKeeper;
 use talon_wire::Ledger;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
@@ -200,7 +201,7 @@ pub fn run(config: Config, base: &Path, release_in: Option<Duration>) -> Result<
     let keys = Keys::load(&config.keys_directory(), is_demo)?;
     // Every port first: a second process must not come so far as to answer anybody.
     let sockets = Sockets::bind(&config, lane_count(&config))?;
-    let (ledger, journal) = open_ledger(&config, authorities.clone(), release_in)?;
+    let (ledger, snapshots, journal) = open_ledger(&config, authorities.clone(), release_in)?;
     let runtime = runtime()?;
     runtime.block_on(redis_owner::claim(&config.admission.redis_url, &journal))?;
     let app = Arc::new(wire(config, authorities, keys)?);
@@ -218,6 +219,7 @@ pub fn run(config: Config, base: &Path, release_in: Option<Duration>) -> Result<
         }
         outcome
     });
+    drop(snapshots);
     if let Err(failure) = ledger.shutdown() {
         tracing::error!(%failure, "the journal");
         std::process::exit(EXIT_JOURNAL.into());
@@ -230,16 +232,17 @@ fn open_ledger(
     config: &Config,
     authorities: Vec<Authority>,
     release_in: Option<Duration>,
-) -> Result<(Embedded, String), Failure> {
+) -> Result<(Embedded, Option<SnapshotKeeper>, String), Failure> {
     let directory = config.journal_directory();
     let disk = RealDisk::create(&directory)
         .map_err(Failure::system(format!("data_dir {}", directory.display())))?;
+    let disk = Arc::new(disk);
     let kind = match config.mode {
         ProcessMode::Demo => JournalKind::Demo,
         ProcessMode::Production => JournalKind::Production,
     };
     let setup = Setup {
-        disk: Arc::new(disk),
+        disk: Arc::clone(&disk) as Arc<dyn Disk>,
         journal: Options { segment_bytes: config.journal.segment_bytes, ..Options::new(kind) },
         authorities,
         clock: Box::new(SystemClock::default()),
@@ -257,14 +260,22 @@ fn open_ledger(
         std::process::exit(EXIT_JOURNAL.into());
     });
     let ledger = ledger.map_err(Failure::system("the ledger's threads"))?;
-    Ok((ledger, recovery.journal.to_string()))
+    let snapshots = match config.journal.snapshot_every_segments {
+        0 => None,
+        every => Some(
+            SnapshotKeeper::start(ledger.core().journal(), disk, every)
+                .map_err(Failure::system("the thread for snapshots"))?,
+        ),
+    };
+    Ok((ledger, snapshots, recovery.journal.to_string()))
 }
 
 fn report(recovery: &Recovery) {
     let head = format!("{}:{}", recovery.last_sequence, recovery.head);
     tracing::info!(
         journal = %recovery.journal, kind = %recovery.kind, created = recovery.created,
-        segments = recovery.segments, head, "the journal is open"
+        replayed_from = recovery.after.get() + 1, segments = recovery.segments, head,
+        "the journal is open"
     );
     if let Some(cut) = &recovery.cut {
         tracing::warn!(

@@ -5,7 +5,6 @@
 //! `main` calls it.
 
 use std::io::{self, Write};
-use std::path::Path;
 
 use anyhow::Context;
 use clap::ValueEnum;
@@ -23,8 +22,8 @@ use talon_ledger::record::{DayKey, Seat};
 use talon_ledger::state::State;
 
 use super::json::{DayView, SeatView, Text, moment, policy_json};
-use super::print;
 use super::replay::{Replayed, replay};
+use super::{Source, print};
 
 /// How a state can be written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -33,9 +32,9 @@ pub(crate) enum Format {
     Json,
 }
 
-/// Prints the state of the journal in `directory`.
-pub(crate) fn run(directory: &Path, format: Format) -> anyhow::Result<()> {
-    let replayed = replay(directory, None)?;
+/// Prints the state of a journal.
+pub(crate) fn run(source: &Source, format: Format) -> anyhow::Result<()> {
+    let replayed = replay(source, None)?;
     let summary = replayed.summary.as_ref().context("the journal was not read to its end")?;
     match format {
         Format::Json => print(|output| write_json(&replayed, summary, output)),

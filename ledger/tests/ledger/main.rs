@@ -3,11 +3,13 @@
 //! One program, so that its parts share the fixture and link once. Must not reach into the
 //! crate's insides: whatever stands here holds through the public interface.
 
+mod backup;
 mod booking;
 mod cancelling;
 mod channels;
 mod configs;
 mod crowd;
+mod disk_full;
 mod embedded;
 mod entities;
 mod fixture;
@@ -18,9 +20,12 @@ mod moving;
 mod names;
 mod power_loss;
 mod random;
+mod real_world;
 mod replay;
 mod room;
+mod snapshots;
 mod tool;
+mod tool_archive;
 mod tool_export;
 mod tool_inspect;
 mod tool_journal;
