@@ -11,6 +11,7 @@ pub mod booking;
 pub mod clock;
 pub mod core;
 pub mod day;
+pub mod desk_choice;
 pub mod embedded;
 pub mod hash;
 pub mod journal {
