@@ -15,6 +15,7 @@ use talon_board::{ShiftWord, Steps};
 use talon_domain::civil::{CivilDate, Minute, UtcMicros};
 use talon_domain::ids::{Channel, ServiceId};
 use talon_domain::shape::{DayShape, day_shape};
+use talon_domain::zones::Zones;
 use talon_ledger::day::{Candidate, Day, Shapes};
 use talon_ledger::desk_choice::least_damage;
 use talon_ledger::load;
@@ -193,7 +194,8 @@ fn date() -> CivilDate {
 /// # Panics
 /// When the shape is not good.
 pub fn new_day(shape: &DayShape) -> Day {
-    Day::new(Shapes::default().share(shape.clone()).expect("catalogues make good shapes"))
+    let shared = Shapes::default().share(shape.clone(), &Zones::default());
+    Day::new(shared.expect("catalogues make good shapes"))
 }
 
 /// The services with the steps of a visit and how often people come for them.

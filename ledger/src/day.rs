@@ -13,6 +13,7 @@ use talon_board::{ShiftWord, Steps, Taken, count_free, free_starts};
 use talon_domain::civil::{CivilDate, MINUTES_PER_DAY, Minute, UtcMicros, resolve};
 use talon_domain::ids::{Channel, ServiceId};
 use talon_domain::shape::{DayShape, ServiceShape, ShiftShape};
+use talon_domain::zones::Zones;
 
 use crate::desk_choice::{Stakes, claim_least};
 
@@ -67,8 +68,8 @@ pub enum BadShape {
 }
 
 impl CompiledShape {
-    fn new(shape: DayShape) -> Result<Self, BadShape> {
-        let zone = TimeZone::get(&shape.zone).map_err(|_| BadShape::Zone(shape.zone.clone()))?;
+    fn new(shape: DayShape, zones: &Zones) -> Result<Self, BadShape> {
+        let zone = zones.get(&shape.zone).ok_or_else(|| BadShape::Zone(shape.zone.clone()))?;
         let services = shape.services();
         if services.len() > MAX_SERVICES_PER_DAY {
             return Err(BadShape::Services(services.len()));
@@ -140,16 +141,16 @@ fn reaches_beyond(shift: &ShiftShape, all: Steps, step_minutes: u8) -> bool {
 pub struct Shapes(Mutex<HashMap<DayShape, Arc<CompiledShape>>>);
 
 impl Shapes {
-    /// The shared form of `shape`.
+    /// The shared form of `shape`, its zone looked up when it is new here.
     ///
     /// # Errors
     /// [`BadShape`].
-    pub fn share(&self, shape: DayShape) -> Result<Arc<CompiledShape>, BadShape> {
+    pub fn share(&self, shape: DayShape, zones: &Zones) -> Result<Arc<CompiledShape>, BadShape> {
         let mut shapes = self.0.lock();
         if let Some(shared) = shapes.get(&shape) {
             return Ok(Arc::clone(shared));
         }
-        let shared = Arc::new(CompiledShape::new(shape.clone())?);
+        let shared = Arc::new(CompiledShape::new(shape.clone(), zones)?);
         shapes.insert(shape, Arc::clone(&shared));
         Ok(shared)
     }

@@ -3,6 +3,7 @@
 use talon_domain::civil::Minute;
 use talon_domain::ids::{Channel, DeskId};
 use talon_domain::shape::{ServiceShape, ShiftShape};
+use talon_domain::zones::Zones;
 
 use super::*;
 use crate::day::{Day, Shapes};
@@ -32,7 +33,7 @@ fn day(desks: &[&[ServiceShape]]) -> Day {
         step_minutes: 10,
         shifts: (0..).zip(desks).map(shift).collect(),
     };
-    Day::new(Shapes::default().share(shape).unwrap())
+    Day::new(Shapes::default().share(shape, &Zones::default()).unwrap())
 }
 
 /// The shift at which a person of this spread gets a step.

@@ -14,6 +14,7 @@ use talon_board::Steps;
 use talon_domain::civil::{CivilDate, UtcMicros};
 use talon_domain::ids::{AuthorityId, BookingId, OfficeId, Pseudonym, ServiceId, SessionId};
 use talon_domain::policy::CompiledPolicy;
+use talon_domain::zones::Zones;
 use talon_journal::Sequence;
 
 use crate::day::{BadShape, Day, Shapes};
@@ -39,6 +40,7 @@ pub struct State {
     /// Until when, and by which record.
     revoked: DashMap<SessionId, (UtcMicros, Sequence)>,
     shapes: Shapes,
+    zones: Zones,
 }
 
 /// A fact that contradicts the facts before it.
@@ -98,13 +100,21 @@ pub enum Violation {
 }
 
 impl State {
+    /// An empty state that reads civil time by these rules; the default reads it by the built-in
+    /// ones.
+    pub fn with_zones(zones: Zones) -> Self {
+        Self { zones, ..Self::default() }
+    }
+
     /// Applies one fact that happened.
     ///
     /// # Errors
     /// [`Violation`] when it contradicts the facts before it; the state is then unusable.
     pub fn apply(&self, sequence: Sequence, record: Record) -> Result<(), Violation> {
         match record.fact {
-            Fact::PolicySet(policy) => self.set_policy(CompiledPolicy::new(policy)?),
+            Fact::PolicySet(policy) => {
+                self.set_policy(CompiledPolicy::in_zones(policy, &self.zones)?);
+            }
             Fact::DayGenerated { day, shape } => self.add_day(day, shape)?,
             Fact::Released { authority, service, date, offices, .. } => {
                 self.release(authority, service, date, &offices)?;
@@ -196,8 +206,10 @@ impl State {
         key: DayKey,
         shape: talon_domain::shape::DayShape,
     ) -> Result<(), Violation> {
-        let shape =
-            self.shapes.share(shape).map_err(|source| Violation::Shape { day: key, source })?;
+        let shape = self
+            .shapes
+            .share(shape, &self.zones)
+            .map_err(|source| Violation::Shape { day: key, source })?;
         if self.days.insert(key, Arc::new(Day::new(shape))).is_some() {
             return Err(Violation::DayTwice(key));
         }

@@ -38,3 +38,4 @@ pub mod policy;
 pub mod policy_file;
 pub mod shape;
 pub mod suggest;
+pub mod zones;

@@ -5,6 +5,7 @@
 
 mod booking;
 mod cancelling;
+mod clocks;
 mod configs;
 mod crowd;
 mod embedded;
