@@ -3,6 +3,7 @@
 //! Must not decide anything; names come from the catalogue, facts from the ledger.
 
 use serde::Serialize;
+use talon_domain::about::{About, Alternative, Closure};
 use talon_domain::catalogue::{Catalogue, Region, Text};
 use talon_ledger::core::Authority;
 use talon_wire::{BookingState, BookingView, DayView, StartsView};
@@ -58,7 +59,10 @@ struct ServiceJson<'a> {
     name: &'a Text,
     minutes: u16,
     proof: bool,
+    test_mode: bool,
     release: ReleaseJson<'a>,
+    #[serde(skip_serializing_if = "About::is_empty")]
+    about: &'a About,
 }
 
 #[derive(Serialize)]
@@ -76,6 +80,12 @@ struct OfficeJson<'a> {
     address: &'a Text,
     zone: &'a str,
     services: Vec<&'a str>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    phones: &'a [String],
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    alternatives: &'a [Alternative],
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    closures: &'a [Closure],
 }
 
 /// The list of authorities.
@@ -108,6 +118,8 @@ pub fn services(authority: &Authority) -> Vec<u8> {
             name: &service.name,
             minutes: service.minutes,
             proof: release.proof.is_some(),
+            test_mode: service.test_mode,
+            about: &service.about,
             release: ReleaseJson {
                 days_ahead: release.days_ahead,
                 time: release.time.to_string(),
@@ -136,6 +148,9 @@ pub fn offices(catalogue: &Catalogue) -> Vec<u8> {
             .filter(|service| office.offers(service.id))
             .map(|service| service.code.as_str())
             .collect(),
+        phones: &office.phones,
+        alternatives: &office.alternatives,
+        closures: &office.closures,
     });
     json(&List { offices: offices.collect() })
 }

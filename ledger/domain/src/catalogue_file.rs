@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
+use crate::about::{self, About, Alternative, Closure, ClosureFile};
 use crate::calendar::{BadInterval, Exceptions, Intervals, Overlap, WeeklyHours};
 use crate::catalogue::{Catalogue, Desk, Office, Region, Service, Text};
 use crate::civil::CivilDate;
@@ -60,6 +61,10 @@ struct ServiceFile {
     name: Text,
     minutes: u16,
     grid_minutes: u16,
+    #[serde(default)]
+    test_mode: bool,
+    #[serde(default)]
+    about: About,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -105,6 +110,12 @@ struct OfficeFile {
     zone: Option<String>,
     #[serde(default)]
     exceptions: Vec<ExceptionFile>,
+    #[serde(default)]
+    closures: Vec<ClosureFile>,
+    #[serde(default)]
+    alternatives: Vec<Alternative>,
+    #[serde(default)]
+    phones: Vec<String>,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -259,12 +270,15 @@ fn service(file: &ServiceFile) -> Result<Service, BadCatalogue> {
             problem: "minutes and grid_minutes are at least one step".to_owned(),
         });
     }
+    file.about.check(&format!("service {}", file.code))?;
     Ok(Service {
         id: file.id,
         code: file.code.clone(),
         name: file.name.clone(),
         minutes: file.minutes,
         grid_minutes: file.grid_minutes,
+        test_mode: file.test_mode,
+        about: file.about.clone(),
     })
 }
 
@@ -322,7 +336,10 @@ impl OfficeReader<'_> {
             });
         }
         let zone_name = office.zone.as_ref().unwrap_or(&file.authority.zone);
-        let exceptions = self.exceptions(&at)?;
+        about::check_alternatives(&at, &office.alternatives)?;
+        about::phones(&at, &office.phones)?;
+        let mut exceptions = self.exceptions(&at)?;
+        let closures = self.closures(&at, profile, &mut exceptions)?;
         let mut desks = self.desks(&at, profile, &exceptions)?;
         desks.sort_by_key(|desk| desk.id);
         day_fits(&at, &desks, &exceptions)?;
@@ -336,6 +353,9 @@ impl OfficeReader<'_> {
             step_minutes: profile.step_minutes,
             desks,
             exceptions,
+            closures,
+            alternatives: office.alternatives.clone(),
+            phones: office.phones.clone(),
         })
     }
 
@@ -355,6 +375,26 @@ impl OfficeReader<'_> {
             }
         }
         Ok(exceptions)
+    }
+
+    /// Reads the closures; their dates become exceptions.
+    fn closures(
+        &self,
+        at: &str,
+        profile: &ProfileFile,
+        exceptions: &mut Exceptions,
+    ) -> Result<Vec<Closure>, BadCatalogue> {
+        if self.office.closures.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut weeks = vec![weekly(at, &profile.hours)?];
+        for desk in &profile.desks {
+            weeks.extend(desk.hours.as_ref().map(|hours| weekly(at, hours)).transpose()?);
+        }
+        let works = |date: CivilDate| {
+            weeks.iter().any(|week| week.on(date.date().weekday()).iter().next().is_some())
+        };
+        about::closures(at, &self.office.closures, exceptions, works, intervals)
     }
 
     fn desks(

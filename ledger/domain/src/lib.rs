@@ -27,6 +27,7 @@
 //! | record | one fact in the journal; sequence number: its dense number |
 //! | watermark | the highest sequence number that is durable |
 
+pub mod about;
 pub mod calendar;
 pub mod catalogue;
 pub mod catalogue_file;
