@@ -30,6 +30,7 @@
 pub mod about;
 pub mod calendar;
 pub mod catalogue;
+pub mod catalogue_error;
 pub mod catalogue_file;
 pub mod civil;
 pub mod identity;
