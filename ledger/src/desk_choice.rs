@@ -24,7 +24,8 @@
 //!
 //! When people ask until nothing fits, short visits fill what is left under any rule, and all end
 //! within a quarter of a percent of each other. Of 64 people who look at one time of eight desks
-//! before anybody claims, first-fit makes 476 claims lose, this rule 56.
+//! before anybody claims, first-fit makes 476 claims lose, this rule 56. Choosing among eight desks
+//! costs about a quarter more time than by specialisation alone.
 //!
 //! Owns the rule and what it needs to know of a shape. Must not know people, the journal, or what
 //! may be used by whom: [`crate::day`] calls it with what it finds usable.

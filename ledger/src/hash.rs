@@ -1,7 +1,8 @@
 //! The state hash: SHA-256 over the state in a canonical order.
 //!
 //! The same before a stop and after the replay, so it is the proof that replay is exact. Taken at
-//! quiescence; what changes meanwhile may or may not be in it.
+//! quiescence; what changes meanwhile may or may not be in it. Visits are in it by their civil time,
+//! so that new rules of a time zone change no hash; moments in UTC are those of past decisions.
 
 use std::io::Write;
 
