@@ -227,7 +227,9 @@ fn open(directory: &Path, records: u64) {
         .state()
         .persons()
         .iter()
-        .map(|(_, person)| person.lock().bookings().iter().filter(|b| !b.cancelled).count())
+        .map(|(_, person)| {
+            person.lock().bookings().iter().filter(|b| !b.state.is_given_back()).count()
+        })
         .sum();
     let from = if recovery.after == Sequence::NONE { "all segments" } else { "snapshot" };
     let (seconds, mib) = (took.as_secs_f64(), resident >> 20);

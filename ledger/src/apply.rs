@@ -90,7 +90,9 @@ impl State {
     /// [`Violation`] when it contradicts the facts before it; the state is then unusable.
     pub fn apply(&self, sequence: Sequence, record: Record) -> Result<(), Violation> {
         match record.fact {
-            Fact::PolicySet(policy) => self.set_policy(CompiledPolicy::new(policy)?),
+            Fact::PolicySet(policy) => {
+                self.set_policy(CompiledPolicy::in_zones(policy, self.zones())?);
+            }
             Fact::DayGenerated { day, shape } => self.add_day(day, shape)?,
             Fact::Released { authority, service, channel, date, offices, .. } => {
                 self.release(authority, service, channel, date, &offices)?;

@@ -13,6 +13,9 @@ use talon_board::{ShiftWord, Steps, Taken, count_free, free_starts};
 use talon_domain::civil::{CivilDate, MINUTES_PER_DAY, Minute, UtcMicros, resolve};
 use talon_domain::ids::{Channel, ServiceId};
 use talon_domain::shape::{DayShape, ServiceShape, ShiftShape};
+use talon_domain::zones::Zones;
+
+use crate::desk_choice::{Stakes, claim_least};
 
 /// Most services that one office offers on one date: the bits of the word of releases.
 pub const MAX_SERVICES_PER_DAY: usize = 64;
@@ -26,8 +29,6 @@ pub struct Candidate {
     pub shift: u16,
     /// The first step.
     pub step: u8,
-    /// How many services its desk serves in that shift: fewer is more specialised.
-    services: u16,
 }
 
 /// A shape with its zone looked up and its starts sorted by service and time.
@@ -36,10 +37,11 @@ pub struct CompiledShape {
     shape: DayShape,
     zone: TimeZone,
     services: Vec<ServiceId>,
-    /// By service (its place in `services`): each start with its candidates, specialised first.
+    /// By service (its place in `services`): each start with its candidates, by shift.
     starts: Vec<BTreeMap<Minute, Vec<Candidate>>>,
     /// By channel, bit i: a visit for the i-th service fits into what the channel may use.
     offers: [u64; Channel::ALL.len()],
+    stakes: Stakes,
 }
 
 /// Why a shape cannot be used.
@@ -68,8 +70,8 @@ pub enum BadShape {
 }
 
 impl CompiledShape {
-    fn new(shape: DayShape) -> Result<Self, BadShape> {
-        let zone = TimeZone::get(&shape.zone).map_err(|_| BadShape::Zone(shape.zone.clone()))?;
+    fn new(shape: DayShape, zones: &Zones) -> Result<Self, BadShape> {
+        let zone = zones.get(&shape.zone).ok_or_else(|| BadShape::Zone(shape.zone.clone()))?;
         let services = shape.services();
         if services.len() > MAX_SERVICES_PER_DAY {
             return Err(BadShape::Services(services.len()));
@@ -90,18 +92,13 @@ impl CompiledShape {
                     offers[channel.index()] |= u64::from(has_room(of_service, channel, all)) << at;
                 }
                 for step in Steps::from_bits(of_service.starts).iter() {
-                    starts[at].entry(shape.minute(place, step)).or_default().push(Candidate {
-                        shift: place,
-                        step,
-                        services: u16::try_from(shift.services.len()).unwrap_or(u16::MAX),
-                    });
+                    let candidate = Candidate { shift: place, step };
+                    starts[at].entry(shape.minute(place, step)).or_default().push(candidate);
                 }
             }
         }
-        for candidates in starts.iter_mut().flat_map(BTreeMap::values_mut) {
-            candidates.sort_by_key(|candidate| (candidate.services, candidate.shift));
-        }
-        Ok(Self { shape, zone, services, starts, offers })
+        let stakes = Stakes::new(&shape);
+        Ok(Self { shape, zone, services, starts, offers, stakes })
     }
 
     /// The journalled shape.
@@ -112,6 +109,11 @@ impl CompiledShape {
     /// The office's zone.
     pub fn zone(&self) -> &TimeZone {
         &self.zone
+    }
+
+    /// What claims cost, by shift.
+    pub fn stakes(&self) -> &Stakes {
+        &self.stakes
     }
 
     /// The services on offer, sorted.
@@ -162,16 +164,16 @@ fn reaches_beyond(shift: &ShiftShape, all: Steps, step_minutes: u8) -> bool {
 pub struct Shapes(Mutex<HashMap<DayShape, Arc<CompiledShape>>>);
 
 impl Shapes {
-    /// The shared form of `shape`.
+    /// The shared form of `shape`, its zone looked up when it is new here.
     ///
     /// # Errors
     /// [`BadShape`].
-    pub fn share(&self, shape: DayShape) -> Result<Arc<CompiledShape>, BadShape> {
+    pub fn share(&self, shape: DayShape, zones: &Zones) -> Result<Arc<CompiledShape>, BadShape> {
         let mut shapes = self.0.lock();
         if let Some(shared) = shapes.get(&shape) {
             return Ok(Arc::clone(shared));
         }
-        let shared = Arc::new(CompiledShape::new(shape.clone())?);
+        let shared = Arc::new(CompiledShape::new(shape.clone(), zones)?);
         shapes.insert(shape, Arc::clone(&shared));
         Ok(shared)
     }
@@ -307,10 +309,10 @@ impl Day {
         free
     }
 
-    /// Claims a visit for `service` at `minute`, at the most specialised desk that has it free.
+    /// Claims a visit for `service` at `minute`, at the desk where it does the least damage
+    /// ([`crate::desk_choice`]). Desks that are equal are taken from a place that `spread` chooses.
     ///
-    /// Desks that are equally specialised are tried from a place that `spread` chooses, so that a
-    /// crowd on one time does not fight over one word. `append` runs with the bits taken.
+    /// `append` runs with the bits taken.
     ///
     /// # Errors
     /// [`Taken`] when no desk has it; nothing is claimed then.
@@ -322,29 +324,26 @@ impl Day {
         spread: usize,
         append: impl FnOnce(Candidate, u8) -> R,
     ) -> Result<R, Taken> {
-        let mut taken = Taken { steps: Steps::EMPTY };
-        let mut append = Some(append);
         let starts = self.shape.starts(service).and_then(|starts| starts.get(&minute));
-        let equals = starts
-            .into_iter()
-            .flat_map(|all| all.chunk_by(|left, right| left.services == right.services));
-        for group in equals {
-            for offset in 0..group.len() {
-                let candidate = group[(offset + spread) % group.len()];
-                let Some((word, run)) = self.usable_run(service, channel, candidate) else {
-                    continue;
-                };
-                let recorded = word.claim_recorded(run, || {
+        let candidates = starts.map_or(&[][..], Vec::as_slice);
+        let mut append = Some(append);
+        claim_least(
+            candidates,
+            spread,
+            |candidate| {
+                let (word, run) = self.usable_run(service, channel, candidate)?;
+                self.shape.stakes.damage(candidate.shift, word.unclaimed(), run)
+            },
+            |candidate| {
+                let (word, run) = self
+                    .usable_run(service, channel, candidate)
+                    .ok_or(Taken { steps: Steps::EMPTY })?;
+                word.claim_recorded(run, || {
                     let append = append.take().expect("one claim succeeds");
                     append(candidate, run.len())
-                });
-                match recorded {
-                    Ok(appended) => return Ok(appended),
-                    Err(refused) => taken = refused,
-                }
-            }
-        }
-        Err(taken)
+                })
+            },
+        )
     }
 
     /// The steps of a visit, when the channel may use all of them.

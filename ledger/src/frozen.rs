@@ -91,6 +91,7 @@ impl State {
             peppers,
             revoked: _, // sorted by `State::revoked`; by which record is durable already
             shapes: _,  // shared again
+            zones: _,   // rules of today, no fact
         } = self;
         for policy in policies.read().values() {
             emit(&Frozen::Policy(policy.policy().clone()))?;
@@ -150,8 +151,10 @@ impl Thaw {
     pub fn add(&mut self, part: Frozen) -> Result<(), BadParts> {
         let state = &self.state;
         match part {
-            Frozen::Policy(policy) => state.set_policy(CompiledPolicy::new(policy)?),
-            Frozen::Shape(shape) => self.shapes.push(state.shapes.share(shape)?),
+            Frozen::Policy(policy) => {
+                state.set_policy(CompiledPolicy::in_zones(policy, &state.zones)?)
+            }
+            Frozen::Shape(shape) => self.shapes.push(state.shapes.share(shape, &state.zones)?),
             Frozen::Day { day, shape, unclaimed, released } => {
                 let shape = usize::try_from(shape).ok().and_then(|place| self.shapes.get(place));
                 let thawed = shape

@@ -3,6 +3,9 @@
 //! The same before a stop and after the replay, so it is the proof that replay is exact. Taken at
 //! quiescence; what changes meanwhile may or may not be in it. Must not know what the parts are: that
 //! is [`Frozen`]'s. Snapshots use the same bytes.
+//!
+//! Visits are in it by their civil time, so that new rules of a time zone change no hash; moments in
+//! UTC are those of past decisions.
 
 use std::convert::Infallible;
 

@@ -39,6 +39,9 @@ pub(crate) struct Keeping {
     generated: Mutex<BTreeMap<AuthorityId, (CivilDate, CivilDate)>>,
     /// By service and channel: before this moment nothing more opens.
     next_release: Mutex<BTreeMap<(AuthorityId, ServiceId, Channel), UtcMicros>>,
+    /// While the machine slept, from the first time to the last: what was to open then was missed.
+    /// One span is enough: whatever was to open between two sleeps and did not was missed as well.
+    absence: Mutex<Option<(UtcMicros, UtcMicros)>>,
     /// When sessions that have ended by themselves were last looked for.
     sessions_looked_at: Mutex<UtcMicros>,
 }
@@ -56,12 +59,38 @@ impl Keeping {
             demo_dates: Mutex::default(),
             generated: Mutex::default(),
             next_release: Mutex::default(),
+            absence: Mutex::default(),
             sessions_looked_at: Mutex::default(),
         }
     }
 
-    /// When a date opens, and whether that is late because its moment was missed.
+    /// Notes that the machine slept.
+    fn was_away(&self, from: UtcMicros, to: UtcMicros) {
+        let mut absence = self.absence.lock();
+        *absence = Some((absence.map_or(from, |(first, _)| first), to));
+    }
+
+    /// When a date opens, and whether that is late because its moment was missed: while the process
+    /// was down, or while the machine slept.
     pub(crate) fn due(
+        &self,
+        policy: &CompiledPolicy,
+        service: ServiceId,
+        channel: Channel,
+        date: CivilDate,
+    ) -> (UtcMicros, bool) {
+        let (opens_at, late) = self.due_awake(policy, service, channel, date);
+        match *self.absence.lock() {
+            Some((from, to)) if from < opens_at && opens_at <= to => {
+                let delay = i64::from(policy.policy().late_release_delay_minutes);
+                (to.plus_minutes(delay), true)
+            }
+            _ => (opens_at, late),
+        }
+    }
+
+    /// When a date would open had the machine never slept since the start.
+    fn due_awake(
         &self,
         policy: &CompiledPolicy,
         service: ServiceId,
@@ -88,7 +117,10 @@ impl Core {
     /// Does what is due; returns when to come again, at most [`MAX_KEEP_PAUSE_MICROS`] from now.
     pub fn keep(&self) -> UtcMicros {
         let now = self.clock.now();
-        let is_trusted = self.clock.look();
+        let look = self.clock.look();
+        if let Some((from, to)) = look.absence {
+            self.keeping.was_away(from, to);
+        }
         self.return_due(now);
         let mut next = UtcMicros(now.0 + MAX_KEEP_PAUSE_MICROS);
         for authority in self.authorities.values() {
@@ -96,7 +128,7 @@ impl Core {
             self.plan_demonstration(authority, &policy, now);
             let all_exist = self.generate(authority, &policy, now);
             // A clock that jumped neither opens a date nor makes a visit a thing of the past.
-            if is_trusted && all_exist {
+            if look.is_trusted && all_exist {
                 for service in &authority.catalogue.services {
                     for channel in Channel::WITH_TIMES {
                         let due = self.release_due(authority, &policy, service.id, channel, now);

@@ -13,6 +13,7 @@ pub mod changing;
 pub mod clock;
 pub mod core;
 pub mod day;
+pub mod desk_choice;
 pub mod embedded;
 pub mod hash;
 pub mod journal {

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use talon_domain::catalogue::Catalogue;
 use talon_domain::catalogue_file::{BadCatalogue, CatalogueFile};
 use talon_domain::policy_file::{BadPolicy, PolicyFile};
+use talon_domain::suggest::nearest;
 
 use crate::core::Authority;
 
@@ -24,7 +25,7 @@ pub enum BadAuthority {
         source: std::io::Error,
     },
     /// A file that is not what TOML or its keys allow.
-    #[error("{name}: {source}")]
+    #[error("{name}: {source}{}", slip(.source.message()))]
     Toml {
         /// Which file.
         name: String,
@@ -84,6 +85,14 @@ pub fn parse(
         source: Box::new(source),
     })?;
     Ok(Authority { catalogue: Arc::new(catalogue), policy })
+}
+
+/// The known key nearest to an unknown one, from the words of the refusal.
+fn slip(message: &str) -> String {
+    let mut quoted = message.split('`').skip(1).step_by(2);
+    let unknown = quoted.next().filter(|_| message.starts_with("unknown field"));
+    let nearest = unknown.and_then(|unknown| nearest(unknown, quoted));
+    nearest.map(|key| format!("did you mean `{key}`?")).unwrap_or_default()
 }
 
 fn toml<T: serde::de::DeserializeOwned>(name: &str, text: &str) -> Result<T, BadAuthority> {

@@ -15,6 +15,7 @@ use talon_domain::ids::{
     AuthorityId, BookingId, Channel, OfficeId, Pseudonym, ServiceId, SessionId,
 };
 use talon_domain::policy::CompiledPolicy;
+use talon_domain::zones::Zones;
 use talon_journal::Sequence;
 
 use crate::apply::Violation;
@@ -52,9 +53,21 @@ pub struct State {
     /// Until when, and by which record.
     revoked: DashMap<SessionId, (UtcMicros, Sequence)>,
     shapes: Shapes,
+    zones: Zones,
 }
 
 impl State {
+    /// An empty state that reads civil time by these rules; the default reads it by the built-in
+    /// ones.
+    pub fn with_zones(zones: Zones) -> Self {
+        Self { zones, ..Self::default() }
+    }
+
+    /// The rules by which civil time is read.
+    pub fn zones(&self) -> &Zones {
+        &self.zones
+    }
+
     /// Puts a policy in force.
     pub fn set_policy(&self, policy: CompiledPolicy) {
         self.policies.write().insert(policy.policy().authority, Arc::new(policy));
@@ -79,8 +92,10 @@ impl State {
         key: DayKey,
         shape: talon_domain::shape::DayShape,
     ) -> Result<(), Violation> {
-        let shape =
-            self.shapes.share(shape).map_err(|source| Violation::Shape { day: key, source })?;
+        let shape = self
+            .shapes
+            .share(shape, &self.zones)
+            .map_err(|source| Violation::Shape { day: key, source })?;
         if self.days.insert(key, Arc::new(Day::new(shape))).is_some() {
             return Err(Violation::DayTwice(key));
         }

@@ -3,7 +3,7 @@
 use super::*;
 use crate::catalogue_file::{BadCatalogue, CatalogueFile};
 
-const SMALL: &str = r#"
+pub(crate) const SMALL: &str = r#"
 [authority]
 id = 1
 code = "mvs"

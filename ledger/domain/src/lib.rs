@@ -29,9 +29,11 @@
 //! | record | one fact in the journal; sequence number: its dense number |
 //! | watermark | the highest sequence number that is durable |
 
+pub mod about;
 pub mod booking;
 pub mod calendar;
 pub mod catalogue;
+pub mod catalogue_error;
 pub mod catalogue_file;
 pub mod civil;
 pub mod identity;
@@ -43,3 +45,4 @@ pub mod policy_file;
 pub mod shape;
 pub mod shares;
 pub mod suggest;
+pub mod zones;

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::booking::Subject;
 use crate::civil::{CivilDate, Minute, UtcMicros, resolve};
 use crate::ids::{AuthorityId, Channel, ServiceId};
+use crate::zones::Zones;
 
 /// Most limits of one policy.
 pub const MAX_LIMITS: usize = 32;
@@ -211,12 +212,20 @@ pub struct CompiledPolicy {
 }
 
 impl CompiledPolicy {
-    /// Looks up the zones.
+    /// Looks up the zones in the built-in database.
     ///
     /// # Errors
     /// [`UnknownZone`].
     pub fn new(policy: Policy) -> Result<Self, UnknownZone> {
-        let zone = |name: &String| TimeZone::get(name).map_err(|_| UnknownZone(name.clone()));
+        Self::in_zones(policy, &Zones::default())
+    }
+
+    /// Looks up the zones.
+    ///
+    /// # Errors
+    /// [`UnknownZone`].
+    pub fn in_zones(policy: Policy, zones: &Zones) -> Result<Self, UnknownZone> {
+        let zone = |name: &String| zones.get(name).ok_or_else(|| UnknownZone(name.clone()));
         Ok(Self {
             zone: zone(&policy.zone)?,
             release_zone: zone(&policy.release.zone)?,

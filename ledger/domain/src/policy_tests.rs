@@ -121,3 +121,31 @@ fn unknown_zones_are_refused_by_name() {
     bad.release.zone = "Europe/Kyjiv".to_owned();
     assert_eq!(CompiledPolicy::new(bad).err(), Some(UnknownZone("Europe/Kyjiv".to_owned())));
 }
+
+/// The moment at which the month of `date` ends in a zone.
+fn month_ends(zone: &str, date: &str) -> UtcMicros {
+    let of = Policy { zone: zone.to_owned(), ..policy(vec![]).policy().clone() };
+    let policy = CompiledPolicy::new(of).unwrap();
+    policy.period_end(Period::Month, date.parse().unwrap())
+}
+
+#[test]
+fn a_month_ends_once_where_clocks_show_its_last_hour_or_its_midnight_twice() {
+    // Havana goes from 01:00 back to 00:00 on 2026-11-01, Cairo from 24:00 to 23:00 on 2030-10-31.
+    for (zone, last, end) in [
+        ("America/Havana", "2026-10-31", "2026-11-01T04:00:00Z"),
+        ("Africa/Cairo", "2030-10-31", "2030-10-31T22:00:00Z"),
+    ] {
+        let (ends, rules) = (month_ends(zone, last), TimeZone::get(zone).unwrap());
+        assert_eq!(ends, utc(end), "{zone}");
+        // Whatever is registered before that moment falls into the month, and nothing after it.
+        let last: CivilDate = last.parse().unwrap();
+        for minutes in (-180..0).step_by(5) {
+            assert_eq!(CivilDate::at(ends.plus_minutes(minutes), &rules), last, "{zone} {minutes}");
+        }
+        for minutes in (0..180).step_by(5) {
+            let after = CivilDate::at(ends.plus_minutes(minutes), &rules);
+            assert_eq!(after, last.plus_days(1), "{zone} {minutes}");
+        }
+    }
+}

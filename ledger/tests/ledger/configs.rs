@@ -198,6 +198,21 @@ fn the_migration_service_shares_every_day_with_its_kiosks_and_opens_it_there_ear
     }
 }
 
+#[test]
+fn every_service_says_who_may_book_what_to_bring_and_whom_to_call() {
+    for code in ["mvs", "dms", "mfa"] {
+        for service in &load(code).catalogue.services {
+            let about = &service.about;
+            let is_said = about.who.is_some()
+                && !about.documents.is_empty()
+                && !about.legal_basis.is_empty()
+                && !about.phones.is_empty();
+            assert!(is_said, "{code} {}", service.code);
+            assert!(code != "dms" || about.fee.is_some() && !about.questions.is_empty());
+        }
+    }
+}
+
 /// A policy's limits: name, whom they are for, whose bookings count, how many, and whether it refuses.
 fn limits(code: &str) -> Vec<(String, Subjects, Holder, u32, Mode)> {
     let limits = load(code).policy.policy().limits.clone();
@@ -227,12 +242,28 @@ fn service_centres_hold_persons_companies_and_kiosks_to_limits_of_their_own() {
 }
 
 #[test]
+fn a_renovated_office_of_the_migration_service_is_closed_and_a_quarantined_one_works_mornings() {
+    let catalogue = load("dms").catalogue;
+    let minutes = |office: u32, day: &str| {
+        let office = catalogue.office(talon_domain::ids::OfficeId(office)).expect("it is there");
+        let shape = day_shape(&catalogue, office, date(day));
+        shape.shifts.iter().map(|shift| u32::from(shift.steps)).sum::<u32>()
+    };
+    assert!(minutes(8003, "2027-01-08") > 0 && minutes(8003, "2027-01-26") > 0);
+    assert_eq!((minutes(8003, "2027-01-11"), minutes(8003, "2027-01-22")), (0, 0));
+    let (limited, whole) = (minutes(7401, "2026-12-29"), minutes(7401, "2027-01-12"));
+    assert!(0 < limited && limited < whole, "{limited} of {whole}");
+    assert_eq!(minutes(7401, "2027-01-03"), 0, "nobody works on Sunday");
+}
+
+#[test]
 fn services_for_foreigners_are_offered_in_few_offices_of_the_migration_service() {
     let catalogue = load("dms").catalogue;
     for code in ["temporary-residence-permit", "permanent-residence-permit"] {
         let service = catalogue.service_by_code(code).expect("it is there").id;
         let offices = catalogue.offices.iter().filter(|office| office.offers(service)).count();
         assert_eq!(offices, 7, "{code}");
+        assert!(catalogue.service_by_code(code).is_some_and(|service| service.test_mode));
     }
 }
 

@@ -7,6 +7,7 @@ mod backup;
 mod booking;
 mod cancelling;
 mod channels;
+mod clocks;
 mod configs;
 mod crowd;
 mod disk_full;
