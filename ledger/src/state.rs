@@ -298,6 +298,12 @@ impl State {
         persons
     }
 
+    /// Shows every person's entry, in any order. For a ledger that serves nobody yet: entries are locked
+    /// under the locks of the map.
+    pub fn each_person(&self, mut see: impl FnMut(&Person)) {
+        self.persons.iter().for_each(|entry| see(&entry.value().lock()));
+    }
+
     /// What the limits look at. The caller holds the person's lock.
     pub fn facts(&self, person: &Person) -> Facts {
         let fact = |booking: &crate::person::Booking| {
