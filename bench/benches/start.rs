@@ -220,7 +220,7 @@ fn open(directory: &Path, records: u64) {
     };
     let start = Instant::now();
     let (core, recovery) = Core::open(setup).expect("the journal is good");
-    let took: Duration = start.elapsed();
+    let (took, cpu): (Duration, f64) = (start.elapsed(), cpu_seconds() - cpu_before);
     let resident = resident_bytes();
     let live: usize = core
         .state()
@@ -229,7 +229,7 @@ fn open(directory: &Path, records: u64) {
         .map(|(_, person)| person.lock().bookings().iter().filter(|b| !b.cancelled).count())
         .sum();
     let from = if recovery.after == Sequence::NONE { "all segments" } else { "snapshot" };
-    let (seconds, cpu, mib) = (took.as_secs_f64(), cpu_seconds() - cpu_before, resident >> 20);
+    let (seconds, mib) = (took.as_secs_f64(), resident >> 20);
     let each = resident.saturating_sub(resident_before) / live.max(1) as u64;
     println!("{records:>10} {from:<13} {seconds:>9.2} {cpu:>9.2} {mib:>9} {each:>14}");
 }
