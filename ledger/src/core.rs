@@ -24,6 +24,7 @@ use crate::apply::Violation;
 use crate::clock::{Clock, LedgerClock};
 use crate::hash::state_hash;
 use crate::keeper::Keeping;
+use crate::person::Booking;
 use crate::pipeline::{Refused, apply_beside};
 use crate::record::{BadRecord, DayKey, Fact, Record};
 use crate::snapshot::{self, Loaded, Skipped};
@@ -255,21 +256,26 @@ impl Core {
     fn refuse_displaced(&self) -> Result<(), BadLedger> {
         let now = self.clock.now();
         let mut displaced = Vec::new();
-        for (_, person) in self.state.persons() {
-            let person = person.lock();
+        let is_known = |booking: &Booking| {
+            let day = booking.seat.day;
+            let authority = self.authorities.get(&day.authority);
+            let office = authority.and_then(|of| of.catalogue.office(day.office));
+            office.is_some_and(|office| office.offers(booking.service))
+        };
+        self.state.each_person(|person| {
+            // When visits end takes long to work out, and nearly always nothing is lacking.
+            if person.bookings().iter().all(is_known) {
+                return;
+            }
             for booking in person.bookings() {
-                let day = booking.seat.day;
-                let authority = self.authorities.get(&day.authority);
-                let office = authority.and_then(|of| of.catalogue.office(day.office));
-                let is_known = office.is_some_and(|office| office.offers(booking.service));
                 let is_live =
-                    booking.state == BookingState::Booked && self.state.ends_at(booking) > now;
-                if !is_known && is_live {
-                    let DayKey { authority, office, date } = day;
+                    || booking.state == BookingState::Booked && self.state.ends_at(booking) > now;
+                if !is_known(booking) && is_live() {
+                    let DayKey { authority, office, date } = booking.seat.day;
                     displaced.push(Displaced { authority, office, service: booking.service, date });
                 }
             }
-        }
+        });
         if displaced.is_empty() {
             return Ok(());
         }

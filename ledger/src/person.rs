@@ -154,6 +154,8 @@ impl Person {
     /// Takes note of a new booking of this holder.
     pub fn booked(&mut self, sequence: Sequence, booking: Booking, at: UtcMicros) {
         self.touch(sequence, at);
+        // A vector's own first step is four places, and most holders need one or two.
+        self.bookings.reserve_exact(1);
         self.bookings.push(booking);
     }
 

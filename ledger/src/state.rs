@@ -194,6 +194,12 @@ impl State {
         persons
     }
 
+    /// Shows every person's entry, in any order. For a ledger that serves nobody yet: entries are locked
+    /// under the locks of the map.
+    pub fn each_person(&self, mut see: impl FnMut(&Person)) {
+        self.persons.iter().for_each(|entry| see(&entry.value().lock()));
+    }
+
     /// What the limits look at of these bookings. The caller holds the lock of their entry.
     pub fn facts<'a>(&self, bookings: impl IntoIterator<Item = &'a Booking>) -> Facts {
         bookings.into_iter().filter_map(|booking| booking.fact(self.ends_at(booking))).collect()
