@@ -6,7 +6,9 @@
 mod booking;
 mod cancelling;
 mod configs;
+mod contract;
 mod crowd;
+mod cuts;
 mod embedded;
 mod fixture;
 mod gated;
@@ -16,6 +18,7 @@ mod power_loss;
 mod random;
 mod replay;
 mod room;
+mod served;
 mod tool;
 mod tool_export;
 mod tool_inspect;

@@ -36,7 +36,7 @@ const REFUSED: u8 = 7;
 pub enum FromClient {
     /// A command to carry out.
     Request {
-        /// By which its answer is known; not used twice on one connection.
+        /// By which its answer is known; not used by two requests at a time.
         id: u64,
         /// The command.
         command: Command,

@@ -31,11 +31,9 @@ impl Command {
     /// What may be done when its answer was lost.
     pub fn repeat(&self) -> Repeat {
         match self {
-            Self::Book(book) => Repeat::ByKey {
-                caller: book.caller,
-                key: book.key,
-                fingerprint: book.fingerprint,
-            },
+            Self::Book(book) => {
+                Repeat::ByKey { caller: book.caller, key: book.key, fingerprint: book.fingerprint }
+            }
             Self::Move(moved) => Repeat::ByKey {
                 caller: moved.caller,
                 key: moved.key,

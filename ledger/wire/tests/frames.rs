@@ -81,7 +81,10 @@ fn a_ledgers_hello_has_these_bytes() {
         "74616c6f6e6c67720100".to_owned() + "0a00" + "0001" + "026162" + "03312e30" + "00"
     );
     let refused = ServerHello::Refused(HelloRefusal::Mode(Mode::Production));
-    assert_eq!(hex::encode(hello::encode(&refused)), "74616c6f6e6c67720100".to_owned() + "0300010101");
+    assert_eq!(
+        hex::encode(hello::encode(&refused)),
+        "74616c6f6e6c67720100".to_owned() + "0300010101"
+    );
 }
 
 #[test]
