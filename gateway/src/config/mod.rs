@@ -4,6 +4,7 @@
 //! values are used for beyond their ranges. `configs/production.example.toml` explains each key.
 
 mod layers;
+mod ledger;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -12,6 +13,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use layers::{BadConfig, Layers};
+pub use ledger::Ledger;
 
 /// Whether this process serves a demonstration or the public.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -44,6 +46,9 @@ pub struct Config {
     /// The journal of the embedded ledger.
     #[serde(default)]
     pub journal: Journal,
+    /// A ledger elsewhere.
+    #[serde(default)]
+    pub ledger: Ledger,
     /// Rates, and the store that keeps them.
     #[serde(default)]
     pub admission: Admission,
@@ -322,6 +327,7 @@ impl Config {
         )?;
         range("session.ttl_minutes", self.session.ttl_minutes.into(), 1, 1_440)?;
         range("session.login_minutes", self.session.login_minutes.into(), 1, 60)?;
+        self.ledger.check(self.mode)?;
         self.check_mode()
     }
 

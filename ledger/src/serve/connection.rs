@@ -161,7 +161,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Conversation<'a, S> {
                 biased;
                 () = &mut superseded => return Ok(()),
                 Some((id, answer)) = in_flight.next(), if !in_flight.is_empty() => {
-                    self.put_answer(id, answer);
+                    self.put_answer(id, &answer);
                     answers += 1;
                 }
                 read = self.stream.read_buf(&mut self.received) => {
@@ -196,7 +196,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Conversation<'a, S> {
                         if in_flight.len() >= settings.bounds.in_flight =>
                     {
                         metrics::counter!("ledger_requests_refused_busy_total").increment(1);
-                        self.put_answer(id, Answer::Refused(Refusal::Busy));
+                        self.put_answer(id, &Answer::Refused(Refusal::Busy));
                     }
                     Ok(Some(FromClient::Request { id, command })) => {
                         in_flight.push(handle.call(command).map(move |answer| (id, answer)));
@@ -209,7 +209,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Conversation<'a, S> {
                 }
             }
             while let Some(Some((id, answer))) = in_flight.next().now_or_never() {
-                self.put_answer(id, answer);
+                self.put_answer(id, &answer);
                 answers += 1;
             }
             if answers > 0 {
@@ -219,8 +219,8 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Conversation<'a, S> {
         }
     }
 
-    fn put_answer(&mut self, id: u64, answer: Answer) {
-        if let Err(error) = frame::put_answer(&mut self.out, id, &answer) {
+    fn put_answer(&mut self, id: u64, answer: &Answer) {
+        if let Err(error) = frame::put_answer(&mut self.out, id, answer) {
             tracing::error!(%error, "an answer does not fit a frame");
             let unavailable = Answer::Refused(Refusal::Unavailable);
             frame::put_answer(&mut self.out, id, &unavailable).expect("a refusal is short");
@@ -255,7 +255,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Conversation<'a, S> {
 async fn told_to_stop(stop: &mut watch::Receiver<bool>) {
     // The server tells before it goes; one that went without a word goes on serving.
     if stop.wait_for(|stop| *stop).await.is_err() {
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }
 

@@ -246,15 +246,15 @@ async fn serve_all(lane: &Lane, mut accepted: mpsc::Receiver<Accepted>) {
                 let Some(next) = next else { break };
                 connections.spawn(connection::serve(next, lane.clone()));
             }
-            Some(ended) = connections.join_next(), if !connections.is_empty() => log(ended),
+            Some(ended) = connections.join_next(), if !connections.is_empty() => log(&ended),
         }
     }
     while let Some(ended) = connections.join_next().await {
-        log(ended);
+        log(&ended);
     }
 }
 
-fn log(ended: Result<(), tokio::task::JoinError>) {
+fn log(ended: &Result<(), tokio::task::JoinError>) {
     if ended.is_err() {
         tracing::error!("a connection had panicked");
     }
