@@ -15,6 +15,7 @@ use talon_wire::hello::{
 };
 use talon_wire::{Answer, Health, Ledger as _, Refusal};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::time::{Instant, MissedTickBehavior, timeout, timeout_at};
 use tokio_rustls::TlsAcceptor;
@@ -43,6 +44,10 @@ enum Ended {
 /// Serves one connection until it ends.
 pub(super) async fn serve(accepted: Accepted, lane: Lane) {
     let Accepted { stream, is_refused, permit } = accepted;
+    let stream = match TcpStream::from_std(stream) {
+        Ok(stream) => stream,
+        Err(error) => return tracing::warn!(%error, "a connection cannot be used"),
+    };
     let deadline = Instant::now() + lane.settings.bounds.hello;
     // Answers are small and waited for; where the system will not, they come late.
     let _ = stream.set_nodelay(true);

@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use talon_wire::hello::{FilesDigest, MAX_AUTHORITIES, Mode, Welcome};
 use talon_wire::{Health, Ledger};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tokio::task::JoinSet;
 
@@ -127,7 +127,8 @@ struct Lane {
 
 /// An accepted connection on its way to its runtime.
 struct Accepted {
-    stream: TcpStream,
+    /// Of no runtime yet: the one that accepted it ends before the one that serves it.
+    stream: std::net::TcpStream,
     /// Over the bound: to be told so.
     is_refused: bool,
     permit: OwnedSemaphorePermit,
@@ -219,8 +220,8 @@ async fn accept_all(
             accepted = listener.accept() => accepted,
             _ = stop.wait_for(|stop| *stop) => return,
         };
-        let stream = match accepted {
-            Ok((stream, _)) => stream,
+        let stream = match accepted.and_then(|(stream, _)| stream.into_std()) {
+            Ok(stream) => stream,
             Err(error) => {
                 tracing::warn!(%error, "a connection could not be accepted");
                 tokio::time::sleep(ACCEPT_PAUSE).await;

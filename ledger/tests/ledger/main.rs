@@ -16,6 +16,7 @@ mod keeping;
 mod limits;
 mod power_loss;
 mod random;
+mod remote;
 mod replay;
 mod room;
 mod served;

@@ -8,8 +8,9 @@ use std::time::Duration;
 
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use talon_journal::simulation::SimDisk;
+use talon_journal::{Disk, SpareStatus};
 use talon_ledger::clock::manual::ManualClock;
-use talon_ledger::core::{Authority, Core};
+use talon_ledger::core::{Authority, Core, Setup};
 use talon_ledger::embedded::Embedded;
 use talon_ledger::serve::{self, Bounds, Server, digests, tls::server_config};
 use talon_ledger_client::{Remote, tls::Tls};
@@ -18,6 +19,7 @@ use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
 use crate::fixture::{SMALL_JOURNAL, START, authority, setup, utc};
+use crate::gated::{Gate, GatedDisk};
 
 /// The name in the ledger's certificate.
 pub(crate) const NAME: &str = "ledger.test";
@@ -83,10 +85,26 @@ impl Running {
     }
 
     pub(crate) fn on(disk: &SimDisk) -> Self {
+        Self::over(disk, Arc::new(disk.clone()))
+    }
+
+    /// On a disk whose syncs a test can hold up, with nothing left to write.
+    pub(crate) fn gated() -> (Self, Arc<Gate>) {
+        let (disk, gate) = (SimDisk::new(), Gate::new());
+        let gated = GatedDisk { disk: disk.clone(), gate: Arc::clone(&gate) };
+        let running = Self::over(&disk, Arc::new(gated));
+        let journal = running.ledger.core().journal();
+        while journal.space().spare != SpareStatus::Ready || journal.space().promised_bytes > 0 {
+            std::thread::yield_now();
+        }
+        (running, gate)
+    }
+
+    fn over(disk: &SimDisk, opened: Arc<dyn Disk>) -> Self {
         let authority = authority(&[]);
         let clock = ManualClock::new(utc(START));
-        let (core, _) =
-            Core::open(setup(disk, &authority, &clock, &SMALL_JOURNAL)).expect("it opens");
+        let setup = Setup { disk: opened, ..setup(disk, &authority, &clock, &SMALL_JOURNAL) };
+        let (core, _) = Core::open(setup).expect("it opens");
         let ledger = Embedded::start(core, |failure| panic!("{failure}")).expect("threads");
         Self { ledger, disk: disk.clone(), authority }
     }
