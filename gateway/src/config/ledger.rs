@@ -86,7 +86,8 @@ impl Ledger {
         }
         let is_here = self.address.parse::<SocketAddr>().is_ok_and(|a| a.ip().is_loopback());
         // Within one computer there is nobody in between; a demo binds nobody.
-        if !self.has_tls() && !(mode == ProcessMode::Demo && is_here) {
+        let may_be_plain = mode == ProcessMode::Demo && is_here;
+        if !self.has_tls() && !may_be_plain {
             let problem = "must be set, with key and ca; only a demo on one computer goes without";
             return Err(("ledger.certificate", problem.to_owned()));
         }

@@ -1,6 +1,11 @@
 //! The rules of the ledger's trait, each against both ways to a ledger: in the process, and over a
 //! connection with TLS.
 
+#![expect(
+    clippy::needless_pass_by_value,
+    reason = "each rule gets a ledger of its own, and some stop it"
+)]
+
 use std::sync::Arc;
 
 use talon_domain::ids::{Channel, Fingerprint, KeyHash};
