@@ -37,6 +37,9 @@ pub struct Authority {
     pub catalogue: Arc<Catalogue>,
     /// Its policy.
     pub policy: CompiledPolicy,
+    /// SHA-256 over the texts of both files, so that two processes can tell whether they have the
+    /// same.
+    pub digest: [u8; 32],
 }
 
 /// What a ledger is opened with.

@@ -2,7 +2,8 @@
 //!
 //! Owns the state (days, persons, places on their way back), the facts that make it, the
 //! decisions, and their order towards the journal. Must not know HTTP, Redis or pages. A gateway
-//! calls it through [`talon_wire::Ledger`]; the binary `talon-ledger` reads journals.
+//! calls it through [`talon_wire::Ledger`]; the binary `talon-ledger` serves it to other processes
+//! and reads journals.
 //!
 //! What is absent: no decision on replay, no wait for the disk inside a decision, no personal
 //! data, no clock or randomness that is not an argument.
@@ -23,12 +24,14 @@ pub mod journal {
 }
 pub mod keeper;
 pub mod load;
+pub mod open;
 pub mod parties;
 pub mod peppers;
 pub mod person;
 mod pipeline;
 pub mod reading;
 pub mod record;
+pub mod serve;
 pub mod sessions;
 pub mod snapshot;
 pub mod state;

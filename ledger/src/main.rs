@@ -1,10 +1,11 @@
-//! `talon-ledger`: the journal's tools.
+//! `talon-ledger`: the ledger as a server of its own, and the journal's tools.
 //!
 //! Owns the command line and the exit codes; each tool is a module of [`tools`]. Must not know what
 //! a record says. Operators and scripts call it. Exit codes: 0 what was asked for is done and the
 //! journal is good as far as it was read, 1 it is damaged, breaks a rule, is not there or lacks
-//! what was asked for, 2 wrong usage.
+//! what was asked for, 2 wrong usage; those of `serve` are in [`talon_ledger::open`].
 
+mod program;
 mod tools;
 
 use std::io::Write;
@@ -26,10 +27,12 @@ const EXIT_CODES: &str = "Exit codes:
   1  the journal is damaged, breaks a rule, is not there or lacks what was asked for
   2  wrong usage
 
-All tools work without the journal's lock: they may run beside the ledger. Only snapshot and archive
-change the directory, one at a time.";
+The tools work without the journal's lock: they may run beside the ledger. Only snapshot and archive
+change the directory, one at a time. `serve` ends with the gateway's exit codes: 0 stopped on request,
+65 the journal is damaged, 71 the system refused something, 74 the journal's disk failed, 78 bad
+configuration.";
 
-/// Tools for the ledger's journal.
+/// The ledger as a server, and tools for its journal.
 #[derive(Parser)]
 #[command(name = "talon-ledger", version, after_help = EXIT_CODES)]
 struct Arguments {
@@ -39,6 +42,8 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Tool {
+    /// Serve gateways in other processes, until told to stop.
+    Serve(program::Flags),
     /// Check a journal: checksums, chain, and by replay that no place has two owners and nobody
     /// is over a limit.
     Verify {
@@ -119,7 +124,11 @@ enum Tool {
 }
 
 fn main() -> ExitCode {
-    match run(Arguments::parse().command) {
+    let command = Arguments::parse().command;
+    if let Tool::Serve(flags) = &command {
+        return program::main(flags);
+    }
+    match run(command) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
@@ -133,6 +142,7 @@ fn main() -> ExitCode {
 /// Runs a tool; says whether the journal is good.
 fn run(tool: Tool) -> anyhow::Result<bool> {
     match tool {
+        Tool::Serve(_) => unreachable!("`main` has run it"),
         Tool::Verify { source, at_least } => return tools::verify::run(&source, at_least),
         Tool::Inspect { source, selection } => {
             if let Err(message) = selection.check() {

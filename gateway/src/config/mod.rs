@@ -4,6 +4,7 @@
 //! values are used for beyond their ranges. `configs/production.example.toml` explains each key.
 
 mod layers;
+mod ledger;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -13,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use talon_ledger::snapshot::keeper::MAX_SNAPSHOT_EVERY_SEGMENTS;
 
 pub use layers::{BadConfig, Layers};
+pub use ledger::Ledger;
 
 /// Whether this process serves a demonstration or the public.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -45,6 +47,9 @@ pub struct Config {
     /// The journal of the embedded ledger.
     #[serde(default)]
     pub journal: Journal,
+    /// A ledger elsewhere.
+    #[serde(default)]
+    pub ledger: Ledger,
     /// Rates, and the store that keeps them.
     #[serde(default)]
     pub admission: Admission,
@@ -328,6 +333,7 @@ impl Config {
         )?;
         range("session.ttl_minutes", self.session.ttl_minutes.into(), 1, 1_440)?;
         range("session.login_minutes", self.session.login_minutes.into(), 1, 60)?;
+        self.ledger.check(self.mode)?;
         self.check_mode()
     }
 

@@ -20,6 +20,7 @@ mod redis;
 mod redis_server;
 mod refusals;
 mod release;
+mod remote;
 mod requests;
 mod sessions;
 mod story;

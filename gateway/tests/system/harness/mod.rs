@@ -4,6 +4,7 @@
 //! Must not know any rule of booking. Called by the tests beside it.
 
 mod browser;
+mod ledger;
 mod people;
 mod process;
 
@@ -11,6 +12,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 pub(crate) use browser::{Ask, Browser, Reply};
+pub(crate) use ledger::LedgerServer;
 pub(crate) use people::{Visit, at_hub, authorize_link, day, log_in, now_s, somebody, token_with};
 pub(crate) use process::{Gateway, Launch, run, shared};
 
