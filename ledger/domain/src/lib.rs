@@ -35,6 +35,7 @@ pub mod civil;
 pub mod identity;
 pub mod ids;
 pub mod limits;
+pub mod pepper;
 pub mod policy;
 pub mod policy_file;
 pub mod shape;
