@@ -199,8 +199,9 @@ impl Default for Session {
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Keys {
-    /// Directory of `session.key`, `pepper.key`, `proof.key` and `hub-client.secret`; never inside
-    /// the journal's directory. Empty in a demonstration: `keys` in `data_dir`, made once.
+    /// Directory of `session.key`, `pepper.key`, `proof.key` and `hub-client.secret`, and of the
+    /// peppers before the current one; never inside the journal's directory. Empty in a
+    /// demonstration: `keys` in `data_dir`, made once.
     pub directory: PathBuf,
 }
 

@@ -7,4 +7,5 @@ pub mod cookies;
 pub mod hub;
 pub mod keys;
 pub mod login;
+pub mod provider;
 pub mod token;

@@ -197,6 +197,7 @@ async fn submit(
     let key = hash_key(form.key.as_bytes())?;
     let wish = Wish {
         place: wanted.spot.place,
+        subject: talon_domain::booking::Subject::Person,
         wishes: Wishes::Starts(vec![(wanted.date, wanted.start)]),
         key,
         solution: Some(form.altcha.as_str()).filter(|text| !text.is_empty()),

@@ -4,6 +4,7 @@
 //! rules.
 
 mod measures;
+mod peppers;
 mod redis_owner;
 mod sockets;
 
@@ -40,6 +41,7 @@ use crate::http::language::Texts;
 use crate::identity::cookies::Cookies;
 use crate::identity::hub::HubClient;
 use crate::identity::keys::{BadKeys, Keys};
+use crate::identity::provider::Provider;
 use crate::identity::token::MAX_PEOPLE_IN_TOKEN;
 use crate::proof::{self, KdfPool};
 use crate::{cold, server};
@@ -203,6 +205,9 @@ pub fn run(config: Config, base: &Path, release_in: Option<Duration>) -> Result<
     let (ledger, journal) = open_ledger(&config, authorities.clone(), release_in)?;
     let runtime = runtime()?;
     runtime.block_on(redis_owner::claim(&config.admission.redis_url, &journal))?;
+    let (handle, driver) = ledger.handle();
+    runtime.spawn(driver);
+    runtime.block_on(peppers::declare(&handle, keys.peppers.ids()))?;
     let app = Arc::new(wire(config, authorities, keys)?);
     let (stop, stopped) = watch::channel(false);
     let local = Arc::new(EmbeddedStore::new(system_clock(), EmbeddedBounds::default()));
@@ -352,7 +357,7 @@ fn start_lanes(
             app: Arc::clone(app),
             ledger: Arc::new(handle),
             admission,
-            hub: Arc::new(hub_client(app)),
+            hub: Arc::new(Provider::IdGovUa(hub_client(app))),
         };
         let stop = stopped.clone();
         let max_connections = settings.max_connections.div_ceil(count);

@@ -63,12 +63,12 @@ async fn forged_tokens_and_those_of_another_key_are_nobodys() {
     let keys = SessionKeys::new(&key);
     for forged in [
         "x".to_owned(),
-        "t1...".to_owned(),
+        "t2...".to_owned(),
         parts.join("."),
         token_with(b"another key of at least 32 bytes, as long as ours", 9_000_002, now_s() + 600),
         // Signed by the right key for another purpose.
         keys.seal("login", b"payload"),
-        keys.seal("t1", b"no session"),
+        keys.seal("t2", b"no session"),
         "a".repeat(4000),
     ] {
         let mut who = Browser::bearing(gateway.public(), &forged);

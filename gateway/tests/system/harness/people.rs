@@ -10,7 +10,7 @@ use jiff::tz::TimeZone;
 use jiff::{ToSpan, Zoned};
 use serde_json::{Value, json};
 use talon_domain::ids::{AuthorityId, Pseudonym, SessionId};
-use talon_gateway::identity::token::{Session, SessionKeys};
+use talon_gateway::identity::token::{Names, Session, SessionKeys};
 
 use super::{Ask, Browser, Gateway, Reply};
 
@@ -38,16 +38,16 @@ pub(crate) fn somebody(gateway: &Gateway) -> Browser {
 /// A token of person `number` that is signed with `key`.
 pub(crate) fn token_with(key: &[u8], number: u32, expires_at_s: u64) -> String {
     // One human has another name at each authority.
-    let person = |authority: u16| {
+    let names = |authority: u16| {
         let mut name = [0; 32];
         name[..4].copy_from_slice(&number.to_le_bytes());
         name[30..].copy_from_slice(&authority.to_be_bytes());
-        (AuthorityId(authority), Pseudonym(name))
+        Names { authority: AuthorityId(authority), person: Pseudonym(name), entity: None }
     };
     let mut session = [0; 16];
     session[..4].copy_from_slice(&number.to_le_bytes());
     session[8..].copy_from_slice(&expires_at_s.to_le_bytes());
-    let people = vec![person(1), person(2)];
+    let people = vec![names(1), names(2)];
     let session = Session::new(SessionId(session), expires_at_s - 3600, expires_at_s, people);
     SessionKeys::new(key).sign(&session)
 }
