@@ -13,6 +13,8 @@ mod disk;
 mod drain;
 mod harness;
 mod login;
+mod moves;
+mod persons;
 mod proof;
 mod public;
 mod redis;

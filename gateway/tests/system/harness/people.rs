@@ -60,9 +60,14 @@ pub(crate) async fn authorize_link(browser: &mut Browser, return_path: &str) -> 
 
 /// Logs synthetic person `number` in through the hub, redirect by redirect.
 pub(crate) async fn log_in(gateway: &Gateway, number: u32) -> Browser {
+    log_in_with(gateway, number, "").await
+}
+
+/// The same, with more said to the hub: `&entity=7`, `&without=rnokpp`.
+pub(crate) async fn log_in_with(gateway: &Gateway, number: u32, more: &str) -> Browser {
     let mut browser = Browser::new(gateway.public());
     let link = authorize_link(&mut browser, "/").await;
-    let back = at_hub(gateway, &link, number).await;
+    let back = at_hub_with(gateway, &link, number, more).await;
     let reply = browser.get(&back).await.expect(303);
     assert_eq!(reply.header("location"), "/");
     assert!(browser.cookies.contains_key("talon_session"), "{:?}", browser.cookies);
@@ -71,9 +76,13 @@ pub(crate) async fn log_in(gateway: &Gateway, number: u32) -> Browser {
 
 /// What the hub sends the browser back to when person `number` logs in there.
 pub(crate) async fn at_hub(gateway: &Gateway, link: &str, number: u32) -> String {
+    at_hub_with(gateway, link, number, "").await
+}
+
+async fn at_hub_with(gateway: &Gateway, link: &str, number: u32, more: &str) -> String {
     let target = link.strip_prefix(&format!("http://{}", gateway.hub())).unwrap();
     let mut browser = Browser::new(gateway.hub());
-    let reply = browser.get(&format!("{target}&person={number}")).await.expect(303);
+    let reply = browser.get(&format!("{target}&person={number}{more}")).await.expect(303);
     let back = reply.header("location").strip_prefix(&format!("http://{}", gateway.public()));
     back.unwrap().to_owned()
 }
