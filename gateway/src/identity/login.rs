@@ -149,14 +149,14 @@ mod tests {
     }
 
     fn hub() -> Provider {
-        Provider::IdGovUa(HubClient::new(
+        Provider::IdGovUa(Box::new(HubClient::new(
             "http://127.0.0.1:1",
             "http://127.0.0.1:1",
             "talon",
             "s",
             "dig_sign",
             Duration::from_secs(1),
-        ))
+        )))
     }
 
     fn begin(keys: &Keys, path: &str) -> (String, String) {

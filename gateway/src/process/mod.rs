@@ -5,6 +5,7 @@
 
 mod measures;
 mod peppers;
+mod provider;
 mod redis_owner;
 mod sockets;
 
@@ -39,9 +40,7 @@ use crate::availability::{Lists, PublicAnswers};
 use crate::config::{Config, ProcessMode};
 use crate::http::language::Texts;
 use crate::identity::cookies::Cookies;
-use crate::identity::hub::HubClient;
 use crate::identity::keys::{BadKeys, Keys};
-use crate::identity::provider::Provider;
 use crate::identity::token::MAX_PEOPLE_IN_TOKEN;
 use crate::proof::{self, KdfPool};
 use crate::{cold, server};
@@ -357,7 +356,7 @@ fn start_lanes(
             app: Arc::clone(app),
             ledger: Arc::new(handle),
             admission,
-            hub: Arc::new(Provider::IdGovUa(hub_client(app))),
+            hub: Arc::new(provider::of(app)?),
         };
         let stop = stopped.clone();
         let max_connections = settings.max_connections.div_ceil(count);
@@ -391,18 +390,6 @@ fn admission(app: &App, local: &Arc<EmbeddedStore>) -> Result<AdmissionHandle, F
     let breaker = BreakerConfig::default();
     let store = FallbackStore::new(redis, Arc::clone(local), system_clock(), breaker);
     Ok(AdmissionHandle::spawn(Arc::new(store)))
-}
-
-fn hub_client(app: &App) -> HubClient {
-    let hub = &app.config.hub;
-    HubClient::new(
-        &hub.origin,
-        hub.browser_origin(),
-        &hub.client_id,
-        &app.keys.hub_client_secret,
-        &hub.auth_type,
-        Duration::from_millis(hub.deadline_ms),
-    )
 }
 
 fn runtime() -> Result<tokio::runtime::Runtime, Failure> {

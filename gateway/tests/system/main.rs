@@ -14,6 +14,8 @@ mod drain;
 mod harness;
 mod login;
 mod moves;
+#[cfg(feature = "oidc")]
+mod openid;
 mod persons;
 mod proof;
 mod public;
