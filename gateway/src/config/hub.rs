@@ -115,10 +115,11 @@ impl Hub {
             return Err(("hub.kind", WITHOUT_OPENID_CONNECT.to_owned()));
         }
         let schemes: &[&str] = match mode {
-            ProcessMode::Demo => &["http://", "https://"],
-            ProcessMode::Production => &["https://"],
+            ProcessMode::Demo => &["http", "https"],
+            ProcessMode::Production => &["https"],
         };
-        if !schemes.iter().any(|scheme| self.issuer.starts_with(scheme)) {
+        let issuer = url::Url::parse(&self.issuer).ok();
+        if !issuer.is_some_and(|url| url.has_host() && schemes.contains(&url.scheme())) {
             let remedy = "must be the provider's https:// address; \"openid-connect\" needs it";
             return Err(("hub.issuer", remedy.to_owned()));
         }
