@@ -20,8 +20,8 @@ use crate::config::{Config, ProcessMode};
 use crate::http::language::Texts;
 use crate::http::problem::Problem;
 use crate::identity::cookies::Cookies;
-use crate::identity::hub::HubClient;
 use crate::identity::keys::Keys;
+use crate::identity::provider::Provider;
 use crate::identity::token::Session;
 use crate::proof::KdfPool;
 
@@ -34,7 +34,9 @@ pub const MAX_REMEMBERED_REFUSALS: u64 = 200_000;
 /// How long a person is remembered as over a limit.
 pub const REFUSAL_MEMORY: Duration = Duration::from_secs(5);
 
-/// A person over a limit of a period, and the keys whose repeats are no new attempts.
+/// Who acts, and for whom: one human may act for several.
+pub type ActingFor = (Pseudonym, Pseudonym);
+/// Somebody over a limit of a period, and the keys whose repeats are no new attempts.
 pub type OverLimit = Arc<(LimitRefusal, Vec<KeyHash>)>;
 
 /// Shared by all runtimes of the process.
@@ -57,8 +59,8 @@ pub struct App {
     pub public: PublicAnswers,
     /// Sessions whose signature was checked, by token.
     pub sessions: Cache<Box<str>, Arc<Session>>,
-    /// Persons known to be over a limit.
-    pub over_limit: Cache<Pseudonym, OverLimit>,
+    /// Who is known to be over a limit.
+    pub over_limit: Cache<ActingFor, OverLimit>,
     /// The first fence, in memory.
     pub fence: LocalFence,
     /// The fence of logins, which are dearer.
@@ -80,8 +82,8 @@ pub struct Lane {
     pub ledger: Arc<dyn Ledger>,
     /// The admission store.
     pub admission: AdmissionHandle,
-    /// The hub.
-    pub hub: Arc<HubClient>,
+    /// Who identifies people.
+    pub hub: Arc<Provider>,
 }
 
 impl App {

@@ -45,12 +45,12 @@ impl Identified {
     /// # Errors
     /// [`Problem::UnknownAuthority`] when the session was made before there was such an authority.
     pub fn at(&self, authority: AuthorityId) -> Result<Caller, Problem> {
-        let person = self.session.person(authority).ok_or(Problem::UnknownAuthority)?;
+        let names = self.session.names(authority).ok_or(Problem::UnknownAuthority)?;
         let expires_at_s = i64::try_from(self.session.expires_at_s).unwrap_or(i64::MAX);
         Ok(Caller {
             authority,
-            person,
-            entity: None,
+            person: names.person,
+            entity: names.entity,
             session: self.session.id,
             session_expires_at: UtcMicros(expires_at_s.saturating_mul(MICROS_PER_SECOND)),
         })

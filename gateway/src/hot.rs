@@ -19,7 +19,7 @@ use crate::http::body::{self, Answer, X_REQUEST_ID};
 use crate::http::language::Language;
 use crate::http::problem::Problem;
 use crate::http::request_id::RequestId;
-use crate::operations::{self, Wish};
+use crate::operations::{self, Booked, Wish};
 use crate::request::{BookRequest, idempotency_key};
 use crate::views::BookingJson;
 
@@ -171,8 +171,14 @@ async fn book(lane: &Lane, request: Request<Incoming>) -> Result<Answer, Problem
     let bytes = body::read(&parts.headers, body).await?;
     let asked = BookRequest::from_json(&bytes)?;
     let place = lane.app.place(&asked.authority, asked.office, &asked.service)?;
-    let wish = Wish { place, wishes: asked.wishes, key, solution: asked.altcha.as_deref() };
+    let BookRequest { subject, wishes, altcha, .. } = asked;
+    let wish = Wish { place, subject, wishes, key, solution: altcha.as_deref() };
     let booked = operations::book(lane, &who, wish).await?;
+    Ok(booked_answer(lane, &booked))
+}
+
+/// A booking that was made, as the API answers with it.
+pub(crate) fn booked_answer(lane: &Lane, booked: &Booked) -> Answer {
     let status = if booked.repeated { StatusCode::OK } else { StatusCode::CREATED };
     let mut answer = body::private_json(status, &BookingJson::new(&lane.app, &booked.booking));
     let location = format!("/api/v1/bookings/{}", booked.booking.id);
@@ -184,10 +190,11 @@ async fn book(lane: &Lane, request: Request<Incoming>) -> Result<Answer, Problem
     if booked.repeated {
         headers.insert("idempotent-replay", HeaderValue::from_static("true"));
     }
-    Ok(answer)
+    answer
 }
 
-fn is_json(headers: &HeaderMap) -> bool {
+/// Whether a body says that it is JSON.
+pub(crate) fn is_json(headers: &HeaderMap) -> bool {
     let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let essence = kind.and_then(|kind| kind.split(';').next()).unwrap_or("");
     essence.trim().eq_ignore_ascii_case("application/json")

@@ -3,25 +3,28 @@
 //! Owns the order of refusals after identification: memory, proof, admission, ledger. Must not
 //! know how requests were parsed or how answers look.
 
+mod admitting;
+mod logins;
+
 use std::sync::Arc;
 use std::time::Duration;
 
-use talon_domain::civil::{CivilDate, UtcMicros};
-use talon_domain::ids::{AuthorityId, BookingId, Channel, KeyHash};
-use talon_domain::limits::{Attempt, LimitRefusal, Standing, Usage, usage};
+use talon_domain::booking::Subject;
+use talon_domain::ids::{AuthorityId, BookingId, Channel, Fingerprint, KeyHash, OfficeId};
+use talon_domain::limits::LimitRefusal;
 use talon_domain::policy::{LimitKind, Moment};
 use talon_wire::{
-    Answer, Book, BookingView, Caller, Cancel, Command, Place, Refusal, Subject, Wishes,
+    Answer, Book, BookingView, Caller, Cancel, Command, Move, Place, Refusal, Wishes,
 };
 
-use crate::admission::{
-    AdmissionError, AdmissionRequest, Decision, Hint, PersonKey, QuotaQuery, RateRule, Spend,
-};
-use crate::app::{Lane, now};
+use crate::app::{ActingFor, Lane, now};
 use crate::caller::Identified;
 use crate::http::problem::Problem;
-use crate::proof::{self, Pending};
-use crate::request::fingerprint;
+use crate::proof;
+use crate::request::{fingerprint, move_fingerprint};
+
+use admitting::{admit, admit_claim, release_tag, remember_usage};
+pub use logins::{check_session, log_in, log_out, spend_login};
 
 /// How long an answer of the ledger is waited for; the outcome is found under the same key.
 pub const LEDGER_DEADLINE: Duration = Duration::from_secs(10);
@@ -40,6 +43,8 @@ pub struct Booked {
 pub struct Wish<'a> {
     /// Where, what for.
     pub place: Place,
+    /// For whom.
+    pub subject: Subject,
     /// When.
     pub wishes: Wishes,
     /// The hash of the idempotency key.
@@ -48,49 +53,121 @@ pub struct Wish<'a> {
     pub solution: Option<&'a str>,
 }
 
+/// A wish to move a booking, with everything looked up.
+#[derive(Clone, Debug)]
+pub struct MoveWish<'a> {
+    /// Which booking.
+    pub booking: BookingId,
+    /// To another office; none: at the same one.
+    pub office: Option<OfficeId>,
+    /// When.
+    pub wishes: Wishes,
+    /// The hash of the idempotency key.
+    pub key: KeyHash,
+    /// The solution of a challenge.
+    pub solution: Option<&'a str>,
+}
+
+/// What booking and moving have in common: they take a scarce place.
+struct Claim<'a> {
+    caller: Caller,
+    subject: Subject,
+    place: Place,
+    channel: Channel,
+    key: KeyHash,
+    fingerprint: Fingerprint,
+    solution: Option<&'a str>,
+    /// Whether it is one booking more: only then can a remembered count say anything of it.
+    is_one_more: bool,
+}
+
 /// Books the first wish that can be granted.
 ///
 /// # Errors
 /// The first refusal on the way.
 pub async fn book(lane: &Lane, who: &Identified, wish: Wish<'_>) -> Result<Booked, Problem> {
-    let caller = who.at(wish.place.authority)?;
-    if let Some(over) = lane.app.over_limit.get(&caller.person)
-        && !over.1.contains(&wish.key)
+    let Wish { place, subject, wishes, key, solution } = wish;
+    let caller = who.at(place.authority)?;
+    let (channel, fingerprint) = (Channel::Web, fingerprint(&place, subject, &wishes));
+    let claim =
+        Claim { caller, subject, place, channel, key, fingerprint, solution, is_one_more: true };
+    let acting = acting_for(&caller, subject)?;
+    if let Some(over) = lane.app.over_limit.get(&acting)
+        && !over.1.contains(&key)
         && over.0.resets_at.is_some_and(|resets_at| resets_at > now())
-        && concerns(lane, &over.0, &wish.place)
+        && concerns(lane, &over.0, &claim)
     {
         outcome("refused_from_memory");
         return Err(Problem::LimitReached(over.0.clone()));
     }
-    let book = Book {
+    let book = Book { caller, subject, place, channel, wishes, key, fingerprint };
+    take(lane, claim, &book.wishes.clone(), Command::Book(book)).await
+}
+
+/// Moves a booking of the caller to the first wish that can be granted; the answer is the new one.
+///
+/// # Errors
+/// The first refusal on the way; when any, the booking is where it was.
+pub async fn move_booking(
+    lane: &Lane,
+    who: &Identified,
+    wish: MoveWish<'_>,
+) -> Result<Booked, Problem> {
+    let MoveWish { booking, office, wishes, key, solution } = wish;
+    // What it is for decides by which release the new place is given out.
+    let view = self::booking(lane, who, booking).await?;
+    let caller = who.at(view.authority)?;
+    let office = office.unwrap_or(view.office);
+    let claim = Claim {
         caller,
-        subject: Subject::Person,
-        place: wish.place,
-        channel: Channel::Web,
-        key: wish.key,
-        fingerprint: fingerprint(&wish.place, &wish.wishes),
-        wishes: wish.wishes,
+        subject: view.subject,
+        place: Place { authority: view.authority, office, service: view.service },
+        channel: view.channel,
+        key,
+        fingerprint: move_fingerprint(booking, office, &wishes),
+        solution,
+        is_one_more: false,
     };
-    match admit_booking(lane, &book, wish.solution).await {
+    let command = Move { caller, booking, office, wishes, key, fingerprint: claim.fingerprint };
+    take(lane, claim, &command.wishes.clone(), Command::Move(command)).await.map_err(|problem| {
+        match problem {
+            Problem::TooLateToCancel { until } => Problem::TooLateToMove { until },
+            other => other,
+        }
+    })
+}
+
+/// Admission, then the ledger, for whatever takes a place.
+async fn take(
+    lane: &Lane,
+    claim: Claim<'_>,
+    wishes: &Wishes,
+    command: Command,
+) -> Result<Booked, Problem> {
+    let acting = acting_for(&claim.caller, claim.subject)?;
+    match admit_claim(lane, &claim, wishes).await {
         Ok(()) => {}
         Err(problem @ (Problem::PowRequired | Problem::PowExpired | Problem::PowReplayed)) => {
             // A repeat of a request whose answer was lost carries a proof that is spent.
-            return earlier(lane, &book, problem).await;
+            return earlier(lane, &claim, problem).await;
         }
         Err(problem) => return Err(problem),
     }
-    let person = book.caller.person;
-    match call(lane, Command::Book(book)).await? {
+    match call(lane, command).await? {
         Answer::Booked { booking, repeated, usage, sequence } => {
-            outcome(if repeated { "repeated" } else { "booked" });
-            remember_usage(lane, &caller, usage, sequence);
+            outcome(match (repeated, claim.is_one_more) {
+                (true, _) => "repeated",
+                (false, true) => "booked",
+                (false, false) => "moved",
+            });
+            remember_usage(lane, &claim, acting, usage, sequence);
             Ok(Booked { booking, repeated })
         }
         Answer::Refused(Refusal::Limit { refusal, usage, sequence, keys }) => {
             outcome("refused_by_limit");
-            remember_usage(lane, &caller, usage, sequence);
-            if is_remembered(refusal.kind) {
-                lane.app.over_limit.insert(person, Arc::new((refusal.clone(), keys)));
+            remember_usage(lane, &claim, acting, usage, sequence);
+            if claim.is_one_more && is_remembered(refusal.kind) {
+                lane.app.over_limit.insert(acting, Arc::new((refusal.clone(), keys)));
             }
             Err(Problem::LimitReached(refusal))
         }
@@ -99,6 +176,19 @@ pub async fn book(lane: &Lane, who: &Identified, wish: Wish<'_>) -> Result<Booke
             Err(refusal.into())
         }
         _ => Err(Problem::Unavailable),
+    }
+}
+
+/// Who acts and for whom.
+///
+/// # Errors
+/// [`Problem::NoEntity`] when the login names no legal entity to act for.
+fn acting_for(caller: &Caller, subject: Subject) -> Result<ActingFor, Problem> {
+    match subject {
+        Subject::Person => Ok((caller.person, caller.person)),
+        Subject::Entity => {
+            caller.entity.map(|entity| (caller.person, entity)).ok_or(Problem::NoEntity)
+        }
     }
 }
 
@@ -116,7 +206,11 @@ pub async fn cancel(
     admit(lane, &caller, lane.app.write_rate).await?;
     match call(lane, Command::Cancel(Cancel { caller, booking })).await? {
         Answer::Cancelled(booking) => {
-            lane.app.over_limit.invalidate(&caller.person);
+            for subject in [Subject::Person, Subject::Entity] {
+                if let Ok(acting) = acting_for(&caller, subject) {
+                    lane.app.over_limit.invalidate(&acting);
+                }
+            }
             outcome("cancelled");
             Ok(booking)
         }
@@ -187,125 +281,10 @@ pub async fn challenge(
     proof::challenge(&lane.app, &caller.person, &release_tag(place), rule)
 }
 
-/// Checks that a session was not ended by a logout.
-///
-/// # Errors
-/// [`Problem::SessionRevoked`].
-pub async fn check_session(lane: &Lane, caller: Caller) -> Result<(), Problem> {
-    match call(lane, Command::Session(caller)).await? {
-        Answer::SessionLive => Ok(()),
-        Answer::Refused(refusal) => Err(refusal.into()),
-        _ => Err(Problem::Unavailable),
-    }
-}
-
-/// Ends a session, durably.
-///
-/// # Errors
-/// [`Problem::Overloaded`] when too many sessions are remembered as ended.
-pub async fn log_out(lane: &Lane, who: &Identified) -> Result<(), Problem> {
-    for authority in lane.app.authority_ids() {
-        let Ok(caller) = who.at(authority) else { continue };
-        // One partition keeps the sessions of all its authorities.
-        match call(lane, Command::RevokeSession(caller)).await? {
-            Answer::SessionRevoked => return Ok(()),
-            Answer::Refused(refusal) => return Err(refusal.into()),
-            _ => return Err(Problem::Unavailable),
-        }
-    }
-    Ok(())
-}
-
-/// The proof, if one is asked for, and the admission store, in one question. The proof's cheap
-/// part comes first, its spending with the rate, and its dear part last.
-async fn admit_booking(lane: &Lane, book: &Book, solution: Option<&str>) -> Result<(), Problem> {
-    let app = &lane.app;
-    let policy = app.policy(book.place.authority).ok_or(Problem::UnknownAuthority)?;
-    let proof = match &policy.release(book.place.service, Channel::Web).proof {
-        None => None,
-        Some(_) => {
-            let release = release_tag(&book.place);
-            Some(proof::check(app, &book.caller.person, &release, solution)?)
-        }
-    };
-    let visit_date = match &book.wishes {
-        Wishes::Starts(starts) => starts.first().map(|(date, _)| *date),
-        Wishes::Any { from, .. } => Some(*from),
-    };
-    let now = now();
-    let attempt = Attempt {
-        now,
-        registered_at: now,
-        service: book.place.service,
-        channel: book.channel,
-        visit_date: visit_date.unwrap_or_else(|| CivilDate::at(now, policy.zone())),
-        subject: book.subject,
-    };
-    let quota =
-        usage(policy, &attempt, Standing::default(), Standing::default()).map(|usage| QuotaQuery {
-            period: usage.period.days().unsigned_abs(),
-            rule: usage.rule,
-            limit: usage.limit,
-        });
-    let person = PersonKey(book.caller.person.0);
-    let spend = proof.as_ref().map(Pending::spend);
-    let mut request = AdmissionRequest { person, rate: app.write_rate, quota, spend };
-    let mut decision = decide(lane, request).await?;
-    if matches!(decision, Decision::OverQuotaHint { .. }) {
-        // A hint sheds load, it refuses nobody: the ledger is asked.
-        request.quota = None;
-        decision = decide(lane, request).await?;
-    }
-    problem_of(decision)?;
-    match proof {
-        Some(proof) => proof.derive().await,
-        None => Ok(()),
-    }
-}
-
-async fn admit(lane: &Lane, caller: &Caller, rate: RateRule) -> Result<(), Problem> {
-    let person = PersonKey(caller.person.0);
-    problem_of(decide(lane, AdmissionRequest { person, rate, quota: None, spend: None }).await?)
-}
-
-/// Spends the state of a login.
-///
-/// # Errors
-/// [`Problem::LoginInvalid`] when it was spent before.
-pub async fn spend_login(lane: &Lane, spend: Spend) -> Result<(), Problem> {
-    let mut key = [0; 32];
-    key[..16].copy_from_slice(&spend.nonce);
-    let request = AdmissionRequest {
-        person: PersonKey(key),
-        rate: lane.app.write_rate,
-        quota: None,
-        spend: Some(spend),
-    };
-    match decide(lane, request).await? {
-        Decision::Admitted => Ok(()),
-        _ => Err(Problem::LoginInvalid),
-    }
-}
-
-async fn decide(lane: &Lane, request: AdmissionRequest) -> Result<Decision, Problem> {
-    lane.admission.admit(request).await.map_err(|error| match error {
-        AdmissionError::Overloaded | AdmissionError::Unavailable => Problem::Overloaded,
-    })
-}
-
-fn problem_of(decision: Decision) -> Result<(), Problem> {
-    match decision {
-        Decision::Admitted | Decision::OverQuotaHint { .. } => Ok(()),
-        Decision::RateLimited { retry_after_us } => {
-            Err(Problem::RateLimited { retry_after: Duration::from_micros(retry_after_us) })
-        }
-        Decision::AlreadySpent => Err(Problem::PowReplayed),
-    }
-}
-
 /// What an earlier request under the same key booked; `problem` when there was none.
-async fn earlier(lane: &Lane, book: &Book, problem: Problem) -> Result<Booked, Problem> {
-    let find = Command::Find { caller: book.caller, key: book.key, fingerprint: book.fingerprint };
+async fn earlier(lane: &Lane, claim: &Claim<'_>, problem: Problem) -> Result<Booked, Problem> {
+    let Claim { caller, key, fingerprint, .. } = *claim;
+    let find = Command::Find { caller, key, fingerprint };
     match call(lane, find).await {
         Ok(Answer::Booked { booking, .. }) => Ok(Booked { booking, repeated: true }),
         Ok(Answer::Refused(refusal @ (Refusal::KeyReused | Refusal::SessionRevoked))) => {
@@ -321,36 +300,18 @@ async fn call(lane: &Lane, command: Command) -> Result<Answer, Problem> {
         .map_err(|_| Problem::Unavailable)
 }
 
-/// Tells the admission store the truth that the ledger told.
-fn remember_usage(lane: &Lane, caller: &Caller, usage: Option<Usage>, sequence: u64) {
-    let Some(usage) = usage else { return };
-    lane.admission.hint(Hint {
-        person: PersonKey(caller.person.0),
-        period: usage.period.days().unsigned_abs(),
-        rule: usage.rule,
-        count: usage.count,
-        sequence,
-        expires_at_s: UtcMicros::seconds(usage.resets_at).unsigned_abs(),
-    });
-}
-
 /// Only limits that hold for whichever date is asked next may be remembered.
 fn is_remembered(kind: LimitKind) -> bool {
     matches!(kind, LimitKind::PerPeriod { of: Moment::Registration, .. })
 }
 
-/// Whether a limit that refused a person concerns their next wish, too.
-fn concerns(lane: &Lane, refusal: &LimitRefusal, place: &Place) -> bool {
-    lane.app.policy(place.authority).is_some_and(|policy| {
+/// Whether a limit that refused somebody concerns what is asked next, too.
+fn concerns(lane: &Lane, refusal: &LimitRefusal, claim: &Claim<'_>) -> bool {
+    lane.app.policy(claim.place.authority).is_some_and(|policy| {
         let limits = &policy.policy().limits;
         let limit = limits.iter().find(|limit| limit.name == refusal.rule);
-        limit.is_some_and(|limit| limit.concerns(Subject::Person, place.service))
+        limit.is_some_and(|limit| limit.concerns(claim.subject, claim.place.service))
     })
-}
-
-/// The release that a proof is bound to.
-fn release_tag(place: &Place) -> String {
-    format!("{}:{}", place.authority, place.service)
 }
 
 fn outcome(outcome: &'static str) {

@@ -6,8 +6,9 @@
 use http::{HeaderMap, HeaderName};
 use serde::{Deserialize, Deserializer};
 use sha2::{Digest, Sha256};
+use talon_domain::booking::Subject;
 use talon_domain::civil::{CivilDate, Minute};
-use talon_domain::ids::{Fingerprint, KeyHash};
+use talon_domain::ids::{BookingId, Fingerprint, KeyHash, OfficeId};
 use talon_wire::{MAX_WISHES, Place, Wishes};
 
 use crate::http::problem::Problem;
@@ -26,6 +27,19 @@ pub struct BookRequest {
     pub office: u32,
     /// The service's code.
     pub service: String,
+    /// For whom.
+    pub subject: Subject,
+    /// When.
+    pub wishes: Wishes,
+    /// The solution of a challenge, ALTCHA's payload.
+    pub altcha: Option<String>,
+}
+
+/// A request to move a booking.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MoveRequest {
+    /// The number of another office; none: the same one.
+    pub office: Option<u32>,
     /// When.
     pub wishes: Wishes,
     /// The solution of a challenge, ALTCHA's payload.
@@ -38,6 +52,22 @@ struct Body {
     authority: String,
     office: u32,
     service: String,
+    #[serde(rename = "for", default = "themselves")]
+    subject: Subject,
+    #[serde(default)]
+    wishes: Vec<Start>,
+    any: Option<Span>,
+    altcha: Option<String>,
+}
+
+fn themselves() -> Subject {
+    Subject::Person
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct MoveBody {
+    office: Option<u32>,
     #[serde(default)]
     wishes: Vec<Start>,
     any: Option<Span>,
@@ -84,10 +114,11 @@ where
 }
 
 /// The names that a request may have; others are the client's and are not repeated.
-const KNOWN_NAMES: [&str; 12] = [
+const KNOWN_NAMES: [&str; 13] = [
     "authority",
     "office",
     "service",
+    "for",
     "wishes",
     "any",
     "altcha",
@@ -124,39 +155,56 @@ impl BookRequest {
     /// # Errors
     /// [`Problem::BadRequest`] with the place of the mistake.
     pub fn from_json(bytes: &[u8]) -> Result<Self, Problem> {
-        let mut deserializer = serde_json::Deserializer::from_slice(bytes);
-        let body: Body = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
-            let path = known_path(error.path());
-            let inner = error.inner();
-            let what = match inner.classify() {
-                serde_json::error::Category::Data => "this is not what is expected here",
-                _ => "this is no JSON",
-            };
-            let (line, column) = (inner.line(), inner.column());
-            Problem::bad_request(format!("{path} (line {line}, column {column}): {what}"))
-        })?;
-        deserializer
-            .end()
-            .map_err(|_| Problem::bad_request("there is something after the JSON document"))?;
-        let wishes = match (body.wishes, body.any) {
-            (starts, None) if (1..=MAX_WISHES).contains(&starts.len()) => {
-                Wishes::Starts(starts.into_iter().map(|start| (start.date, start.time)).collect())
-            }
-            (starts, Some(span)) if starts.is_empty() => {
-                if span.from > span.to || span.after >= span.before {
-                    return Err(Problem::bad_request("any: the span ends before it starts"));
-                }
-                let Span { from, to, after, before } = span;
-                Wishes::Any { from, to, after, before }
-            }
-            _ => {
-                return Err(Problem::bad_request(format!(
-                    "give either 1 to {MAX_WISHES} wishes, or any"
-                )));
-            }
+        let Body { authority, office, service, subject, wishes, any, altcha } = document(bytes)?;
+        let wishes = one_of(wishes, any)?;
+        Ok(Self { authority, office, service, subject, wishes, altcha })
+    }
+}
+
+impl MoveRequest {
+    /// Reads the JSON body.
+    ///
+    /// # Errors
+    /// [`Problem::BadRequest`] with the place of the mistake.
+    pub fn from_json(bytes: &[u8]) -> Result<Self, Problem> {
+        let MoveBody { office, wishes, any, altcha } = document(bytes)?;
+        Ok(Self { office, wishes: one_of(wishes, any)?, altcha })
+    }
+}
+
+/// The one JSON document in a body.
+fn document<'b, T: Deserialize<'b>>(bytes: &'b [u8]) -> Result<T, Problem> {
+    let mut deserializer = serde_json::Deserializer::from_slice(bytes);
+    let body = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
+        let path = known_path(error.path());
+        let inner = error.inner();
+        let what = match inner.classify() {
+            serde_json::error::Category::Data => "this is not what is expected here",
+            _ => "this is no JSON",
         };
-        let Body { authority, office, service, altcha, .. } = body;
-        Ok(Self { authority, office, service, wishes, altcha })
+        let (line, column) = (inner.line(), inner.column());
+        Problem::bad_request(format!("{path} (line {line}, column {column}): {what}"))
+    })?;
+    deserializer
+        .end()
+        .map_err(|_| Problem::bad_request("there is something after the JSON document"))?;
+    Ok(body)
+}
+
+/// Either a wish list or a span.
+fn one_of(starts: Vec<Start>, any: Option<Span>) -> Result<Wishes, Problem> {
+    match (starts, any) {
+        (starts, None) if (1..=MAX_WISHES).contains(&starts.len()) => {
+            Ok(Wishes::Starts(starts.into_iter().map(|start| (start.date, start.time)).collect()))
+        }
+        (starts, Some(span)) if starts.is_empty() => {
+            if span.from > span.to || span.after >= span.before {
+                return Err(Problem::bad_request("any: the span ends before it starts"));
+            }
+            let Span { from, to, after, before } = span;
+            Ok(Wishes::Any { from, to, after, before })
+        }
+        _ => Err(Problem::bad_request(format!("give either 1 to {MAX_WISHES} wishes, or any"))),
     }
 }
 
@@ -179,9 +227,19 @@ pub fn hash_key(key: &[u8]) -> Result<KeyHash, Problem> {
 }
 
 /// What was asked, so that the same key for something else is noticed.
-pub fn fingerprint(place: &Place, wishes: &Wishes) -> Fingerprint {
+pub fn fingerprint(place: &Place, subject: Subject, wishes: &Wishes) -> Fingerprint {
     let bytes = postcard::to_stdvec(&(place, wishes)).expect("a request is plain data");
-    Fingerprint(half_hash(&[b"book", &bytes]))
+    match subject {
+        // As it was before anybody could act for another: keys that are remembered stay good.
+        Subject::Person => Fingerprint(half_hash(&[b"book", &bytes])),
+        Subject::Entity => Fingerprint(half_hash(&[b"book", &bytes, b"entity"])),
+    }
+}
+
+/// What was asked of a move, in the same sense.
+pub fn move_fingerprint(booking: BookingId, office: OfficeId, wishes: &Wishes) -> Fingerprint {
+    let bytes = postcard::to_stdvec(&(booking, office, wishes)).expect("a request is plain data");
+    Fingerprint(half_hash(&[b"move", &bytes]))
 }
 
 fn half_hash(parts: &[&[u8]]) -> [u8; 16] {
@@ -247,6 +305,53 @@ mod tests {
     }
 
     #[test]
+    fn a_booking_is_for_the_person_unless_it_says_otherwise() {
+        let wish = format!(r#""wishes":[{WISH}]"#);
+        assert_eq!(parse(&wish).unwrap().subject, Subject::Person);
+        let said = |subject: &str| parse(&format!(r#"{wish},"for":"{subject}""#));
+        assert_eq!(said("person").unwrap().subject, Subject::Person);
+        assert_eq!(said("entity").unwrap().subject, Subject::Entity);
+        assert!(refusal(&format!(r#"{wish},"for":"43395033""#)).starts_with("for (line 1"));
+    }
+
+    #[test]
+    fn a_move_names_the_time_and_the_office_only_if_it_is_another() {
+        let parse = |text: &str| MoveRequest::from_json(text.as_bytes());
+        let same = parse(&format!(r#"{{"wishes":[{WISH}]}}"#)).unwrap();
+        assert_eq!((same.office, same.altcha), (None, None));
+        let other = parse(r#"{"office":2,"any":{"from":"2026-12-01","to":"2026-12-05"}}"#).unwrap();
+        assert_eq!(other.office, Some(2));
+        for bad in ["{}", r#"{"service":"x"}"#, "[]", "null"] {
+            assert!(matches!(parse(bad), Err(Problem::BadRequest { .. })), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_fingerprint_is_of_all_that_was_asked() {
+        let place = |office| Place {
+            authority: talon_domain::ids::AuthorityId(1),
+            office: OfficeId(office),
+            service: talon_domain::ids::ServiceId(3),
+        };
+        let wishes = |rest: &str| parse(rest).unwrap().wishes;
+        let one = wishes(&format!(r#""wishes":[{WISH}]"#));
+        let other = wishes(r#""any":{"from":"2026-12-01","to":"2026-12-05"}"#);
+        let booking = |byte| BookingId([byte; 16]);
+        let all = [
+            fingerprint(&place(1), Subject::Person, &one),
+            fingerprint(&place(1), Subject::Entity, &one),
+            fingerprint(&place(2), Subject::Person, &one),
+            fingerprint(&place(1), Subject::Person, &other),
+            move_fingerprint(booking(1), OfficeId(1), &one),
+            move_fingerprint(booking(2), OfficeId(1), &one),
+            move_fingerprint(booking(1), OfficeId(2), &one),
+            move_fingerprint(booking(1), OfficeId(1), &other),
+        ];
+        let distinct: std::collections::BTreeSet<_> = all.iter().collect();
+        assert_eq!(distinct.len(), all.len());
+    }
+
+    #[test]
     fn keys_are_visible_ascii_of_a_bounded_length() {
         assert!(hash_key(b"a").is_ok());
         assert!(hash_key(&[b'k'; MAX_KEY_BYTES]).is_ok());
@@ -259,6 +364,7 @@ mod tests {
         #[test]
         fn any_bytes_are_a_request_or_refused(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
             let _ = BookRequest::from_json(&bytes);
+            let _ = MoveRequest::from_json(&bytes);
         }
     }
 }

@@ -4,6 +4,7 @@
 
 use serde::Serialize;
 use talon_domain::about::{About, Alternative, Closure};
+use talon_domain::booking::Subject;
 use talon_domain::catalogue::{Catalogue, Region, Text};
 use talon_domain::ids::Channel;
 use talon_ledger::core::Authority;
@@ -24,7 +25,13 @@ pub struct BookingJson<'a> {
     starts_at: String,
     zone: &'a str,
     state: BookingState,
+    /// Whose quota counts.
+    #[serde(rename = "for")]
+    subject: Subject,
+    channel: Channel,
     cancel_until: String,
+    /// Nothing when it cannot be moved at all.
+    move_until: Option<String>,
 }
 
 impl<'a> BookingJson<'a> {
@@ -42,7 +49,10 @@ impl<'a> BookingJson<'a> {
             starts_at: view.starts_at.to_string(),
             zone: &view.zone,
             state: view.state,
+            subject: view.subject,
+            channel: view.channel,
             cancel_until: view.cancel_until.to_string(),
+            move_until: view.move_until.map(|until| until.to_string()),
         }
     }
 }

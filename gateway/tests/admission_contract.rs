@@ -113,8 +113,8 @@ fn generous(person: PersonKey) -> AdmissionRequest {
     request(person, rate(1, 1, 1_000_000))
 }
 
-fn quota(limit: u32) -> Option<QuotaQuery> {
-    Some(QuotaQuery { period: 7, rule: 2, limit })
+fn quota(holder: PersonKey, limit: u32) -> Option<QuotaQuery> {
+    Some(QuotaQuery { holder, period: 7, rule: 2, limit })
 }
 
 fn nonce(number: u8, expires_at_s: u64) -> Option<Spend> {
@@ -181,9 +181,9 @@ mod rules {
         subject.learn(&[subject.hint(person, 4, 10)]);
 
         // Over the quota: neither the pace nor the proof is used up.
-        let over = AdmissionRequest { person, rate: once, quota: quota(4), spend: proof };
+        let over = AdmissionRequest { person, rate: once, quota: quota(person, 4), spend: proof };
         assert_eq!(subject.decide(over), Decision::OverQuotaHint { count: 4, sequence: 10 });
-        let within = AdmissionRequest { quota: quota(5), ..over };
+        let within = AdmissionRequest { quota: quota(person, 5), ..over };
         assert_eq!(subject.decide(within), Decision::Admitted);
 
         // Spent: the pace is not used up.
@@ -235,22 +235,50 @@ mod rules {
     ) {
         let person = subject.person();
         let ask = |quota| subject.decide(AdmissionRequest { quota, ..generous(person) });
-        assert_eq!(ask(quota(0)), Decision::Admitted, "nothing is known yet");
+        assert_eq!(ask(quota(person, 0)), Decision::Admitted, "nothing is known yet");
         subject.learn(&[subject.hint(person, 4, 10)]);
         let over = Decision::OverQuotaHint { count: 4, sequence: 10 };
-        assert_eq!(ask(quota(3)), over);
-        assert_eq!(ask(quota(4)), over);
-        assert_eq!(ask(quota(5)), Decision::Admitted);
+        assert_eq!(ask(quota(person, 3)), over);
+        assert_eq!(ask(quota(person, 4)), over);
+        assert_eq!(ask(quota(person, 5)), Decision::Admitted);
         assert_eq!(ask(None), Decision::Admitted);
-        assert_eq!(ask(Some(QuotaQuery { period: 8, rule: 2, limit: 4 })), Decision::Admitted);
-        assert_eq!(ask(Some(QuotaQuery { period: 7, rule: 3, limit: 4 })), Decision::Admitted);
-        let stranger = AdmissionRequest { quota: quota(4), ..generous(subject.person()) };
-        assert_eq!(subject.decide(stranger), Decision::Admitted);
+        assert_eq!(
+            ask(Some(QuotaQuery { holder: person, period: 8, rule: 2, limit: 4 })),
+            Decision::Admitted
+        );
+        assert_eq!(
+            ask(Some(QuotaQuery { holder: person, period: 7, rule: 3, limit: 4 })),
+            Decision::Admitted
+        );
+        let stranger = subject.person();
+        let asked = AdmissionRequest { quota: quota(stranger, 4), ..generous(stranger) };
+        assert_eq!(subject.decide(asked), Decision::Admitted);
+    }
+
+    pub(super) fn a_count_is_its_holders_whoever_acts(subject: &Subject) {
+        let [entity, actor, other] = [(); 3].map(|()| subject.person());
+        subject.learn(&[subject.hint(entity, 4, 10)]);
+        let over = Decision::OverQuotaHint { count: 4, sequence: 10 };
+        for acting in [actor, other] {
+            let ask = |holder| {
+                subject.decide(AdmissionRequest { quota: quota(holder, 4), ..generous(acting) })
+            };
+            assert_eq!(ask(entity), over);
+            assert_eq!(ask(acting), Decision::Admitted, "the human's own count is another");
+        }
+        // The pace is the actor's.
+        let once = rate(2, 1_000_000, 1);
+        let ask = AdmissionRequest { quota: quota(entity, 5), ..request(actor, once) };
+        assert_eq!(subject.decide(ask), Decision::Admitted);
+        assert!(matches!(subject.decide(ask), Decision::RateLimited { .. }));
+        let another = AdmissionRequest { person: other, ..ask };
+        assert_eq!(subject.decide(another), Decision::Admitted);
     }
 
     pub(super) fn the_highest_sequence_wins_whatever_comes_last(subject: &Subject) {
         let person = subject.person();
-        let known = || subject.decide(AdmissionRequest { quota: quota(0), ..generous(person) });
+        let known =
+            || subject.decide(AdmissionRequest { quota: quota(person, 0), ..generous(person) });
         let is = |count, sequence| Decision::OverQuotaHint { count, sequence };
         subject.learn(&[subject.hint(person, 4, 10)]);
         subject.learn(&[subject.hint(person, 9, 9)]);
@@ -266,14 +294,15 @@ mod rules {
 
     pub(super) fn hints_of_a_batch_count_for_its_requests(subject: &Subject) {
         let person = subject.person();
-        let ask = AdmissionRequest { quota: quota(4), ..generous(person) };
+        let ask = AdmissionRequest { quota: quota(person, 4), ..generous(person) };
         let decided = subject.batch(&[ask], &[subject.hint(person, 4, 10)]);
         assert_eq!(decided, vec![Decision::OverQuotaHint { count: 4, sequence: 10 }]);
     }
 
     pub(super) fn an_expired_hint_is_the_same_as_none(subject: &Subject) {
         let person = subject.person();
-        let known = || subject.decide(AdmissionRequest { quota: quota(0), ..generous(person) });
+        let known =
+            || subject.decide(AdmissionRequest { quota: quota(person, 0), ..generous(person) });
         let brief = Hint { expires_at_s: subject.now_s() + 10, ..subject.hint(person, 4, 10) };
         subject.learn(&[brief]);
         assert_eq!(known(), Decision::OverQuotaHint { count: 4, sequence: 10 });
@@ -302,11 +331,11 @@ mod rules {
 
     pub(super) fn the_largest_batch_is_decided_and_a_larger_one_refused_whole(subject: &Subject) {
         let once = rate(1, 1_000, 1);
-        let one = |number: usize| AdmissionRequest {
-            person: subject.person(),
-            rate: once,
-            quota: Some(QuotaQuery { period: number as u32 % 5, rule: 2, limit: 1 }),
-            spend: nonce(number as u8, subject.now_s() + 7 * number as u64),
+        let one = |number: usize| {
+            let (person, holder) = (subject.person(), subject.person());
+            let quota = QuotaQuery { holder, period: number as u32 % 5, rule: 2, limit: 1 };
+            let spend = nonce(number as u8, subject.now_s() + 7 * number as u64);
+            AdmissionRequest { person, rate: once, quota: Some(quota), spend }
         };
         let requests: Vec<_> = (0..=MAX_BATCH).map(one).collect();
         let told = |number: usize| {
@@ -353,6 +382,7 @@ contract! {
     of_two_spends_in_one_batch_the_first_wins,
     requests_of_one_person_in_one_batch_see_each_other_in_order,
     a_known_count_is_over_from_the_limit_on_and_for_its_counter_only,
+    a_count_is_its_holders_whoever_acts,
     the_highest_sequence_wins_whatever_comes_last,
     hints_of_a_batch_count_for_its_requests,
     an_expired_hint_is_the_same_as_none,

@@ -176,7 +176,8 @@ fn a_store_in_memory_decides_without_waiting_and_without_a_runtime() {
     let handle = AdmissionHandle::direct(store);
     assert_eq!(handle.admit(request(0)).now_or_never(), Some(Ok(Decision::Admitted)));
     handle.hint(hint(9));
-    let quota = Some(QuotaQuery { period: 1, rule: 1, limit: 4 });
+    let holder = hint(9).person;
+    let quota = Some(QuotaQuery { holder, period: 1, rule: 1, limit: 4 });
     let over = Decision::OverQuotaHint { count: 4, sequence: 9 };
     let asked = handle.admit(AdmissionRequest { quota, ..request(1) });
     assert_eq!(asked.now_or_never(), Some(Ok(over)));

@@ -102,8 +102,8 @@ struct PersonShard {
 }
 
 impl PersonShard {
-    fn over_quota(&self, person: PersonKey, query: QuotaQuery, now_s: u64) -> Option<Decision> {
-        let known = self.counts.get(&(person, query.period, query.rule))?;
+    fn over_quota(&self, query: &QuotaQuery, now_s: u64) -> Option<Decision> {
+        let known = self.counts.get(&(query.holder, query.period, query.rule))?;
         let over = known.expires_at_s > now_s && known.count >= query.limit;
         over.then_some(Decision::OverQuotaHint { count: known.count, sequence: known.sequence })
     }
@@ -243,6 +243,10 @@ impl EmbeddedStore {
         reserved: &mut Reserved,
     ) -> Decision {
         let now_s = now_us / 1_000_000;
+        // The holder may be in another shard: two are never locked at once.
+        let quota = request.quota.as_ref();
+        let over =
+            quota.and_then(|query| self.person_shard(query.holder).lock().over_quota(query, now_s));
         let key = (request.person, request.rate.id());
         let mut shard = self.person_shard(request.person).lock();
         let kept_us = shard.arrivals.get(&key).copied();
@@ -250,7 +254,6 @@ impl EmbeddedStore {
             Ok(arrival_us) => arrival_us,
             Err(early) => return Decision::RateLimited { retry_after_us: early.retry_after_us },
         };
-        let over = request.quota.and_then(|query| shard.over_quota(request.person, query, now_s));
         if let Some(over) = over {
             return over;
         }

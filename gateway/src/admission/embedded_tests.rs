@@ -88,8 +88,11 @@ fn at_the_bound_what_is_expired_goes_first() {
 fn at_the_bound_a_new_hint_is_dropped_and_a_known_one_renewed() {
     let (store, _) = store(EmbeddedBounds { hints: 1, ..EmbeddedBounds::default() });
     store.learn(&[hint(1), hint(2), Hint { count: 7, sequence: 10, ..hint(1) }]);
-    let quota = Some(QuotaQuery { period: 1, rule: 1, limit: 4 });
-    let known = |person| store.decide_one(&AdmissionRequest { quota, ..request(person) });
+    let known = |person| {
+        let holder = hint(person).person;
+        let quota = Some(QuotaQuery { holder, period: 1, rule: 1, limit: 4 });
+        store.decide_one(&AdmissionRequest { quota, ..request(person) })
+    };
     assert_eq!(known(1), Ok(Decision::OverQuotaHint { count: 7, sequence: 10 }));
     assert_eq!(known(2), Ok(Decision::Admitted));
 }

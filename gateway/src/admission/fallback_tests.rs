@@ -142,7 +142,7 @@ fn hints_told_in_good_times_are_known_locally_in_bad_ones() {
     let told = setup.store.decide(&[], &[hint]).now_or_never();
     assert_eq!(told, Some(Ok(vec![])));
     setup.fail(true);
-    let quota = Some(QuotaQuery { period: 1, rule: 1, limit: 4 });
+    let quota = Some(QuotaQuery { holder: person, period: 1, rule: 1, limit: 4 });
     let over = Decision::OverQuotaHint { count: 4, sequence: 9 };
     assert_eq!(setup.decide(AdmissionRequest { quota, ..request() }), Ok(over));
 }

@@ -60,6 +60,8 @@ impl fmt::Debug for PersonKey {
 /// Which counter the ledger's count belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct QuotaQuery {
+    /// Whose count: the human who acts, or the one they act for.
+    pub holder: PersonKey,
     /// The counting period, an opaque id that never comes back for another period.
     pub period: u32,
     /// The rule that counts.
@@ -122,7 +124,7 @@ pub enum Decision {
 /// The ledger's word on one person's count. Of two hints the higher sequence number is the truth.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Hint {
-    /// Whose count.
+    /// Whose count, as in [`QuotaQuery::holder`].
     pub person: PersonKey,
     /// The counting period, as in [`QuotaQuery::period`].
     pub period: u32,

@@ -99,7 +99,7 @@ impl Layout {
             rate: rates.place(rate_field(request)),
             count: request
                 .quota
-                .map(|query| counts.place(query.period, count_field(&request.person, query.rule))),
+                .map(|query| counts.place(query.period, count_field(&query.holder, query.rule))),
             spend: request.spend.map(|spend| spends.place(spent_window(&spend), spend.nonce)),
         };
         let requests = requests.iter().map(place_request).collect();

@@ -1,18 +1,22 @@
 //! The API's cold part: lists that seldom change, and what a person has.
 
 use axum::Router;
+use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::response::Response;
 use axum::routing::{get, post};
 use http::StatusCode;
 use serde::Serialize;
+use talon_domain::ids::OfficeId;
 
 use super::Asked;
 use crate::app::Lane;
 use crate::caller::{identify, identify_writer};
+use crate::hot::{booked_answer, is_json};
 use crate::http::body::{self, Answer};
 use crate::http::problem::Problem;
-use crate::operations;
+use crate::operations::{self, MoveWish};
+use crate::request::{MoveRequest, idempotency_key};
 use crate::views::BookingJson;
 
 const DAYS: &str = "/api/v1/authorities/{authority}/offices/{office}/services/{service}/days";
@@ -28,6 +32,7 @@ pub(super) fn routes() -> Router<Lane> {
         .route("/api/v1/bookings", get(bookings))
         .route("/api/v1/bookings/{id}", get(booking))
         .route("/api/v1/bookings/{id}/cancel", post(cancel))
+        .route("/api/v1/bookings/{id}/move", post(move_booking))
 }
 
 /// What the hot lane answers: here so that other methods are refused with those that work.
@@ -70,6 +75,8 @@ async fn session(State(lane): State<Lane>, asked: Asked) -> Response {
     #[derive(Serialize)]
     struct SessionJson<'a> {
         authorities: Vec<&'a str>,
+        /// Whether bookings can be made for a legal entity.
+        entity: bool,
         expires_at_s: u64,
     }
     let answer = async {
@@ -81,12 +88,12 @@ async fn session(State(lane): State<Lane>, asked: Asked) -> Response {
         }
         let codes = lane.app.authorities.values().filter_map(|authority| {
             let catalogue = &authority.catalogue;
-            who.session.person(catalogue.authority).map(|_| catalogue.code.as_str())
+            who.session.names(catalogue.authority).map(|_| catalogue.code.as_str())
         });
         let mut authorities: Vec<&str> = codes.collect();
         authorities.sort_unstable();
-        let expires_at_s = who.session.expires_at_s;
-        Ok(body::private_json(StatusCode::OK, &SessionJson { authorities, expires_at_s }))
+        let (entity, expires_at_s) = (who.session.has_entity(), who.session.expires_at_s);
+        Ok(body::private_json(StatusCode::OK, &SessionJson { authorities, entity, expires_at_s }))
     };
     let answer = answer.await;
     asked.respond(&lane, answer)
@@ -126,6 +133,31 @@ async fn cancel(State(lane): State<Lane>, Path(id): Path<String>, asked: Asked) 
         let view = operations::booking(&lane, &who, id).await?;
         let view = operations::cancel(&lane, &who, view.authority, id).await?;
         Ok(body::private_json(StatusCode::OK, &BookingJson::new(&lane.app, &view)))
+    }
+    .await;
+    asked.respond(&lane, answer)
+}
+
+async fn move_booking(
+    State(lane): State<Lane>,
+    Path(id): Path<String>,
+    asked: Asked,
+    body: Body,
+) -> Response {
+    let headers = &asked.parts.headers;
+    let answer: Result<Answer, Problem> = async {
+        let who = identify_writer(&lane.app, headers, &asked.parts.uri)?;
+        let key = idempotency_key(headers)?;
+        if !is_json(headers) {
+            return Err(Problem::bad_request("Content-Type is application/json"));
+        }
+        let booking = id.parse().map_err(|_| Problem::NotFound)?;
+        let bytes = body::read(headers, body).await?;
+        let MoveRequest { office, wishes, altcha } = MoveRequest::from_json(&bytes)?;
+        let (office, solution) = (office.map(OfficeId), altcha.as_deref());
+        let wish = MoveWish { booking, office, wishes, key, solution };
+        let moved = operations::move_booking(&lane, &who, wish).await?;
+        Ok(booked_answer(&lane, &moved))
     }
     .await;
     asked.respond(&lane, answer)

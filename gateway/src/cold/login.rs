@@ -13,7 +13,7 @@ use crate::app::{Lane, now_s};
 use crate::caller::{check_login_pace, check_origin, host, identify};
 use crate::http::body::{self, Answer};
 use crate::http::problem::Problem;
-use crate::identity::hub::HubError;
+use crate::identity::provider::{ProviderError, Round};
 use crate::identity::{cookies, login};
 use crate::operations;
 
@@ -45,11 +45,11 @@ struct Callback {
 }
 
 async fn begin(State(lane): State<Lane>, asked: Asked) -> Response {
-    let result = begin_login(&lane, &asked);
+    let result = begin_login(&lane, &asked).await;
     asked.respond(&lane, result)
 }
 
-fn begin_login(lane: &Lane, asked: &Asked) -> Result<Answer, Problem> {
+async fn begin_login(lane: &Lane, asked: &Asked) -> Result<Answer, Problem> {
     let app = &lane.app;
     check_login_pace(app, asked.context.peer.ip())?;
     let query: Begin =
@@ -58,7 +58,8 @@ fn begin_login(lane: &Lane, asked: &Asked) -> Result<Answer, Problem> {
     let redirect_uri = redirect_uri(lane, asked);
     let expires_at_s = now_s() + lasts_s;
     let start = login::start(&app.keys, &lane.hub, &redirect_uri, &query.return_path, expires_at_s)
-        .map_err(|_| Problem::Unavailable)?;
+        .await
+        .map_err(|error| failed(asked, &error))?;
     let mut answer = redirect(&start.link);
     let cookie = app.cookies.write(cookies::LOGIN, &start.cookie, lasts_s);
     answer.headers_mut().append(header::SET_COOKIE, cookie);
@@ -99,14 +100,12 @@ async fn finish_login(lane: &Lane, asked: &Asked) -> Result<Answer, Problem> {
         return Err(Problem::LoginDenied);
     }
     let lasts_s = u64::from(app.config.session.ttl_minutes) * 60;
-    let ids = app.authority_ids();
-    let session = login::identify(&app.keys, &lane.hub, &query.code, &ids, now_s, now_s + lasts_s)
-        .await
-        .map_err(|error| {
-            tracing::warn!(request_id = %asked.context.id, %error, "a login failed");
-            metrics::counter!("gateway_logins_total", "outcome" => failure(&error)).increment(1);
-            Problem::LoginFailed
-        })?;
+    let redirect_uri = redirect_uri(lane, asked);
+    let round =
+        Round { state: &query.state, secret: &returned.secret, redirect_uri: &redirect_uri };
+    let person =
+        lane.hub.identify(&query.code, round).await.map_err(|error| failed(asked, &error))?;
+    let session = operations::log_in(lane, &person, now_s, now_s + lasts_s).await?;
     metrics::counter!("gateway_logins_total", "outcome" => "identified").increment(1);
     let mut answer = redirect(&returned.return_path);
     let token = app.keys.session.sign(&session);
@@ -115,13 +114,22 @@ async fn finish_login(lane: &Lane, asked: &Asked) -> Result<Answer, Problem> {
     Ok(answer)
 }
 
-fn failure(error: &HubError) -> &'static str {
+/// Notes why nobody was identified; citizens are told that it failed.
+fn failed(asked: &Asked, error: &ProviderError) -> Problem {
+    tracing::warn!(request_id = %asked.context.id, %error, "a login failed");
+    metrics::counter!("gateway_logins_total", "outcome" => failure(error)).increment(1);
+    Problem::LoginFailed
+}
+
+fn failure(error: &ProviderError) -> &'static str {
     match error {
-        HubError::Unreachable(_) => "hub_unreachable",
-        HubError::TooSlow(_) => "hub_slow",
-        HubError::Refused { .. } => "hub_refused",
-        HubError::BadAnswer(_) | HubError::Encrypted => "hub_answer",
-        HubError::NoIdentifier => "no_identifier",
+        ProviderError::Unreachable(_) => "hub_unreachable",
+        ProviderError::TooSlow(_) => "hub_slow",
+        ProviderError::Refused { .. } => "hub_refused",
+        ProviderError::BadAnswer(_) | ProviderError::Encrypted => "hub_answer",
+        ProviderError::NotBelieved(_) => "not_believed",
+        ProviderError::NoIdentifier => "no_identifier",
+        ProviderError::Random => "no_randomness",
     }
 }
 

@@ -3,6 +3,7 @@
 //! Owns the keys, their defaults and ranges, and reading them in layers. Must not know what the
 //! values are used for beyond their ranges. `configs/production.example.toml` explains each key.
 
+mod hub;
 mod layers;
 mod ledger;
 
@@ -13,6 +14,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use talon_ledger::snapshot::keeper::MAX_SNAPSHOT_EVERY_SEGMENTS;
 
+pub use hub::{Hub, HubClaims, HubKind, WITHOUT_OPENID_CONNECT};
 pub use layers::{BadConfig, Layers};
 pub use ledger::Ledger;
 
@@ -106,34 +108,6 @@ impl Default for Admin {
     }
 }
 
-/// The identification hub.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct Hub {
-    /// Where this process reaches it. In a demonstration the stand-in listens there.
-    pub origin: String,
-    /// Where browsers reach it; empty: at `origin`.
-    pub browser_origin: String,
-    /// The name under which the hub knows this gateway.
-    pub client_id: String,
-    /// The ways of identification offered, as the hub names them.
-    pub auth_type: String,
-    /// How long the hub may take for one answer, in milliseconds, 100 to 60,000.
-    pub deadline_ms: u64,
-}
-
-impl Default for Hub {
-    fn default() -> Self {
-        Self {
-            origin: "http://127.0.0.1:8081".to_owned(),
-            browser_origin: String::new(),
-            client_id: "talon".to_owned(),
-            auth_type: "dig_sign,bank_id,mobile_id".to_owned(),
-            deadline_ms: 10_000,
-        }
-    }
-}
-
 /// The journal of the embedded ledger.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -208,8 +182,9 @@ impl Default for Session {
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Keys {
-    /// Directory of `session.key`, `pepper.key`, `proof.key` and `hub-client.secret`; never inside
-    /// the journal's directory. Empty in a demonstration: `keys` in `data_dir`, made once.
+    /// Directory of `session.key`, `pepper.key`, `proof.key` and `hub-client.secret`, and of the
+    /// peppers before the current one; never inside the journal's directory. Empty in a
+    /// demonstration: `keys` in `data_dir`, made once.
     pub directory: PathBuf,
 }
 
@@ -225,18 +200,6 @@ pub struct AuthorityFiles {
 
 fn data_dir() -> PathBuf {
     PathBuf::from("talon-data")
-}
-
-impl Hub {
-    /// The address and port of an origin that names them.
-    pub fn address(&self) -> Option<SocketAddr> {
-        self.origin.strip_prefix("http://")?.trim_end_matches('/').parse().ok()
-    }
-
-    /// Where browsers reach the hub.
-    pub fn browser_origin(&self) -> &str {
-        if self.browser_origin.is_empty() { &self.origin } else { &self.browser_origin }
-    }
 }
 
 impl Config {
@@ -341,10 +304,7 @@ impl Config {
         if !self.admin.listen.ip().is_loopback() {
             return Err(("admin.listen", "must be a loopback address".to_owned()));
         }
-        if !self.hub.origin.starts_with("http://") {
-            let remedy = "must start with http://; reach a hub over TLS through a local proxy";
-            return Err(("hub.origin", remedy.to_owned()));
-        }
+        self.hub.check(self.mode)?;
         match self.mode {
             ProcessMode::Demo => {
                 if !cfg!(feature = "demo") {

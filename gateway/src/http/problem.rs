@@ -45,6 +45,7 @@ pub enum Problem {
     IdempotencyKeyReused,
     LimitReached(LimitRefusal),
     TooLateToCancel { until: UtcMicros },
+    TooLateToMove { until: UtcMicros },
     NoEntity,
     NotLive(BookingState),
     MovedTooOften { count: u8, limit: u8 },
@@ -123,6 +124,7 @@ impl Problem {
                 LimitKind::RetakeWait { .. } => "retake-too-soon",
             },
             Self::TooLateToCancel { .. } => "too-late-to-cancel",
+            Self::TooLateToMove { .. } => "too-late-to-move",
             Self::NoEntity => "no-entity",
             Self::NotLive(_) => "not-live",
             Self::MovedTooOften { .. } => "moved-too-often",
@@ -167,6 +169,7 @@ impl Problem {
             Self::NotReleased(_)
             | Self::SlotTaken { .. }
             | Self::TooLateToCancel { .. }
+            | Self::TooLateToMove { .. }
             | Self::NotLive(_)
             | Self::MovedTooOften { .. } => StatusCode::CONFLICT,
             Self::LimitReached(refusal) => match refusal.kind {
@@ -248,7 +251,9 @@ impl Problem {
                 "limit": refusal.limit,
                 "resets_at": refusal.resets_at.map(|at| at.to_string()),
             }),
-            Self::TooLateToCancel { until } => json!({ "until": until.to_string() }),
+            Self::TooLateToCancel { until } | Self::TooLateToMove { until } => {
+                json!({ "until": until.to_string() })
+            }
             Self::NotLive(state) => json!({ "state": state }),
             Self::MovedTooOften { count, limit } => json!({ "count": count, "limit": limit }),
             _ => Value::Null,

@@ -1,50 +1,27 @@
 //! The client of the identification hub, by the protocol of ID.GOV.UA.
 //!
 //! Owns the links and the three calls of a login: token, user info, logout. Personal data stays
-//! inside [`HubClient::identify`]; what comes out is an identifier, which knows how not to be
-//! printed. Must not know sessions.
+//! inside [`HubClient::identify`]; what comes out are identifiers, which know how not to be printed.
+//! Must not know sessions.
 
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Request, StatusCode, Uri};
+use http::{Request, Uri};
 use http_body_util::{BodyExt, Empty, Limited};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use serde::Deserialize;
-use talon_domain::identity::Identifier;
+
+use super::provider::{Person, ProviderError};
 
 /// Longest answer of the hub that is read, in bytes.
 pub const MAX_HUB_ANSWER_BYTES: usize = 64 * 1024;
-
-/// Why nobody was identified. Never carries what the hub said of a person.
-#[derive(Debug, thiserror::Error)]
-pub enum HubError {
-    /// The hub could not be reached.
-    #[error("the hub cannot be reached: {0}")]
-    Unreachable(String),
-    /// It took too long.
-    #[error("the hub took longer than {0:?}")]
-    TooSlow(Duration),
-    /// It refused.
-    #[error("the hub refused with status {status}: {error}")]
-    Refused {
-        /// The HTTP status.
-        status: StatusCode,
-        /// The protocol's error code.
-        error: String,
-    },
-    /// It answered what the protocol does not know.
-    #[error("the hub's answer to {0} is not what its protocol says")]
-    BadAnswer(&'static str),
-    /// It encrypted the person's data, which this gateway cannot open.
-    #[error("the hub sent an encrypted envelope; this gateway takes plain answers only")]
-    Encrypted,
-    /// It named nobody with a tax number or a passport.
-    #[error("the hub gave no identifier that this gateway knows")]
-    NoIdentifier,
-}
+/// How long a logout at the hub may take at most: somebody waits for their page.
+const LOGOUT_DEADLINE: Duration = Duration::from_secs(1);
+/// What is asked about a person.
+const FIELDS: &str = "drfocode,unzr,edrpoucode";
 
 /// The client.
 #[derive(Clone)]
@@ -70,6 +47,8 @@ struct UserInfo {
     drfocode: String,
     #[serde(default)]
     unzr: String,
+    #[serde(default)]
+    edrpoucode: String,
     #[serde(rename = "encryptedUserInfo")]
     encrypted: Option<serde::de::IgnoredAny>,
 }
@@ -115,12 +94,12 @@ impl HubClient {
         format!("{}/?{query}", self.browser_origin)
     }
 
-    /// Exchanges a code for the identifier of the person who logged in, and logs out of the hub.
+    /// Exchanges a code for the identifiers of the person who logged in, and logs out of the hub.
     ///
     /// # Errors
-    /// [`HubError`].
-    pub async fn identify(&self, code: &str) -> Result<Identifier, HubError> {
-        let all = async {
+    /// [`ProviderError`].
+    pub async fn identify(&self, code: &str) -> Result<Person, ProviderError> {
+        let found = async {
             let token: Token = self
                 .get(
                     "get-access-token",
@@ -132,59 +111,71 @@ impl HubClient {
                     ],
                 )
                 .await?;
-            let access =
-                [("access_token", token.access_token.as_str()), ("user_id", &token.user_id)];
-            let wanted = [access[0], access[1], ("fields", "drfocode,unzr"), ("cert", "")];
-            let info: Result<UserInfo, HubError> = self.get("get-user-info", &wanted).await;
-            // Whatever came of it, the hub's session has done its work.
-            let logout: Result<serde::de::IgnoredAny, HubError> =
-                self.get("get-user-logout", &access).await;
-            if let Err(error) = logout {
-                tracing::warn!(%error, "the hub did not take the logout");
-            }
-            let info = info?;
-            if info.encrypted.is_some() {
-                return Err(HubError::Encrypted);
-            }
-            Identifier::from_hub(&info.drfocode, &info.unzr).map_err(|_| HubError::NoIdentifier)
+            let wanted = [
+                ("access_token", token.access_token.as_str()),
+                ("user_id", &token.user_id),
+                ("fields", FIELDS),
+                ("cert", ""),
+            ];
+            let info: Result<UserInfo, ProviderError> = self.get("get-user-info", &wanted).await;
+            Ok((token, info))
         };
-        tokio::time::timeout(self.deadline, all)
+        let (token, info) = tokio::time::timeout(self.deadline, found)
             .await
-            .map_err(|_| HubError::TooSlow(self.deadline))?
+            .map_err(|_| ProviderError::TooSlow(self.deadline))??;
+        // Whatever came of it, the hub's session has done its work.
+        self.log_out(&token).await;
+        let info = info?;
+        if info.encrypted.is_some() {
+            return Err(ProviderError::Encrypted);
+        }
+        Person::from_hub(&info.drfocode, &info.unzr, &info.edrpoucode)
+    }
+
+    /// Ends the hub's session; a hub that does not take it changes nothing for the person.
+    async fn log_out(&self, token: &Token) {
+        let access = [("access_token", token.access_token.as_str()), ("user_id", &token.user_id)];
+        let deadline = self.deadline.min(LOGOUT_DEADLINE);
+        let logout = self.get::<serde::de::IgnoredAny>("get-user-logout", &access);
+        let outcome = tokio::time::timeout(deadline, logout).await;
+        if let Err(error) = outcome.unwrap_or(Err(ProviderError::TooSlow(deadline))).map(|_told| ())
+        {
+            tracing::warn!(%error, "the hub did not take the logout");
+        }
     }
 
     async fn get<T: for<'de> Deserialize<'de>>(
         &self,
         call: &'static str,
         parameters: &[(&str, &str)],
-    ) -> Result<T, HubError> {
+    ) -> Result<T, ProviderError> {
         let uri: Uri = format!("{}/{call}?{}", self.origin, query(parameters))
             .parse()
-            .map_err(|_| HubError::BadAnswer(call))?;
+            .map_err(|_| ProviderError::BadAnswer(call))?;
         let request = Request::get(uri)
             .header(http::header::ACCEPT, "application/json")
             .body(Empty::new())
-            .map_err(|_| HubError::BadAnswer(call))?;
+            .map_err(|_| ProviderError::BadAnswer(call))?;
         // The error of the client would name the link, and the link holds secrets.
         let answer = self
             .client
             .request(request)
             .await
-            .map_err(|_| HubError::Unreachable(self.origin.clone()))?;
+            .map_err(|_| ProviderError::Unreachable(self.origin.clone()))?;
         let status = answer.status();
         let body = Limited::new(answer.into_body(), MAX_HUB_ANSWER_BYTES)
             .collect()
             .await
-            .map_err(|_| HubError::BadAnswer(call))?
+            .map_err(|_| ProviderError::BadAnswer(call))?
             .to_bytes();
         if !status.is_success() {
             let refusal = serde_json::from_slice::<Refusal>(&body).ok();
             let error = refusal.map_or_else(String::new, |refusal| {
                 refusal.error.chars().filter(char::is_ascii_graphic).take(40).collect()
             });
-            return Err(HubError::Refused { status, error });
+            return Err(ProviderError::Refused { status, error });
         }
-        serde_json::from_slice(&body).map_err(|_| HubError::BadAnswer(call))
+        serde_json::from_slice(&body).map_err(|_| ProviderError::BadAnswer(call))
     }
 }
 

@@ -7,7 +7,7 @@ use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use talon_domain::identity::Pepper;
+use talon_domain::pepper::{BadPeppers, MAX_PEPPERS, Pepper, Peppers};
 use talon_pow::Keyring;
 
 use super::token::SessionKeys;
@@ -16,6 +16,12 @@ use super::token::SessionKeys;
 pub const MIN_SECRET_BYTES: usize = 32;
 /// Greatest length of a secret's file, in bytes.
 pub const MAX_SECRET_BYTES: u64 = 4096;
+
+/// The files of the peppers, newest first.
+const PEPPER_FILES: [&str; MAX_PEPPERS] =
+    ["pepper.key", "pepper.previous.key", "pepper.previous-2.key", "pepper.previous-3.key"];
+/// The file of one pepper too many.
+const PEPPER_TOO_MANY: &str = "pepper.previous-4.key";
 
 /// Why the secrets are refused; each says which file and what to do.
 #[derive(Debug, thiserror::Error)]
@@ -47,6 +53,14 @@ pub enum BadKeys {
         /// Its length.
         length: u64,
     },
+    /// Peppers that are no set to work with.
+    #[error("{}: {source}; {} holds what pepper.key was before", path.display(), PEPPER_FILES[1])]
+    Peppers {
+        /// Their directory.
+        path: PathBuf,
+        /// Why.
+        source: BadPeppers,
+    },
     /// No randomness.
     #[error("no randomness for a key: {0}")]
     Random(String),
@@ -56,8 +70,8 @@ pub enum BadKeys {
 pub struct Keys {
     /// Signs sessions and login cookies.
     pub session: SessionKeys,
-    /// Makes pseudonyms.
-    pub pepper: Pepper,
+    /// Make pseudonyms.
+    pub peppers: Peppers,
     /// Signs proof-of-work challenges.
     pub proof: Keyring,
     /// Known to this gateway and the hub.
@@ -91,7 +105,10 @@ impl Keys {
         };
         let session = secret("session.key")?;
         let session_before = previous("session.previous.key")?;
-        let pepper = secret("pepper.key")?;
+        let mut peppers = vec![secret(PEPPER_FILES[0])?];
+        for name in PEPPER_FILES[1..].iter().chain([&PEPPER_TOO_MANY]) {
+            peppers.extend(previous(name)?);
+        }
         let proof = secret("proof.key")?;
         let proof_before = previous("proof.previous.key")?;
         let hub = secret("hub-client.secret")?;
@@ -100,12 +117,18 @@ impl Keys {
                 Some(before) => SessionKeys::new(&session).with_previous(&before),
                 None => SessionKeys::new(&session),
             },
-            pepper: Pepper::new(pepper).expect("the length was checked"),
+            peppers: peppers_of(peppers)
+                .map_err(|source| BadKeys::Peppers { path: directory.to_owned(), source })?,
             proof: Keyring::new(&proof, proof_before.as_deref().as_slice())
                 .expect("the length was checked"),
             hub_client_secret: String::from_utf8_lossy(&hub).trim().to_owned(),
         })
     }
+}
+
+fn peppers_of(newest_first: Vec<Vec<u8>>) -> Result<Peppers, BadPeppers> {
+    let pepper = |secret| Pepper::new(secret).expect("the length was checked");
+    Peppers::new(newest_first.into_iter().map(pepper).collect())
 }
 
 fn make(path: &Path) -> Result<(), BadKeys> {
@@ -148,6 +171,30 @@ mod tests {
         assert_eq!(first.hub_client_secret, second.hub_client_secret);
         let mode = fs::metadata(keys.join("pepper.key")).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
+    }
+
+    #[test]
+    fn peppers_are_taken_newest_first_and_no_more_than_the_bound() {
+        let directory = tempfile::tempdir().unwrap();
+        let only = Keys::load(directory.path(), true).unwrap().peppers.ids();
+        let file = |name: &str| directory.path().join(name);
+        for name in PEPPER_FILES[1..].iter().rev() {
+            // A gap is no mistake: what is gone has gone on purpose.
+            make(&file(name)).unwrap();
+            assert!(Keys::load(directory.path(), true).is_ok(), "{name} without those between");
+        }
+        let all = Keys::load(directory.path(), false).unwrap().peppers.ids();
+        assert_eq!((all.len(), all[0]), (MAX_PEPPERS, only[0]));
+        make(&file(PEPPER_TOO_MANY)).unwrap();
+        let count = MAX_PEPPERS + 1;
+        assert!(matches!(
+            Keys::load(directory.path(), false),
+            Err(BadKeys::Peppers { source, .. }) if source == BadPeppers::Count { count }
+        ));
+        fs::remove_file(file(PEPPER_TOO_MANY)).unwrap();
+        fs::copy(file(PEPPER_FILES[0]), file(PEPPER_FILES[1])).unwrap();
+        let said = Keys::load(directory.path(), false).err().unwrap().to_string();
+        assert!(said.contains("two of the peppers") && said.contains("before"), "{said}");
     }
 
     #[test]

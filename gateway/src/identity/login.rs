@@ -4,20 +4,26 @@
 //! the state is spent once. Must not know HTTP beyond strings.
 
 use serde::{Deserialize, Serialize};
-use talon_domain::ids::{AuthorityId, SessionId};
+use talon_domain::identity::MAX_IDENTIFIERS;
+use talon_domain::ids::AuthorityId;
+use talon_domain::pepper::MAX_PEPPERS;
+use talon_wire::{Identify, MAX_NAMES};
 
-use super::hub::{HubClient, HubError};
 use super::keys::Keys;
-use super::token::Session;
+use super::provider::{Person, Provider, ProviderError, Round};
 use crate::admission::Spend;
 
 const PURPOSE: &str = "login";
+
+const _: () = assert!(MAX_PEPPERS * MAX_IDENTIFIERS <= MAX_NAMES, "all names fit on the wire");
+
 /// The longest return path that is remembered.
 pub const MAX_RETURN_PATH_BYTES: usize = 512;
 
 #[derive(Serialize, Deserialize)]
 struct Begun {
     state: [u8; 16],
+    secret: [u8; 32],
     expires_at_s: u64,
     return_path: String,
 }
@@ -36,6 +42,8 @@ pub struct Start {
 pub struct Returned {
     /// The state, to be spent before anything else is done.
     pub spend: Spend,
+    /// What only this browser has, see [`Round::secret`].
+    pub secret: [u8; 32],
     /// Where the person wanted to go.
     pub return_path: String,
 }
@@ -57,22 +65,25 @@ pub enum BadReturn {
 /// Begins a login.
 ///
 /// # Errors
-/// When there is no randomness.
-pub fn start(
+/// [`ProviderError`], when there is no randomness, or the service has to be asked for its link.
+pub async fn start(
     keys: &Keys,
-    hub: &HubClient,
+    provider: &Provider,
     redirect_uri: &str,
     return_path: &str,
     expires_at_s: u64,
-) -> Result<Start, getrandom::Error> {
-    let mut state = [0; 16];
-    getrandom::fill(&mut state)?;
-    let begun = Begun { state, expires_at_s, return_path: local_path(return_path).to_owned() };
+) -> Result<Start, ProviderError> {
+    let (mut state, mut secret) = ([0; 16], [0; 32]);
+    getrandom::fill(&mut state)
+        .and_then(|()| getrandom::fill(&mut secret))
+        .map_err(|_| ProviderError::Random)?;
+    let text = hex::encode(state);
+    let round = Round { state: &text, secret: &secret, redirect_uri };
+    let link = provider.authorize_link(round).await?;
+    let return_path = local_path(return_path).to_owned();
+    let begun = Begun { state, secret, expires_at_s, return_path };
     let payload = postcard::to_stdvec(&begun).expect("a login is plain data");
-    Ok(Start {
-        link: hub.authorize_link(&hex::encode(state), redirect_uri),
-        cookie: keys.session.seal(PURPOSE, &payload),
-    })
+    Ok(Start { link, cookie: keys.session.seal(PURPOSE, &payload) })
 }
 
 /// Checks a browser that comes back.
@@ -98,30 +109,19 @@ pub fn returned(
     }
     Ok(Returned {
         spend: Spend { nonce: begun.state, expires_at_s: begun.expires_at_s },
+        secret: begun.secret,
         return_path: begun.return_path,
     })
 }
 
-/// Identifies the person behind a code and makes their session.
-///
-/// # Errors
-/// [`HubError`].
-pub async fn identify(
-    keys: &Keys,
-    hub: &HubClient,
-    code: &str,
-    authorities: &[AuthorityId],
-    now_s: u64,
-    expires_at_s: u64,
-) -> Result<Session, HubError> {
-    let identifier = hub.identify(code).await?;
-    let people = authorities
-        .iter()
-        .map(|authority| (*authority, keys.pepper.pseudonym(*authority, &identifier)))
-        .collect();
-    let mut id = [0; 16];
-    getrandom::fill(&mut id).map_err(|_| HubError::BadAnswer("the random generator"))?;
-    Ok(Session::new(SessionId(id), now_s, expires_at_s, people))
+/// All names of a person at an authority, as its ledger wants to know them.
+pub fn names(keys: &Keys, person: &Person, authority: AuthorityId) -> Identify {
+    let entity = person.entity.as_ref();
+    Identify {
+        authority,
+        person: keys.peppers.persons(authority, &person.identifiers),
+        entity: entity.map_or_else(Vec::new, |code| keys.peppers.entities(authority, code)),
+    }
 }
 
 /// The path if it stays on this site, otherwise the front page.
@@ -138,26 +138,33 @@ pub fn local_path(path: &str) -> &str {
 mod tests {
     use std::time::Duration;
 
+    use futures_util::FutureExt;
+    use talon_domain::identity::Identifiers;
+    use talon_domain::pepper::{Pepper, Peppers};
+
     use super::*;
+    use crate::identity::hub::HubClient;
 
     fn keys() -> Keys {
         let directory = tempfile::tempdir().unwrap();
         Keys::load(directory.path(), true).unwrap()
     }
 
-    fn hub() -> HubClient {
-        HubClient::new(
+    fn hub() -> Provider {
+        Provider::IdGovUa(Box::new(HubClient::new(
             "http://127.0.0.1:1",
             "http://127.0.0.1:1",
             "talon",
             "s",
             "dig_sign",
             Duration::from_secs(1),
-        )
+        )))
     }
 
     fn begin(keys: &Keys, path: &str) -> (String, String) {
-        let start = start(keys, &hub(), "http://127.0.0.1:8080/login/callback", path, 100).unwrap();
+        let hub = hub();
+        let starting = start(keys, &hub, "http://127.0.0.1:8080/login/callback", path, 100);
+        let start = starting.now_or_never().expect("the hub's link is known").unwrap();
         let (_, rest) = start.link.split_once("state=").unwrap();
         (rest.split('&').next().unwrap().to_owned(), start.cookie)
     }
@@ -181,6 +188,36 @@ mod tests {
         assert_eq!(refusal(Some("x.y.z.w"), &state, 99), BadReturn::NoLogin);
         assert_eq!(refusal(Some(cookie.as_str()), &other, 99), BadReturn::OtherState);
         assert_eq!(refusal(Some(cookie.as_str()), &state, 100), BadReturn::Expired);
+    }
+
+    #[test]
+    fn a_person_has_a_name_for_each_pepper_and_identifier_and_an_entity_for_each_pepper() {
+        let directory = tempfile::tempdir().unwrap();
+        Keys::load(directory.path(), true).unwrap();
+        let (new, old) =
+            (directory.path().join("pepper.key"), directory.path().join("pepper.previous.key"));
+        std::fs::rename(&new, &old).unwrap();
+        let keys = Keys::load(directory.path(), true).unwrap();
+        let person = Person::from_hub("3184710691", "19910824-00026", "43395033").unwrap();
+        let known = names(&keys, &person, AuthorityId(3));
+        assert_eq!((known.person.len(), known.entity.len()), (4, 2));
+        assert_eq!(known.authority, AuthorityId(3));
+        let person = Person::from_hub("3184710691", "", "").unwrap();
+        let fewer = names(&keys, &person, AuthorityId(3));
+        assert_eq!(fewer.person, [known.person[0], known.person[2]]);
+        assert!(fewer.entity.is_empty());
+    }
+
+    #[test]
+    fn the_most_names_of_one_person_fit_on_the_wire() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut keys = Keys::load(directory.path(), true).unwrap();
+        let pepper = |byte| Pepper::new(vec![byte; 32]).unwrap();
+        let most = (1..=MAX_PEPPERS as u8).map(pepper).collect();
+        keys.peppers = Peppers::new(most).unwrap();
+        let identifiers = Identifiers::believed("3184710691", "19910824-00026", "АВ123456");
+        let person = Person { identifiers: identifiers.unwrap(), entity: None };
+        assert_eq!(names(&keys, &person, AuthorityId(1)).person.len(), MAX_NAMES);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Session tokens: who was identified, until when, signed with a key that has a name.
 //!
-//! `t1.<key id>.<payload>.<mac>`, base64url without padding. The payload is postcard; the MAC is
+//! `t2.<key id>.<payload>.<mac>`, base64url without padding. The payload is postcard; the MAC is
 //! HMAC-SHA-256 over a purpose and the text before it, so that no other signed text of this
 //! gateway can stand for a session. Must not know cookies or HTTP.
 
@@ -17,8 +17,30 @@ pub const MAX_TOKEN_BYTES: usize = 2048;
 /// Most authorities in one session.
 pub const MAX_PEOPLE_IN_TOKEN: usize = 16;
 
-const VERSION: &str = "t1";
+const VERSION: &str = "t2";
 const AUDIENCE: &str = "talon-session";
+/// The longest payload: the login's id, two times, the audience, and for each authority its number,
+/// a person and an entity.
+const MAX_PAYLOAD_BYTES: usize =
+    16 + 2 * 10 + (1 + AUDIENCE.len()) + 1 + MAX_PEOPLE_IN_TOKEN * (3 + 32 + 1 + 32);
+/// Purpose, name of the key and MAC, with the dots between.
+const FRAME_BYTES: usize = VERSION.len() + 8 + 43 + 3;
+
+const _: () = assert!(
+    (MAX_PAYLOAD_BYTES * 4).div_ceil(3) + FRAME_BYTES <= MAX_TOKEN_BYTES,
+    "the longest token must be looked at"
+);
+
+/// Who somebody is at one authority: the names that its ledger goes by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Names {
+    /// The authority.
+    pub authority: AuthorityId,
+    /// The human.
+    pub person: Pseudonym,
+    /// The legal entity that they act for, when the login named one.
+    pub entity: Option<Pseudonym>,
+}
 
 /// An identified human with a login.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,29 +53,29 @@ pub struct Session {
     pub expires_at_s: u64,
     /// For whom the token is meant.
     audience: String,
-    /// The pseudonym at each authority.
-    people: Vec<(AuthorityId, Pseudonym)>,
+    /// The names at each authority.
+    people: Vec<Names>,
 }
 
 impl Session {
-    /// A session for these pseudonyms.
-    pub fn new(
-        id: SessionId,
-        issued_at_s: u64,
-        expires_at_s: u64,
-        people: Vec<(AuthorityId, Pseudonym)>,
-    ) -> Self {
+    /// A session under these names.
+    pub fn new(id: SessionId, issued_at_s: u64, expires_at_s: u64, people: Vec<Names>) -> Self {
         Self { id, issued_at_s, expires_at_s, audience: AUDIENCE.to_owned(), people }
     }
 
     /// Who this is at an authority.
-    pub fn person(&self, authority: AuthorityId) -> Option<Pseudonym> {
-        self.people.iter().find(|(of, _)| *of == authority).map(|(_, person)| *person)
+    pub fn names(&self, authority: AuthorityId) -> Option<&Names> {
+        self.people.iter().find(|names| names.authority == authority)
+    }
+
+    /// Whether they act for a legal entity, wherever it is.
+    pub fn has_entity(&self) -> bool {
+        self.people.iter().any(|names| names.entity.is_some())
     }
 
     /// Who this is wherever one name will do, such as for rates.
     pub fn any_person(&self) -> Option<Pseudonym> {
-        self.people.first().map(|(_, person)| *person)
+        self.people.first().map(|names| names.person)
     }
 }
 
@@ -154,7 +176,8 @@ mod tests {
     }
 
     fn session() -> Session {
-        let people = vec![(AuthorityId(1), Pseudonym([3; 32]))];
+        let entity = Some(Pseudonym([4; 32]));
+        let people = vec![Names { authority: AuthorityId(1), person: Pseudonym([3; 32]), entity }];
         Session::new(SessionId([9; 16]), 100, 200, people)
     }
 
@@ -163,8 +186,9 @@ mod tests {
         let token = keys().sign(&session());
         assert_eq!(keys().verify(&token, 199), Ok(session()));
         assert_eq!(keys().verify(&token, 200), Err(BadToken::Expired));
-        assert_eq!(session().person(AuthorityId(1)), Some(Pseudonym([3; 32])));
-        assert_eq!(session().person(AuthorityId(2)), None);
+        assert_eq!(session().names(AuthorityId(1)).unwrap().person, Pseudonym([3; 32]));
+        assert_eq!(session().names(AuthorityId(2)), None);
+        assert!(session().has_entity());
     }
 
     #[test]
@@ -198,6 +222,26 @@ mod tests {
         let token = keys().seal("login", &payload);
         assert_eq!(keys().verify(&token, 150), Err(BadToken::Forged));
         assert_eq!(keys().open("login", &token), Some(payload));
+    }
+
+    #[test]
+    fn the_longest_session_fits_into_a_token_and_a_longer_one_is_none() {
+        let names = |authority| Names {
+            authority: AuthorityId(u16::MAX - authority),
+            person: Pseudonym([0xff; 32]),
+            entity: Some(Pseudonym([0xff; 32])),
+        };
+        let of = |count: usize| {
+            let people = (0..count as u16).map(names).collect();
+            Session::new(SessionId([0xff; 16]), u64::MAX, u64::MAX, people)
+        };
+        let longest = of(MAX_PEOPLE_IN_TOKEN);
+        let token = keys().sign(&longest);
+        assert!(token.len() <= MAX_TOKEN_BYTES, "{}", token.len());
+        assert_eq!(token.len(), (MAX_PAYLOAD_BYTES * 4).div_ceil(3) + FRAME_BYTES);
+        assert_eq!(keys().verify(&token, 150), Ok(longest));
+        let longer = keys().sign(&of(MAX_PEOPLE_IN_TOKEN + 1));
+        assert_eq!(keys().verify(&longer, 150), Err(BadToken::Forged));
     }
 
     #[test]

@@ -1,13 +1,18 @@
-//! What a page's address says has been chosen: service, office, date, time.
+//! What a page's address says has been chosen: service, office, date, time; and whether it is to move
+//! a booking there, `?move=ID`.
 //!
 //! Owns the addresses of the booking pages, both ways. Must not know what is free.
 
+use http::Uri;
+use serde::Deserialize;
 use talon_domain::catalogue::{Catalogue, Office, Service};
 use talon_domain::civil::{CivilDate, Minute};
+use talon_domain::ids::{BookingId, OfficeId};
 use talon_domain::policy::CompiledPolicy;
-use talon_wire::Place;
+use talon_wire::{BookingView, Place};
 
 use super::frame::Crumb;
+use super::tickets;
 use super::words::{Words, is_home};
 use crate::app::App;
 use crate::http::problem::Problem;
@@ -24,6 +29,8 @@ pub(super) struct Chosen<'a> {
     pub(super) policy: &'a CompiledPolicy,
     /// The service.
     pub(super) service: &'a Service,
+    /// The booking that is to be moved.
+    pub(super) moving: Option<BookingId>,
 }
 
 impl<'a> Chosen<'a> {
@@ -31,22 +38,37 @@ impl<'a> Chosen<'a> {
     ///
     /// # Errors
     /// [`Problem::UnknownAuthority`], [`Problem::UnknownService`].
-    pub(super) fn find(app: &'a App, authority: &str, service: &str) -> Result<Self, Problem> {
+    pub(super) fn find(
+        app: &'a App,
+        authority: &str,
+        service: &str,
+        moving: Option<BookingId>,
+    ) -> Result<Self, Problem> {
         let authority = app.authority(authority)?;
         let catalogue = &*authority.catalogue;
         let service = catalogue.service_by_code(service).ok_or(Problem::UnknownService)?;
-        Ok(Self { catalogue, policy: &authority.policy, service })
+        Ok(Self { catalogue, policy: &authority.policy, service, moving })
     }
 
     /// The address of the choice of an office.
     pub(super) fn path(&self) -> String {
-        format!("{BOOK}/{}/{}", self.catalogue.code, self.service.code)
+        self.address("")
     }
 
-    /// The choices made so far.
+    /// The address of the choice of a day at an office.
+    pub(super) fn office_path(&self, office: OfficeId) -> String {
+        self.address(&format!("/{office}"))
+    }
+
+    fn address(&self, rest: &str) -> String {
+        let move_part = self.moving.map_or_else(String::new, |id| format!("?move={id}"));
+        format!("{BOOK}/{}/{}{rest}{move_part}", self.catalogue.code, self.service.code)
+    }
+
+    /// The choices made so far. What a booking is for cannot be changed by moving it.
     pub(super) fn trail(&self, words: Words<'_>) -> Vec<Crumb> {
         let label = words.name(&self.service.name).to_owned();
-        vec![Crumb { label, href: "/".to_owned() }]
+        vec![Crumb { label, href: self.moving.map_or_else(|| "/".to_owned(), tickets::path) }]
     }
 }
 
@@ -71,35 +93,44 @@ impl<'a> Spot<'a> {
         authority: &str,
         service: &str,
         office: &str,
+        moving: Option<BookingId>,
     ) -> Result<Self, Problem> {
         let number = office.parse().map_err(|_| Problem::UnknownOffice)?;
-        let chosen = Chosen::find(app, authority, service)?;
+        let chosen = Chosen::find(app, authority, service, moving)?;
         let place = app.place(authority, number, service)?;
         let office = chosen.catalogue.office(place.office).ok_or(Problem::UnknownOffice)?;
         Ok(Self { chosen, office, place })
     }
 
     /// By a whole address of which at least the office is known; for ways on from a refusal.
-    pub(super) fn of_path(app: &'a App, path: &str) -> Option<(Self, Option<CivilDate>)> {
-        let mut parts = path.strip_prefix(BOOK)?.strip_prefix('/')?.split('/');
+    pub(super) fn of_address(app: &'a App, uri: &Uri) -> Option<(Self, Option<CivilDate>)> {
+        let mut parts = uri.path().strip_prefix(BOOK)?.strip_prefix('/')?.split('/');
         let (authority, service, office) = (parts.next()?, parts.next()?, parts.next()?);
-        let spot = Self::find(app, authority, service, office).ok()?;
+        let spot = Self::find(app, authority, service, office, moving(uri).ok()?).ok()?;
         Some((spot, parts.next().and_then(|date| date.parse().ok())))
+    }
+
+    /// Where a booking is, to move it; nothing when the place has left the catalogue.
+    pub(super) fn to_move(app: &'a App, booking: &BookingView) -> Option<Self> {
+        let catalogue = &app.authority_by_id(booking.authority)?.catalogue;
+        let service = catalogue.service(booking.service)?;
+        let office = booking.office.to_string();
+        Self::find(app, &catalogue.code, &service.code, &office, Some(booking.id)).ok()
     }
 
     /// The address of the choice of a day.
     pub(super) fn path(&self) -> String {
-        format!("{}/{}", self.chosen.path(), self.office.id)
+        self.chosen.office_path(self.office.id)
     }
 
     /// The address of the choice of a time.
     pub(super) fn day_path(&self, date: CivilDate) -> String {
-        format!("{}/{date}", self.path())
+        self.chosen.address(&format!("/{}/{date}", self.office.id))
     }
 
     /// The address of the confirming page.
     pub(super) fn start_path(&self, date: CivilDate, start: Minute) -> String {
-        format!("{}/{start}", self.day_path(date))
+        self.chosen.address(&format!("/{}/{date}/{start}", self.office.id))
     }
 
     /// The choices made so far.
@@ -129,6 +160,21 @@ impl<'a> Spot<'a> {
     }
 }
 
+/// The booking that is to be moved, where an address says so.
+///
+/// # Errors
+/// [`Problem::NotFound`]: whoever wants to move must not book once more by mistake.
+pub(super) fn moving(uri: &Uri) -> Result<Option<BookingId>, Problem> {
+    #[derive(Deserialize)]
+    struct Query {
+        #[serde(rename = "move")]
+        booking: Option<String>,
+    }
+    let query: Query =
+        serde_urlencoded::from_str(uri.query().unwrap_or("")).map_err(|_| Problem::NotFound)?;
+    query.booking.map(|id| id.parse().map_err(|_| Problem::NotFound)).transpose()
+}
+
 /// The date of an address.
 ///
 /// # Errors
@@ -143,4 +189,21 @@ pub(super) fn date(text: &str) -> Result<CivilDate, Problem> {
 /// [`Problem::NotFound`].
 pub(super) fn start(text: &str) -> Result<Minute, Problem> {
     text.parse().map_err(|_| Problem::NotFound)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_says_which_booking_moves_or_is_wrong() {
+        let said = |query: &str| moving(&format!("/book/a/b/1?{query}").parse().unwrap());
+        let id = BookingId([0xa7; 16]);
+        assert_eq!(said(&format!("move={id}")), Ok(Some(id)));
+        assert_eq!(said(&format!("q=x&move={id}")), Ok(Some(id)));
+        assert_eq!(said("q=x"), Ok(None));
+        for wrong in ["move=", "move=x", &format!("move={id}0"), &format!("move={id}&move={id}")] {
+            assert_eq!(said(wrong), Err(Problem::NotFound), "{wrong}");
+        }
+    }
 }

@@ -61,7 +61,7 @@ fn authorities(app: &App, words: Words<'_>) -> Vec<AuthorityCard> {
     let cards = sorted.values().map(|authority| {
         let catalogue = &*authority.catalogue;
         let services = catalogue.services.iter().map(|service| {
-            let chosen = Chosen { catalogue, policy: &authority.policy, service };
+            let chosen = Chosen { catalogue, policy: &authority.policy, service, moving: None };
             let release = authority.policy.release(service.id, Channel::Web);
             ServiceCard {
                 href: chosen.path(),
@@ -96,6 +96,10 @@ pub(super) async fn to_front(State(lane): State<Lane>, asked: Asked) -> Response
 struct OfficesPage<'a> {
     frame: Frame<'a>,
     search: String,
+    /// The booking that is to be moved; empty when none is.
+    moving: String,
+    /// This page without a search.
+    all: String,
     found: String,
     is_open: bool,
     regions: Vec<RegionCard>,
@@ -126,7 +130,8 @@ pub(super) async fn offices(
     Path((authority, service)): Path<(String, String)>,
     asked: Asked,
 ) -> Response {
-    let result = Chosen::find(&lane.app, &authority, &service)
+    let result = choice::moving(&asked.parts.uri)
+        .and_then(|moving| Chosen::find(&lane.app, &authority, &service, moving))
         .map(|chosen| offices_page(&lane, &asked, chosen));
     asked.respond(&lane, result)
 }
@@ -147,7 +152,9 @@ fn offices_page(lane: &Lane, asked: &Asked, chosen: Chosen<'_>) -> Answer {
     let frame = frame.at_step(2, chosen.trail(words));
     let is_open = !terms.is_empty() || regions.len() == 1;
     let about = AboutView::of(chosen.service, words);
-    public(lane, asked, &OfficesPage { frame, search, found, is_open, regions, about })
+    let moving = chosen.moving.map_or_else(String::new, |id| id.to_string());
+    let all = chosen.path();
+    public(lane, asked, &OfficesPage { frame, search, moving, all, found, is_open, regions, about })
 }
 
 /// The offices by region, in the catalogue's order, which is that of the Ukrainian alphabet; in
@@ -161,7 +168,7 @@ fn by_region<'a>(
     let mut count = 0;
     for office in offices {
         let card = OfficeCard {
-            href: format!("{}/{}", chosen.path(), office.id),
+            href: chosen.office_path(office.id),
             name: words.name(&office.name).to_owned(),
             address: words.name(&office.address).to_owned(),
         };
@@ -236,7 +243,8 @@ pub(super) async fn days(
 }
 
 async fn days_page(lane: &Lane, asked: &Asked, names: [&str; 3]) -> Result<Answer, Problem> {
-    let spot = Spot::find(&lane.app, names[0], names[1], names[2])?;
+    let moving = choice::moving(&asked.parts.uri)?;
+    let spot = Spot::find(&lane.app, names[0], names[1], names[2], moving)?;
     let days =
         match lane.ledger.call(Command::Days { place: spot.place, channel: Channel::Web }).await {
             LedgerAnswer::Days(days) => days,
@@ -313,7 +321,8 @@ pub(super) async fn times(
 }
 
 async fn times_page(lane: &Lane, asked: &Asked, names: [&str; 4]) -> Result<Answer, Problem> {
-    let spot = Spot::find(&lane.app, names[0], names[1], names[2])?;
+    let moving = choice::moving(&asked.parts.uri)?;
+    let spot = Spot::find(&lane.app, names[0], names[1], names[2], moving)?;
     let date = choice::date(names[3])?;
     let view = starts(lane, &spot, date).await?;
     let frame = Frame::new(lane, asked, Account::Unknown);

@@ -9,21 +9,24 @@ use axum::response::Response;
 use http::header;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
+use talon_domain::booking::Subject;
 use talon_domain::civil::{CivilDate, Minute, resolve};
-use talon_domain::ids::Channel;
-use talon_wire::{BookingState, Wishes};
+use talon_domain::ids::{BookingId, Channel};
+use talon_wire::{BookingState, BookingView, Wishes};
 
 use super::assets::ASSETS;
 use super::choice::{self, Spot};
 use super::choose::starts;
 use super::frame::{Account, Frame, personal};
 use super::problem::{Aftermath, Retry, refuse};
-use crate::app::Lane;
+use super::tickets::Ticket;
+use super::words::zone_named;
+use crate::app::{Lane, now};
 use crate::caller::{Identified, identify, identify_writer};
 use crate::cold::{Asked, redirect};
 use crate::http::body::{self, Answer};
 use crate::http::problem::Problem;
-use crate::operations::{self, Wish};
+use crate::operations::{self, MoveWish, Wish};
 use crate::request::hash_key;
 
 /// The words of a confirming page's address.
@@ -44,6 +47,10 @@ struct ConfirmPage<'a> {
     action: String,
     key: String,
     proof: Option<ProofPart>,
+    /// The booking that is moved.
+    moved: Option<Ticket>,
+    /// Whether it may be for the organisation of the login.
+    offers_entity: bool,
 }
 
 /// What the proof's module needs to know.
@@ -60,9 +67,10 @@ struct Wanted<'a> {
 }
 
 impl<'a> Wanted<'a> {
-    fn find(lane: &'a Lane, names: &Names) -> Result<Self, Problem> {
+    fn find(lane: &'a Lane, asked: &Asked, names: &Names) -> Result<Self, Problem> {
+        let moving = choice::moving(&asked.parts.uri)?;
         let (authority, service, office, date, start) = names;
-        let spot = Spot::find(&lane.app, authority, service, office)?;
+        let spot = Spot::find(&lane.app, authority, service, office, moving)?;
         Ok(Self { spot, date: choice::date(date)?, start: choice::start(start)? })
     }
 
@@ -77,12 +85,20 @@ pub(super) async fn show(
     Path(names): Path<Names>,
     asked: Asked,
 ) -> Response {
-    let result = confirm_page(&lane, &asked, &names).await;
-    asked.respond(&lane, result)
+    let mut aftermath = Aftermath::default();
+    match confirm_page(&lane, &asked, &names, &mut aftermath).await {
+        Ok(answer) => asked.respond(&lane, Ok(answer)),
+        Err(problem) => refuse(&lane, &asked, &problem, aftermath),
+    }
 }
 
-async fn confirm_page(lane: &Lane, asked: &Asked, names: &Names) -> Result<Answer, Problem> {
-    let wanted = Wanted::find(lane, names)?;
+async fn confirm_page(
+    lane: &Lane,
+    asked: &Asked,
+    names: &Names,
+    aftermath: &mut Aftermath,
+) -> Result<Answer, Problem> {
+    let wanted = Wanted::find(lane, asked, names)?;
     let Wanted { spot, date, start } = wanted;
     let who = identify(&lane.app, &asked.parts.headers);
     let view = starts(lane, &spot, date).await?;
@@ -97,6 +113,11 @@ async fn confirm_page(lane: &Lane, asked: &Asked, names: &Names) -> Result<Answe
         }
         return Err(Problem::SlotTaken { free: view.free });
     }
+    let moved = match (&who, spot.chosen.moving) {
+        (Ok(who), Some(id)) => Some(movable(lane, who, &wanted, id, aftermath).await?),
+        _ => None,
+    };
+    let offers_entity = moved.is_none() && acts_for_entity(&who, &spot);
     let frame = Frame::new(lane, asked, Account::of(&who));
     let words = frame.words;
     let starts_at = resolve(&spot.office.zone, date, start);
@@ -117,6 +138,8 @@ async fn confirm_page(lane: &Lane, asked: &Asked, names: &Names) -> Result<Answe
         action: wanted.path(),
         key: if who.is_ok() { new_key()? } else { String::new() },
         proof: (needs_proof && who.is_ok()).then(|| proof_part(&spot)),
+        moved: moved.map(|booking| Ticket::new(&lane.app, words, &booking)),
+        offers_entity,
         frame: frame.at_step(5, {
             let mut trail = spot.trail_to(words, date);
             trail.push(super::frame::Crumb { label: start.to_string(), href: spot.day_path(date) });
@@ -124,6 +147,37 @@ async fn confirm_page(lane: &Lane, asked: &Asked, names: &Names) -> Result<Answe
         }),
     };
     Ok(personal(lane, asked, &page))
+}
+
+/// The booking that is to be moved, if it is one that can be.
+async fn movable(
+    lane: &Lane,
+    who: &Identified,
+    wanted: &Wanted<'_>,
+    id: BookingId,
+    aftermath: &mut Aftermath,
+) -> Result<BookingView, Problem> {
+    let booking = operations::booking(lane, who, id).await?;
+    let place = &wanted.spot.place;
+    if (booking.authority, booking.service) != (place.authority, place.service) {
+        return Err(Problem::NotFound);
+    }
+    aftermath.ticket = Some(super::tickets::path(id));
+    aftermath.zone = Some(zone_named(&booking.zone));
+    if booking.state != BookingState::Booked {
+        return Err(Problem::NotLive(booking.state));
+    }
+    match booking.move_until {
+        Some(until) if now() > until => Err(Problem::TooLateToMove { until }),
+        // Where it may not be moved at all, the ledger says why.
+        _ => Ok(booking),
+    }
+}
+
+/// Whether the login names an organisation to act for.
+fn acts_for_entity(who: &Result<Identified, Problem>, spot: &Spot<'_>) -> bool {
+    let caller = who.as_ref().ok().and_then(|who| who.at(spot.place.authority).ok());
+    caller.is_some_and(|caller| caller.entity.is_some())
 }
 
 /// The ticket of somebody who comes back to the form after having booked.
@@ -168,6 +222,8 @@ struct Form {
     key: String,
     #[serde(default)]
     altcha: String,
+    #[serde(rename = "for")]
+    subject: Option<Subject>,
 }
 
 /// `POST` of the same address: books.
@@ -193,20 +249,29 @@ async fn submit(
 ) -> Result<Answer, Problem> {
     let headers = &asked.parts.headers;
     let who = identify_writer(&lane.app, headers, &asked.parts.uri)?;
-    let wanted = Wanted::find(lane, names)?;
+    let wanted = Wanted::find(lane, asked, names)?;
     let form: Form = read_form(asked, body).await?;
     let key = hash_key(form.key.as_bytes())?;
-    let wish = Wish {
-        place: wanted.spot.place,
-        wishes: Wishes::Starts(vec![(wanted.date, wanted.start)]),
-        key,
-        solution: Some(form.altcha.as_str()).filter(|text| !text.is_empty()),
+    let subject = form.subject.unwrap_or(Subject::Person);
+    let wishes = Wishes::Starts(vec![(wanted.date, wanted.start)]);
+    let solution = Some(form.altcha.as_str()).filter(|text| !text.is_empty());
+    let place = wanted.spot.place;
+    let outcome = match wanted.spot.chosen.moving {
+        None => {
+            let wish = Wish { place, subject, wishes, key, solution };
+            operations::book(lane, &who, wish).await
+        }
+        Some(booking) => {
+            aftermath.ticket = Some(super::tickets::path(booking));
+            let wish = MoveWish { booking, office: Some(place.office), wishes, key, solution };
+            operations::move_booking(lane, &who, wish).await
+        }
     };
-    match operations::book(lane, &who, wish).await {
+    match outcome {
         Ok(booked) => Ok(redirect(&super::tickets::path(booked.booking.id))),
         Err(problem) => {
-            let Form { key, altcha } = form;
-            aftermath.retry = Some(Retry { action: wanted.path(), key, altcha });
+            let Form { key, altcha, .. } = form;
+            aftermath.retry = Some(Retry { action: wanted.path(), key, altcha, subject });
             Err(problem)
         }
     }

@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 
 use super::assets::{ASSETS, gzip, takes_gzip};
 use super::words::Words;
+use super::{choice, tickets};
 use crate::app::{Lane, now};
 use crate::availability::is_known;
 use crate::caller::Identified;
@@ -74,14 +75,20 @@ pub(super) struct Frame<'a> {
     pub(super) trail: Vec<Crumb>,
     /// Which of the steps this is; empty outside of them.
     pub(super) step: String,
+    /// That a booking is being moved; empty when none is.
+    pub(super) moving: String,
 }
 
 impl<'a> Frame<'a> {
     /// The frame of an answer to `asked`.
     pub(super) fn new(lane: &'a Lane, asked: &Asked, account: Account) -> Self {
         let words = Words { texts: &lane.app.texts, language: asked.context.language, now: now() };
-        let is_demo = lane.app.is_demo();
-        Self { words, here: here(asked), account, is_demo, trail: Vec::new(), step: String::new() }
+        let moving = match choice::moving(&asked.parts.uri) {
+            Ok(Some(id)) => words.with("move-note", [("number", tickets::number(id).into())]),
+            _ => String::new(),
+        };
+        let (trail, step, is_demo) = (Vec::new(), String::new(), lane.app.is_demo());
+        Self { words, here: here(asked), account, is_demo, trail, step, moving }
     }
 
     /// With the choices made so far, before step `step`.
@@ -145,7 +152,10 @@ fn here(asked: &Asked) -> String {
     let is_passage = ["/login", "/logout", "/language"].iter().any(|way| path.starts_with(way));
     let whole = match asked.parts.method {
         _ if is_passage => "/",
-        Method::GET => uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str),
+        // A form's address may say which booking moves.
+        Method::GET | Method::POST => {
+            uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str)
+        }
         _ => path,
     };
     local_path(whole).to_owned()

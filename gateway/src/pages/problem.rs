@@ -6,6 +6,7 @@ use askama::Template;
 use axum::response::Response;
 use http::{Method, header};
 use jiff::tz::TimeZone;
+use talon_domain::booking::Subject;
 use talon_domain::civil::CivilDate;
 use talon_domain::limits::LimitRefusal;
 use talon_domain::policy::{LimitKind, Moment, Period};
@@ -38,6 +39,17 @@ pub(super) struct Retry {
     pub(super) key: String,
     /// The proof, if there was one.
     pub(super) altcha: String,
+    /// For whom.
+    pub(super) subject: Subject,
+}
+
+impl Retry {
+    fn subject(&self) -> &'static str {
+        match self.subject {
+            Subject::Person => "person",
+            Subject::Entity => "entity",
+        }
+    }
 }
 
 struct Way {
@@ -77,7 +89,7 @@ pub(super) fn refuse(
         _ => Account::of(&identify(app, &asked.parts.headers)),
     };
     let frame = Frame::new(lane, asked, account);
-    let spot = Spot::of_path(app, asked.parts.uri.path());
+    let spot = Spot::of_address(app, &asked.parts.uri);
     let seconds = problem.retry_after_seconds(id, now()).unwrap_or(0);
     let (title, plain) = problem.words(&app.texts, language, seconds);
     let zone = aftermath.zone.or_else(|| zone(app, spot.as_ref())).unwrap_or(TimeZone::UTC);
@@ -131,6 +143,10 @@ fn detail(
         Problem::TooLateToCancel { until } => {
             let moment = words.moment_and_zone(*until, zone);
             Some(words.with("problem-too-late-to-cancel", [("moment", moment.into())]))
+        }
+        Problem::TooLateToMove { until } => {
+            let moment = words.moment_and_zone(*until, zone);
+            Some(words.with("problem-too-late-to-move", [("moment", moment.into())]))
         }
         Problem::LimitReached(refusal) => Some(limit_detail(words, refusal, zone)),
         Problem::IdempotencyKeyMissing | Problem::IdempotencyKeyReused => {

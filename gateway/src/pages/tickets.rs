@@ -5,10 +5,12 @@
 use askama::Template;
 use axum::extract::{Path, State};
 use axum::response::Response;
+use talon_domain::booking::Subject;
 use talon_domain::ids::BookingId;
 use talon_domain::policy::{LimitKind, Mode};
 use talon_wire::{BookingState, BookingView};
 
+use super::choice::Spot;
 use super::frame::{Account, Frame, personal};
 use super::problem::{Aftermath, refuse};
 use super::words::{Words, zone_named};
@@ -56,22 +58,24 @@ impl Standing {
 }
 
 /// What all pages say of a booking.
-struct Ticket {
-    href: String,
+pub(super) struct Ticket {
+    pub(super) href: String,
     number: String,
     service: String,
-    office: String,
+    pub(super) office: String,
     address: String,
-    date: String,
-    time: String,
+    pub(super) date: String,
+    pub(super) time: String,
     zone: String,
     lasts: String,
     state: String,
     state_key: &'static str,
+    /// That it is an organisation's; empty for a person's own.
+    entity: String,
 }
 
 impl Ticket {
-    fn new(app: &App, words: Words<'_>, booking: &BookingView) -> Self {
+    pub(super) fn new(app: &App, words: Words<'_>, booking: &BookingView) -> Self {
         let catalogue = app.authority_by_id(booking.authority).map(|known| &*known.catalogue);
         let office = catalogue.and_then(|catalogue| catalogue.office(booking.office));
         let service = catalogue.and_then(|catalogue| catalogue.service(booking.service));
@@ -92,6 +96,10 @@ impl Ticket {
             lasts: words.with("front-minutes", [("minutes", booking.minutes.into())]),
             state: words.t(&format!("ticket-state-{state_key}")),
             state_key,
+            entity: match booking.subject {
+                Subject::Person => String::new(),
+                Subject::Entity => words.t("ticket-for-entity"),
+            },
         }
     }
 }
@@ -102,7 +110,7 @@ pub(super) fn path(id: BookingId) -> String {
 }
 
 /// `A7B3-91C2`.
-fn number(id: BookingId) -> String {
+pub(super) fn number(id: BookingId) -> String {
     let digits = id.to_string().to_uppercase();
     let (left, right) = digits[..SHORT_DIGITS].split_at(SHORT_DIGITS / 2);
     format!("{left}-{right}")
@@ -152,6 +160,10 @@ struct TicketPage<'a> {
     is_ahead: bool,
     can_cancel: bool,
     cancel_until: String,
+    /// Where another time can be chosen; empty when it may not be moved.
+    move_href: String,
+    /// Until when it may be, or might have been; empty when it may not be moved at all.
+    move_until: String,
     still_counts: bool,
 }
 
@@ -176,16 +188,31 @@ async fn ticket_page(lane: &Lane, asked: &Asked, id: &str) -> Result<Answer, Pro
     let can_cancel = is_ahead && now() <= booking.cancel_until;
     let until = words.moment(booking.cancel_until, &zone_named(&booking.zone));
     let key = if can_cancel { "ticket-cancel-until" } else { "ticket-cancel-was-until" };
+    let (move_href, move_until) =
+        if is_ahead { moving(lane, words, &booking) } else { Default::default() };
     let page = TicketPage {
         outcome: words.t(&format!("ticket-outcome-{}", ticket.state_key)),
         is_ahead,
         can_cancel,
         cancel_until: words.with(key, [("moment", until.into())]),
+        move_href,
+        move_until,
         still_counts: counts_cancelled(&lane.app, &booking),
         ticket,
         frame,
     };
     Ok(personal(lane, asked, &page))
+}
+
+/// Where to move a booking, and until when that is possible.
+fn moving(lane: &Lane, words: Words<'_>, booking: &BookingView) -> (String, String) {
+    let Some(until) = booking.move_until else { return Default::default() };
+    let moment = words.moment(until, &zone_named(&booking.zone));
+    let is_in_time = now() <= until;
+    let key = if is_in_time { "ticket-move-until" } else { "ticket-move-was-until" };
+    let spot = Spot::to_move(&lane.app, booking).filter(|_| is_in_time);
+    let href = spot.map_or_else(String::new, |spot| spot.path());
+    (href, words.with(key, [("moment", moment.into())]))
 }
 
 /// Whether cancelling leaves the booking in the count of an enforced limit.

@@ -9,6 +9,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use talon_domain::ids::PepperId;
 use talon_ledger::core::Authority;
 use talon_ledger::journal::JournalKind;
 use talon_ledger::open::{self, Keep, Running};
@@ -17,7 +18,7 @@ use talon_ledger_client::tls::Tls;
 use talon_ledger_client::{ConnectError, Remote, Settings};
 use talon_wire::hello::{ClientId, Mode};
 
-use super::{EXIT_JOURNAL, Failure, redis_owner};
+use super::{EXIT_JOURNAL, Failure, peppers, redis_owner};
 use crate::config::{Config, ProcessMode};
 
 /// How long a start waits for a ledger elsewhere; then it goes on without, and is not ready.
@@ -91,23 +92,27 @@ impl LedgerOfProcess {
         }
     }
 
-    /// Makes the Redis of this process that of its journal, as soon as it is known whose that is.
-    /// Returns nothing when a ledger elsewhere is not reached in time: [`claim_later`] goes on.
+    /// Makes the Redis of this process that of its journal, as soon as it is known whose that is, and
+    /// tells the ledger which peppers there are. Returns nothing when a ledger elsewhere is not reached
+    /// in time: [`introduce_later`] goes on.
     ///
     /// # Errors
-    /// [`Failure::Setting`] when the Redis is another ledger's, or the ledger will not have us.
-    pub(super) async fn claim_redis(
+    /// [`Failure::Setting`] when the Redis is another ledger's, the ledger will not have us, or a
+    /// pepper that counts is missing.
+    pub(super) async fn introduce(
         &self,
         config: &Config,
+        peppers: Vec<PepperId>,
         way: &Way,
     ) -> Result<Option<()>, Failure> {
         let url = &config.admission.redis_url;
         match (self, &way.remote) {
             (Self::Embedded(running), _) => {
-                redis_owner::claim(url, &running.recovery.journal.to_string()).await.map(Some)
+                redis_owner::claim(url, &running.recovery.journal.to_string()).await?;
+                peppers::declare(&*way.ledger, peppers).await.map(Some)
             }
             (Self::Remote(_), Some(remote)) => {
-                let claim = claim_later(config, remote.clone());
+                let claim = introduce_later(config, peppers, remote.clone());
                 match tokio::time::timeout(START_GRACE, claim).await {
                     Ok(claimed) => claimed.map(Some),
                     Err(_) => {
@@ -135,23 +140,29 @@ impl LedgerOfProcess {
 /// ledger share a Redis, and nobody else does.
 ///
 /// # Errors
-/// [`Failure::Setting`] when the Redis is another ledger's, or the ledger will not have us.
-pub(super) async fn claim_later(config: &Config, remote: Remote) -> Result<(), Failure> {
+/// As [`LedgerOfProcess::introduce`].
+pub(super) async fn introduce_later(
+    config: &Config,
+    peppers: Vec<PepperId>,
+    remote: Remote,
+) -> Result<(), Failure> {
     let welcome = remote.welcome().await.map_err(|error| refused(&error))?;
-    redis_owner::claim(&config.admission.redis_url, &welcome.journal).await
+    redis_owner::claim(&config.admission.redis_url, &welcome.journal).await?;
+    peppers::declare(&remote, peppers).await
 }
 
 /// The same after a start without the ledger; nothing to do, for ever, after one with it.
 ///
 /// # Errors
-/// As [`claim_later`].
-pub(super) async fn claim_unless(
-    claimed: Option<()>,
+/// As [`introduce_later`].
+pub(super) async fn introduce_unless(
+    introduced: Option<()>,
     config: &Config,
+    peppers: Vec<PepperId>,
     way: &Way,
 ) -> Result<(), Failure> {
-    match (&way.remote, claimed) {
-        (Some(remote), None) => claim_later(config, remote.clone()).await,
+    match (&way.remote, introduced) {
+        (Some(remote), None) => introduce_later(config, peppers, remote.clone()).await,
         (None, _) | (Some(_), Some(())) => std::future::pending().await,
     }
 }

@@ -5,6 +5,8 @@
 
 mod ledger;
 mod measures;
+mod peppers;
+mod provider;
 mod redis_owner;
 mod sockets;
 
@@ -37,7 +39,6 @@ use crate::availability::{Lists, PublicAnswers};
 use crate::config::{Config, ProcessMode};
 use crate::http::language::Texts;
 use crate::identity::cookies::Cookies;
-use crate::identity::hub::HubClient;
 use crate::identity::keys::{BadKeys, Keys};
 use crate::identity::token::MAX_PEOPLE_IN_TOKEN;
 use crate::proof::{self, KdfPool};
@@ -191,14 +192,14 @@ pub fn run(config: Config, base: &Path, release_in: Option<Duration>) -> Result<
     let runtime = runtime()?;
     let mut way = ledger.way()?;
     runtime.spawn(std::mem::replace(&mut way.driver, Box::pin(std::future::ready(()))));
-    let claimed = runtime.block_on(ledger.claim_redis(&config, &way))?;
+    let introduced = runtime.block_on(ledger.introduce(&config, keys.peppers.ids(), &way))?;
     let app = Arc::new(wire(config, authorities, keys)?);
     let (stop, stopped) = watch::channel(false);
     let local = Arc::new(EmbeddedStore::new(system_clock(), EmbeddedBounds::default()));
     let Sockets { public, admin, hub } = sockets;
     let lanes = start_lanes(&app, &ledger, &local, public, &stopped)?;
     let outcome = runtime.block_on(async {
-        let outcome = supervise(&app, &way, claimed, &local, metrics, admin, hub).await;
+        let outcome = supervise(&app, &way, introduced, &local, metrics, admin, hub).await;
         // Whatever ended the supervision, the lanes finish what they have promised. Until then
         // health is told here, and the stand-in hub answers.
         let _ = stop.send(true);
@@ -289,7 +290,7 @@ fn start_lanes(
             app: Arc::clone(app),
             ledger: way.ledger,
             admission,
-            hub: Arc::new(hub_client(app)),
+            hub: Arc::new(provider::of(app)?),
         };
         let stop = stopped.clone();
         let max_connections = settings.max_connections.div_ceil(count);
@@ -325,18 +326,6 @@ fn admission(app: &App, local: &Arc<EmbeddedStore>) -> Result<AdmissionHandle, F
     Ok(AdmissionHandle::spawn(Arc::new(store)))
 }
 
-fn hub_client(app: &App) -> HubClient {
-    let hub = &app.config.hub;
-    HubClient::new(
-        &hub.origin,
-        hub.browser_origin(),
-        &hub.client_id,
-        &app.keys.hub_client_secret,
-        &hub.auth_type,
-        Duration::from_millis(hub.deadline_ms),
-    )
-}
-
 fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
     tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -357,7 +346,7 @@ fn join(lanes: Vec<JoinHandle<()>>) {
 async fn supervise(
     app: &Arc<App>,
     way: &Way,
-    claimed: Option<()>,
+    introduced: Option<()>,
     local: &Arc<EmbeddedStore>,
     metrics: PrometheusHandle,
     admin: TcpListener,
@@ -393,7 +382,7 @@ async fn supervise(
     let outcome = tokio::select! {
         _ = terminate.recv() => Ok(()),
         _ = interrupt.recv() => Ok(()),
-        Err(failure) = ledger::claim_unless(claimed, &app.config, way) => Err(failure),
+        Err(failure) = ledger::introduce_unless(introduced, &app.config, app.keys.peppers.ids(), way) => Err(failure),
     };
     tracing::info!("stopping: finishing what is under way");
     // Relaxed: a flag of its own.

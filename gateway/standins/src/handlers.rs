@@ -9,7 +9,7 @@ use axum::extract::rejection::{FormRejection, JsonRejection, QueryRejection};
 use axum::extract::{DefaultBodyLimit, Form, Query, Request, State};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Redirect, Response};
-use axum::routing::{get, post};
+use axum::routing::{MethodRouter, get, post};
 use axum::{Json, Router};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderValue, StatusCode};
@@ -17,9 +17,11 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use url::Url;
 
+use crate::entities::MAX_ENTITIES;
 use crate::faults::HubFaults;
-use crate::hub::{AuthType, Hub, Login, TOKEN_TTL};
-use crate::people::{MAX_PEOPLE, person};
+use crate::hub::{AuthType, Hub, Login, TOKEN_TTL, Without};
+use crate::misbehaviour::{Step, answer_as_told};
+use crate::people::MAX_PEOPLE;
 use crate::refusal::Refusal;
 use crate::{guard, page, user_info};
 
@@ -31,12 +33,18 @@ const MAX_STATE_BYTES: usize = 1024;
 const WRONG_STATE: &str = "stand-in-wrong-state";
 
 pub(crate) fn router(hub: Hub) -> Router {
+    let told = |step, route: MethodRouter<Hub>| {
+        route.layer(from_fn_with_state((hub.clone(), step), answer_as_told))
+    };
     let protocol = Router::new()
         .route("/", get(authorize))
         .route("/choose", post(choose))
-        .route("/get-access-token", get(access_token_by_query).post(access_token_by_form))
-        .route("/get-user-info", get(user_info))
-        .route("/get-user-logout", get(logout))
+        .route(
+            "/get-access-token",
+            told(Step::Token, get(access_token_by_query).post(access_token_by_form)),
+        )
+        .route("/get-user-info", told(Step::UserInfo, get(user_info)))
+        .route("/get-user-logout", told(Step::Logout, get(logout)))
         .layer(from_fn_with_state(hub.clone(), answer_late));
     Router::new()
         .merge(protocol)
@@ -78,6 +86,10 @@ struct AuthorizeParams {
     redirect_uri: String,
     /// Whom to be, without asking.
     person: Option<String>,
+    /// For which legal entity to act; empty: for nobody but oneself.
+    entity: String,
+    /// Which identifiers that person has not got.
+    without: String,
     /// The button that refuses to log in.
     refuse: Option<String>,
 }
@@ -109,17 +121,27 @@ impl Authorize {
         Ok(Self { redirect: redirect.clone(), state: params.state.clone(), auth_type })
     }
 
-    /// Sends the browser back with a code for this person.
-    fn log_in(&self, hub: &Hub, who: &str) -> Result<Response, Refusal> {
+    /// Sends the browser back with a code for the person who was chosen.
+    fn log_in(&self, hub: &Hub, params: &AuthorizeParams) -> Result<Response, Refusal> {
+        let who = params.person.as_deref().unwrap_or_default();
         let person = who.trim().parse().ok().filter(|number| *number < MAX_PEOPLE);
         let person = person.ok_or_else(|| {
             Refusal::bad_request(format!("person must be a number from 0 to {}", MAX_PEOPLE - 1))
         })?;
+        let entity = match params.entity.trim() {
+            "" => None,
+            number => Some(number.parse().ok().filter(|n| *n < MAX_ENTITIES).ok_or_else(|| {
+                let last = MAX_ENTITIES - 1;
+                Refusal::bad_request(format!("entity must be a number from 0 to {last}"))
+            })?),
+        };
+        let without = Without::parse(&params.without)
+            .ok_or_else(|| Refusal::bad_request("without must be of rnokpp, unzr"))?;
         let faults = hub.faults().get();
         if faults.deny_login {
             return Ok(self.deny(faults));
         }
-        let code = hub.issue_code(Login { person, auth_type: self.auth_type })?;
+        let code = hub.issue_code(Login { person, entity, without, auth_type: self.auth_type })?;
         Ok(self.send_back(faults, &[("code", &code)]))
     }
 
@@ -144,7 +166,7 @@ async fn authorize(
     let shown = query.map_err(unreadable).and_then(|Query(params)| {
         let request = Authorize::check(&hub, &params)?;
         match &params.person {
-            Some(who) => request.log_in(&hub, who),
+            Some(_) => request.log_in(&hub, &params),
             None => Ok(page::people(&request.redirect, &hidden_fields(&params))),
         }
     });
@@ -160,7 +182,7 @@ async fn choose(
         if params.refuse.is_some() {
             return Ok(request.deny(hub.faults().get()));
         }
-        request.log_in(&hub, params.person.as_deref().unwrap_or_default())
+        request.log_in(&hub, &params)
     });
     chosen.unwrap_or_else(|refusal| page::refusal(&refusal))
 }
@@ -243,7 +265,11 @@ async fn user_info(
     if !params.cert.is_empty() {
         return Err(Refusal::EncryptionNotSupported);
     }
-    user_info::answer(&person(login.person), login.auth_type, &params.fields, faults).map(Json)
+    if faults.encrypted {
+        // What a sealed answer looks like from outside; there is nothing in it.
+        return Ok(Json(Map::from_iter([("encryptedUserInfo".to_owned(), "MIAGCSqGSIb3".into())])));
+    }
+    user_info::answer(login, &params.fields, faults).map(Json)
 }
 
 async fn logout(
@@ -251,6 +277,9 @@ async fn logout(
     query: Result<Query<UserParams>, QueryRejection>,
 ) -> Result<Json<Value>, Refusal> {
     let Query(params) = query.map_err(unreadable)?;
+    if hub.faults().get().logout_error {
+        return Err(Refusal::Fault);
+    }
     hub.logout(&params.access_token, &params.user_id)?;
     Ok(Json(json!({ "error": "0", "error_description": "logged out" })))
 }

@@ -151,11 +151,39 @@ impl AuthType {
     }
 }
 
+/// Identifiers that somebody has not got.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Without {
+    /// No tax number: there is a passport in its place.
+    pub(crate) rnokpp: bool,
+    /// No number in the demographic register.
+    pub(crate) unzr: bool,
+}
+
+impl Without {
+    /// `rnokpp`, `unzr`, both with a comma between, or nothing.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        let mut without = Self::default();
+        for name in text.split(',').map(str::trim).filter(|name| !name.is_empty()) {
+            match name {
+                "rnokpp" => without.rnokpp = true,
+                "unzr" => without.unzr = true,
+                _ => return None,
+            }
+        }
+        Some(without)
+    }
+}
+
 /// A login that has happened: what a code and then a token stand for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Login {
     /// Below [`MAX_PEOPLE`].
     pub(crate) person: u32,
+    /// For whom the person acts; below [`crate::MAX_ENTITIES`].
+    pub(crate) entity: Option<u32>,
+    /// What the person has not got.
+    pub(crate) without: Without,
     pub(crate) auth_type: AuthType,
 }
 

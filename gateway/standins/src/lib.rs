@@ -5,13 +5,21 @@
 //! only with its `demo` feature; packages for production are built without this crate.
 //!
 //! Map: [`hub`] is what callers build and serve, `handlers` its endpoints, `store` its codes and
-//! tokens, `page` its HTML, [`faults`] its misbehaviour on command, [`people`] and `names` who can
-//! log in, `user_info` what is said about them, [`guard`] who may talk to a demo at all.
+//! tokens, `page` its HTML, [`faults`] its misbehaviour on command and `misbehaviour` how it is done,
+//! [`people`] and `names` who can log in, [`entities`] for whom they may act, `user_info` what is
+//! said about them, [`guard`] who may talk to a demo at all.
+//!
+//! What a link to the hub may say besides the protocol, so that programs need no page: `person=42`
+//! logs that person in at once, `entity=7` with the signature of that organisation, `without=rnokpp`
+//! or `without=rnokpp,unzr` as somebody who lacks these numbers. What goes wrong on command is set
+//! by `POST /stand-in/faults`, see [`HubFaults`].
 
+pub mod entities;
 pub mod faults;
 pub mod guard;
 mod handlers;
 pub mod hub;
+mod misbehaviour;
 mod names;
 mod page;
 pub mod people;
@@ -19,7 +27,8 @@ mod refusal;
 mod store;
 mod user_info;
 
-pub use faults::{FaultsHandle, HubFaults};
+pub use entities::{MAX_ENTITIES, SyntheticEntity, entity};
+pub use faults::{AnswerForm, FaultsHandle, HubFaults};
 pub use hub::{Hub, HubError, HubLimits, HubOptions, ServeError, serve};
 pub use people::{MAX_PEOPLE, Sex, SyntheticPerson, person};
 

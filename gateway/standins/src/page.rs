@@ -11,11 +11,15 @@ use http::{HeaderMap, HeaderValue};
 use url::{Host, Url};
 
 use crate::MARK;
-use crate::people::{MAX_PEOPLE, person};
+use crate::entities::{entity, represented_by};
+use crate::people::{MAX_PEOPLE, SyntheticPerson, person};
 use crate::refusal::Refusal;
 
 /// How many people the page lists; the others are reached by number.
 const LISTED: u32 = 12;
+/// Who is listed once more, without a tax number, and without any number but a passport's.
+const WITHOUT_RNOKPP: u32 = 5;
+const WITH_PASSPORT_ONLY: u32 = 6;
 
 /// The list of people. `hidden` is what the forms carry; `redirect` is where they end.
 pub(crate) fn people(redirect: &Url, hidden: &[(&str, &str)]) -> Response {
@@ -29,23 +33,20 @@ pub(crate) fn people(redirect: &Url, hidden: &[(&str, &str)]) -> Response {
             )
         })
         .collect();
-    let mut list = String::new();
-    for index in 0..LISTED {
-        let person = person(index);
-        // Writing to a String does not fail.
-        let _ = writeln!(
-            list,
-            "<li><button name=\"person\" value=\"{index}\"><b>{}</b>\n\
-             <span>№ {index} · РНОКПП {}</span></button></li>",
-            escape(&person.full_name()),
-            escape(&person.rnokpp),
-        );
-    }
+    let list: String = (0..LISTED)
+        .map(|index| {
+            let person = person(index);
+            let said = format!("№ {index} · РНОКПП {}", person.rnokpp);
+            format!("<li>{}</li>\n", button(&person, &said))
+        })
+        .collect();
+    let others = others(&hidden);
     let last = MAX_PEOPLE - 1;
     let body = format!(
         "<p>Тут нікого не ідентифікують: усі люди вигадані. Оберіть, ким увійти.\n\
          <span lang=\"en\">Nobody is identified here: all people are made up. Choose whom to be.</span></p>\n\
          <form method=\"post\" action=\"/choose\">\n{hidden}<ul>\n{list}</ul>\n</form>\n\
+         {others}\
          <form method=\"post\" action=\"/choose\">\n{hidden}\
          <label for=\"person\">Інша людина, від 0 до {last} <span lang=\"en\">Another person</span></label>\n\
          <input id=\"person\" name=\"person\" type=\"number\" min=\"0\" max=\"{last}\" required>\n\
@@ -54,6 +55,43 @@ pub(crate) fn people(redirect: &Url, hidden: &[(&str, &str)]) -> Response {
          <button name=\"refuse\" value=\"1\">Відмовитися <span lang=\"en\">Do not log in</span></button>\n</form>\n"
     );
     document(&body, &form_targets(redirect))
+}
+
+/// People once more: with an organisation's signature, and without some of their numbers.
+fn others(hidden: &str) -> String {
+    let mut forms = String::new();
+    let mut add = |name: &str, value: &str, button: &str| {
+        // Writing to a String does not fail.
+        let _ = writeln!(
+            forms,
+            "<form method=\"post\" action=\"/choose\">\n{hidden}\
+             <input type=\"hidden\" name=\"{name}\" value=\"{value}\">\n{button}\n</form>"
+        );
+    };
+    for (index, represented) in (0..LISTED).filter_map(|n| represented_by(n).map(|r| (n, r))) {
+        let entity = entity(represented);
+        let said = format!(
+            "№ {index} · з підписом організації: {}, ЄДРПОУ {}",
+            entity.name, entity.edrpou
+        );
+        add("entity", &represented.to_string(), &button(&person(index), &said));
+    }
+    let somebody = person(WITHOUT_RNOKPP);
+    let said = format!("№ {} · без РНОКПП: УНЗР {}", somebody.index, somebody.unzr);
+    add("without", "rnokpp", &button(&somebody, &said));
+    let somebody = person(WITH_PASSPORT_ONLY);
+    let said = format!("№ {} · лише паспорт {}", somebody.index, somebody.passport);
+    add("without", "rnokpp,unzr", &button(&somebody, &said));
+    forms
+}
+
+fn button(person: &SyntheticPerson, said: &str) -> String {
+    format!(
+        "<button name=\"person\" value=\"{}\"><b>{}</b>\n<span>{}</span></button>",
+        person.index,
+        escape(&person.full_name()),
+        escape(said),
+    )
 }
 
 /// What is wrong with the link that led here.

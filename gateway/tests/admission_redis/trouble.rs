@@ -56,8 +56,11 @@ fn every_key_carries_the_hash_tag_and_expires() {
     within_patience(async {
         let store = RedisStore::connect(&server.url(), patient()).unwrap();
         let now_s = system_clock()() / 1_000_000;
-        let ask =
-            AdmissionRequest { quota: quota(5), spend: nonce(1, now_s + 100), ..generous(PERSON) };
+        let ask = AdmissionRequest {
+            quota: quota(PERSON, 5),
+            spend: nonce(1, now_s + 100),
+            ..generous(PERSON)
+        };
         let hint = Hint {
             person: PERSON,
             period: 7,

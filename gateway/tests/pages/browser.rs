@@ -123,6 +123,11 @@ impl<'a> Browser<'a> {
 
     /// Logs in as a person of the stand-in hub by a login link; gives the page it returns to.
     pub(crate) fn log_in(&mut self, link: &str, person: u32) -> Page {
+        self.log_in_as(link, &person.to_string())
+    }
+
+    /// The same, with whatever else is said to the hub: `7&entity=2`.
+    pub(crate) fn log_in_as(&mut self, link: &str, person: &str) -> Page {
         let begun = self.get(link);
         assert_eq!(begun.status, 303);
         let hub = format!("http://{}", self.site.hub);

@@ -111,7 +111,36 @@ async fn a_hub_that_fails_is_a_failed_login() {
     log_in_while(gateway, json!({ "token_error": true }), "login-failed", 502).await;
     log_in_while(gateway, json!({ "user_info_error": true }), "login-failed", 502).await;
     log_in_while(gateway, json!({ "wrong_state": true }), "login-invalid", 400).await;
+    log_in_while(gateway, json!({ "encrypted": true }), "login-failed", 502).await;
+    for step in ["token_answer", "user_info_answer"] {
+        for form in ["malformed-json", "html", "cut", "too-long"] {
+            log_in_while(gateway, json!({ step: form }), "login-failed", 502).await;
+        }
+    }
     log_in(gateway, 31).await;
+}
+
+#[tokio::test]
+async fn a_hub_that_does_not_take_the_logout_keeps_nobody_out() {
+    let gateway = &*FAULTY.lock().await;
+    for fault in [
+        json!({ "logout_error": true }),
+        json!({ "logout_answer": "html" }),
+        json!({ "logout_answer": "cut" }),
+        json!({ "logout_delay_ms": 30_000 }),
+    ] {
+        faults(gateway, fault).await;
+        log_in(gateway, 31).await;
+    }
+    faults(gateway, json!({})).await;
+}
+
+#[tokio::test]
+async fn each_slow_call_of_the_hub_ends_the_login() {
+    let gateway = &*FAULTY.lock().await;
+    for call in ["token_delay_ms", "user_info_delay_ms"] {
+        log_in_while(gateway, json!({ call: 30_000 }), "login-failed", 502).await;
+    }
 }
 
 #[tokio::test]

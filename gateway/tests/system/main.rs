@@ -13,6 +13,10 @@ mod disk;
 mod drain;
 mod harness;
 mod login;
+mod moves;
+#[cfg(feature = "oidc")]
+mod openid;
+mod persons;
 mod proof;
 mod public;
 mod redis;

@@ -150,6 +150,7 @@ async fn another_method_is_refused_with_those_that_work() {
         ("PUT", format!("{BOOKINGS}/0123"), "GET, HEAD"),
         ("GET", format!("{BOOKINGS}/0123/cancel"), "POST"),
         ("DELETE", format!("{BOOKINGS}/0123/cancel"), "POST"),
+        ("GET", format!("{BOOKINGS}/0123/move"), "POST"),
         ("POST", "/api/v1/challenge".to_owned(), "GET, HEAD"),
         ("POST", days.to_owned(), "GET, HEAD"),
         ("PATCH", format!("{days}/{}/starts", day(3)), "GET, HEAD"),

@@ -1,14 +1,9 @@
-//! Identifiers of people, their checks, and the pseudonyms made of them.
+//! Identifiers of people and of legal entities, and their checks.
 //!
-//! Identifiers live here for the length of one function call: they are normalised, checked, and
-//! turned into a [`Pseudonym`]. Nothing in this module prints one.
+//! Identifiers live here for the length of one login: they are normalised, checked, and turned into
+//! pseudonyms by [`crate::pepper`]. Nothing in this module prints one.
 
 use std::fmt;
-
-use hmac::{Hmac, KeyInit, Mac};
-use sha2::Sha256;
-
-use crate::ids::{AuthorityId, Pseudonym};
 
 /// Why a text is not the identifier it was said to be. Never carries the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -199,26 +194,24 @@ fn cyrillic_look_alike(letter: char) -> char {
 pub enum Identifier {
     /// The tax number.
     Rnokpp(Rnokpp),
-    /// The register's number, when the person has no tax number.
+    /// The register's number.
     Unzr(Unzr),
-    /// A passport, when the person has neither.
+    /// A passport.
     Passport(Passport),
 }
 
 impl Identifier {
-    /// The first that is present of what the identification hub says: a tax number or a passport
-    /// in `drfocode`, the register's number in `unzr`.
-    ///
-    /// # Errors
-    /// [`BadIdentifier::Form`] when there is none.
-    pub fn from_hub(drfocode: &str, unzr: &str) -> Result<Self, BadIdentifier> {
-        Rnokpp::unchecked(drfocode)
-            .map(Self::Rnokpp)
-            .or_else(|_| Unzr::unchecked(unzr).map(Self::Unzr))
-            .or_else(|_| Passport::parse(drfocode).map(Self::Passport))
+    /// Whether its check digit is right; a passport has none.
+    pub fn check_digit_holds(&self) -> bool {
+        match self {
+            Self::Rnokpp(number) => number.check_digit_holds(),
+            Self::Unzr(number) => number.check_digit_holds(),
+            Self::Passport(_) => true,
+        }
     }
 
-    fn kind_and_bytes(&self) -> (u8, &[u8]) {
+    /// The kind's number and the normalised letters: what a pseudonym is made of.
+    pub(crate) fn kind_and_bytes(&self) -> (u8, &[u8]) {
         match self {
             Self::Rnokpp(number) => (1, &number.0),
             Self::Unzr(number) => (2, &number.0),
@@ -233,42 +226,59 @@ impl fmt::Debug for Identifier {
     }
 }
 
-/// Least length of a pepper, in bytes.
-pub const MIN_PEPPER_BYTES: usize = 32;
-
-/// The secret that turns identifiers into pseudonyms; lives outside the journal.
-#[derive(Clone)]
-pub struct Pepper(Vec<u8>);
-
-/// A pepper shorter than [`MIN_PEPPER_BYTES`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a pepper needs at least {MIN_PEPPER_BYTES} bytes")]
-pub struct ShortPepper;
-
-impl Pepper {
-    /// Takes the secret's bytes.
-    ///
-    /// # Errors
-    /// [`ShortPepper`].
-    pub fn new(secret: Vec<u8>) -> Result<Self, ShortPepper> {
-        if secret.len() < MIN_PEPPER_BYTES { Err(ShortPepper) } else { Ok(Self(secret)) }
-    }
-
-    /// HMAC-SHA-256(pepper, authority ‖ kind ‖ identifier): another authority, another pseudonym.
-    pub fn pseudonym(&self, authority: AuthorityId, identifier: &Identifier) -> Pseudonym {
-        let (kind, bytes) = identifier.kind_and_bytes();
-        let mut mac =
-            Hmac::<Sha256>::new_from_slice(&self.0).expect("HMAC takes a key of any length");
-        mac.update(&authority.0.to_be_bytes());
-        mac.update(&[kind]);
-        mac.update(bytes);
-        Pseudonym(mac.finalize().into_bytes().into())
+impl Edrpou {
+    /// The kind's number and the digits: what a pseudonym is made of.
+    pub(crate) fn kind_and_bytes(&self) -> (u8, &[u8]) {
+        (4, &self.0)
     }
 }
 
-impl fmt::Debug for Pepper {
+impl fmt::Debug for Edrpou {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("Pepper(…)")
+        formatter.write_str("Edrpou(…)")
+    }
+}
+
+/// Most identifiers of one person: one of each kind.
+pub const MAX_IDENTIFIERS: usize = 3;
+
+/// All identifiers that a login gives of one natural person, at least one, in the order of kinds:
+/// tax number, register's number, passport. The first is the one to go by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identifiers(Vec<Identifier>);
+
+impl Identifiers {
+    /// What is present, and of its kind, among these texts; empty ones say nothing.
+    ///
+    /// Check digits are not looked at: who says these is believed.
+    ///
+    /// # Errors
+    /// [`BadIdentifier::Form`] when there is none.
+    pub fn believed(rnokpp: &str, unzr: &str, passport: &str) -> Result<Self, BadIdentifier> {
+        let rnokpp = Rnokpp::unchecked(rnokpp).map(Identifier::Rnokpp);
+        let unzr = Unzr::unchecked(unzr).map(Identifier::Unzr);
+        let passport = Passport::parse(passport).map(Identifier::Passport);
+        let all: Vec<_> = [rnokpp, unzr, passport].into_iter().flatten().collect();
+        if all.is_empty() { Err(BadIdentifier::Form) } else { Ok(Self(all)) }
+    }
+
+    /// What the identification hub says: a tax number or a passport in `drfocode`, the register's
+    /// number in `unzr`.
+    ///
+    /// # Errors
+    /// [`BadIdentifier::Form`] when there is none.
+    pub fn from_hub(drfocode: &str, unzr: &str) -> Result<Self, BadIdentifier> {
+        Self::believed(drfocode, unzr, drfocode)
+    }
+
+    /// Each of them, the one to go by first.
+    pub fn iter(&self) -> impl Iterator<Item = &Identifier> {
+        self.0.iter()
+    }
+
+    /// Whether every check digit is right.
+    pub fn check_digits_hold(&self) -> bool {
+        self.0.iter().all(Identifier::check_digit_holds)
     }
 }
 
@@ -341,36 +351,46 @@ mod tests {
 
     #[test]
     fn the_hub_is_believed_about_a_wrong_check_digit() {
-        assert!(Identifier::from_hub("1234567890", "").is_ok());
-        assert!(Identifier::from_hub("АВ123456", "").is_ok());
-        assert!(Identifier::from_hub("nobody", "").is_err());
+        let wrong = Identifiers::from_hub("1234567890", "").unwrap();
+        assert!(!wrong.check_digits_hold());
+        assert!(Identifiers::from_hub("3184710691", "").unwrap().check_digits_hold());
+        assert!(
+            !Identifiers::from_hub("3184710691", "19910824-00027").unwrap().check_digits_hold()
+        );
+        assert!(Identifiers::from_hub("АВ123456", "").unwrap().check_digits_hold());
+        assert!(Identifiers::from_hub("nobody", "").is_err());
     }
 
     #[test]
-    fn the_first_present_of_tax_number_register_number_and_passport_counts() {
-        let of = |drfocode, unzr| Identifier::from_hub(drfocode, unzr).unwrap();
-        let register = of("", "19910824-00026");
-        assert!(of("3184710691", "19910824-00026") == of("3184710691", ""));
-        assert!(of("АВ123456", "19910824-00026") == register);
-        assert!(of("АВ123456", "") != register);
+    fn all_that_is_present_is_kept_in_the_order_of_kinds() {
+        let kinds = |rnokpp, unzr, passport| -> Vec<u8> {
+            let all = Identifiers::believed(rnokpp, unzr, passport).unwrap();
+            all.iter().map(|identifier| identifier.kind_and_bytes().0).collect()
+        };
+        let (rnokpp, unzr, passport) = ("3184710691", "19910824-00026", "АВ123456");
+        assert_eq!(kinds(rnokpp, unzr, passport), [1, 2, 3]);
+        assert_eq!(kinds(rnokpp, unzr, passport).len(), MAX_IDENTIFIERS);
+        assert_eq!(kinds("", unzr, passport), [2, 3]);
+        assert_eq!(kinds(rnokpp, "", ""), [1]);
+        assert_eq!(kinds("x", "y", passport), [3]);
     }
 
     #[test]
-    fn pseudonyms_differ_by_pepper_authority_and_kind() {
-        let pepper = |byte| Pepper::new(vec![byte; 32]).unwrap();
-        let person = Identifier::from_hub("3184710691", "").unwrap();
-        let card = Identifier::from_hub("318471069", "").unwrap();
-        let one = pepper(1).pseudonym(AuthorityId(1), &person);
-        assert_eq!(one, pepper(1).pseudonym(AuthorityId(1), &person));
-        assert_ne!(one, pepper(2).pseudonym(AuthorityId(1), &person));
-        assert_ne!(one, pepper(1).pseudonym(AuthorityId(2), &person));
-        assert_ne!(one, pepper(1).pseudonym(AuthorityId(1), &card));
-        assert!(Pepper::new(vec![1; 31]).is_err());
+    fn the_hub_has_a_tax_number_or_a_passport_in_one_field() {
+        let kinds = |drfocode, unzr| -> Vec<u8> {
+            let all = Identifiers::from_hub(drfocode, unzr).unwrap();
+            all.iter().map(|identifier| identifier.kind_and_bytes().0).collect()
+        };
+        assert_eq!(kinds("3184710691", "19910824-00026"), [1, 2]);
+        assert_eq!(kinds("АВ123456", "19910824-00026"), [2, 3]);
+        assert_eq!(kinds("123456789", ""), [3]);
     }
 
     #[test]
     fn debug_output_tells_nothing() {
-        let person = Identifier::from_hub("3184710691", "").unwrap();
-        assert_eq!(format!("{person:?}"), "Identifier(…)");
+        let person = Identifiers::from_hub("3184710691", "").unwrap();
+        assert_eq!(format!("{person:?}"), "Identifiers([Identifier(…)])");
+        let entity = Edrpou::checked("43395033").unwrap();
+        assert_eq!(format!("{entity:?}"), "Edrpou(…)");
     }
 }

@@ -89,7 +89,7 @@ bytes_id!(
     BookingId[16]
 );
 bytes_id!(
-    /// A person: HMAC-SHA-256 under the pepper, see [`crate::identity::Pepper::pseudonym`].
+    /// A person: HMAC-SHA-256 under the pepper, see [`crate::pepper::Pepper::pseudonym`].
     Pseudonym[32]
 );
 bytes_id!(

@@ -22,7 +22,9 @@
 //! | booking | a claimed slot with its subject and its actor |
 //! | ticket | what the citizen keeps of a booking |
 //! | person | the pseudonym of an identified human; never the number itself |
-//! | subject | the person whose quota counts |
+//! | subject | the person or the legal entity whose quota counts |
+//! | entity | a legal entity, by a pseudonym made like a person's |
+//! | pepper | a secret that makes pseudonyms; a new one leaves the names under those before it good |
 //! | actor | the identified human who acts |
 //! | policy | versioned data: limits, releases, deadlines |
 //! | quota | how many bookings a limit allows in its period |
@@ -40,6 +42,7 @@ pub mod identity;
 pub mod ids;
 pub mod limit_file;
 pub mod limits;
+pub mod pepper;
 pub mod policy;
 pub mod policy_file;
 pub mod shape;

@@ -118,6 +118,12 @@ times-reload = Reload
 confirm-title = Check and confirm
 confirm-cancel-until = You will be able to cancel until { $moment }.
 confirm-book = Book
+confirm-for = Who is this visit for?
+confirm-for-person = For myself
+confirm-for-entity = For my organisation
+confirm-moved-from = You are moving the booking
+confirm-move = Move the booking
+confirm-move-explained = The old place goes to others at the same moment, and you cannot get it back.
 confirm-log-in = To book, confirm who you are. After the login you come back here; until you confirm, the place is not yours.
 confirm-log-in-button = Log in and continue
 
@@ -150,6 +156,11 @@ ticket-outcome-moved = The booking was moved to another time
 ticket-outcome-missed = You missed the visit
 ticket-cancel-until = You can cancel until { $moment }.
 ticket-cancel-was-until = You could cancel until { $moment }.
+ticket-for = For whom
+ticket-for-entity = For your organisation
+ticket-move = Move to another time
+ticket-move-until = You can move the booking to another time until { $moment }.
+ticket-move-was-until = You could move the booking until { $moment }.
 ticket-cancel = Cancel the booking
 ticket-cancel-explained = The place goes to others, and you cannot get it back.
 ticket-cancel-counts = A cancelled booking still counts towards your limit.
@@ -157,6 +168,9 @@ ticket-cancelled-explained = The place goes to others.
 ticket-cancel-confirm = Yes, cancel it
 ticket-all = All my tickets
 ticket-again = Book again
+
+# Moving a booking.
+move-note = You are choosing another time for ticket { $number }. Until you confirm, it stays as it is.
 
 # My tickets.
 tickets-count = { $count ->
@@ -190,6 +204,7 @@ problem-blocked-for-absence = You missed { $count ->
 } without cancelling. Online booking is blocked until an office unblocks you in person.
 problem-retake-too-soon = After a failed attempt you have to wait. You can book a visit from { $moment }.
 problem-too-late-to-cancel = You could cancel until { $moment }.
+problem-too-late-to-move = You could move the booking until { $moment }.
 problem-quota-month-of-registration = You can book online at most { $limit ->
     [one] { $limit } time
    *[other] { $limit } times

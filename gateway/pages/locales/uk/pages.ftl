@@ -124,6 +124,12 @@ times-reload = Оновити
 confirm-title = Перевірте й підтвердьте
 confirm-cancel-until = Скасувати запис можна буде до { $moment }.
 confirm-book = Записатися
+confirm-for = Для кого цей візит?
+confirm-for-person = Для себе
+confirm-for-entity = Для моєї організації
+confirm-moved-from = Ви переносите запис
+confirm-move = Перенести запис
+confirm-move-explained = Старе місце тієї ж миті звільниться для інших, і повернути його не вийде.
 confirm-log-in = Щоб записатися, підтвердьте, хто ви. Після входу ви повернетеся сюди; до підтвердження місце не закріплене за вами.
 confirm-log-in-button = Увійти й продовжити
 
@@ -156,6 +162,11 @@ ticket-outcome-moved = Запис перенесено на інший час
 ticket-outcome-missed = Візит пропущено
 ticket-cancel-until = Скасувати запис можна до { $moment }.
 ticket-cancel-was-until = Скасувати запис можна було до { $moment }.
+ticket-for = Для кого
+ticket-for-entity = Для вашої організації
+ticket-move = Перенести на інший час
+ticket-move-until = Перенести запис на інший час можна до { $moment }.
+ticket-move-was-until = Перенести запис можна було до { $moment }.
 ticket-cancel = Скасувати запис
 ticket-cancel-explained = Місце звільниться для інших, і повернути його не вийде.
 ticket-cancel-counts = Скасований запис і далі враховується у вашому ліміті.
@@ -163,6 +174,9 @@ ticket-cancelled-explained = Місце віддано іншим.
 ticket-cancel-confirm = Так, скасувати
 ticket-all = Усі мої талони
 ticket-again = Записатися знову
+
+# Перенесення запису.
+move-note = Ви обираєте інший час для талона { $number }. До підтвердження він лишається як є.
 
 # Мої талони.
 tickets-count = { $count ->
@@ -198,6 +212,7 @@ problem-blocked-for-absence = Ви пропустили { $count ->
 }, не скасувавши запис. Онлайн-запис заблоковано, доки в офісі особисто не знімуть блокування.
 problem-retake-too-soon = Після невдалої спроби потрібно зачекати. Записатися можна на дату від { $moment }.
 problem-too-late-to-cancel = Скасувати запис можна було до { $moment }.
+problem-too-late-to-move = Перенести запис можна було до { $moment }.
 problem-quota-month-of-registration = За один календарний місяць можна записатися онлайн не більше ніж { $limit ->
     [one] { $limit } раз
     [few] { $limit } рази

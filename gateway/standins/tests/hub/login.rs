@@ -13,6 +13,10 @@ async fn the_page_says_that_it_is_a_stand_in_and_lists_people() {
         assert!(answer.body.contains(&surname), "{surname}");
     }
     assert_eq!(answer.body.matches("<li>").count(), 12);
+    let offered = entity(2);
+    for said in ["name=\"entity\" value=\"2\"", &offered.edrpou, "value=\"rnokpp,unzr\""] {
+        assert!(answer.body.contains(said), "{said}");
+    }
 }
 
 #[tokio::test]
@@ -50,6 +54,21 @@ async fn a_person_chosen_on_the_page_is_logged_in() {
     assert_eq!(answer.sent_back("state").as_deref(), Some("st"));
     let code = answer.sent_back("code").expect("a login gives a code");
     assert_eq!(stand.exchange(&code).await.json()["user_id"], "stand-in-00003");
+}
+
+#[tokio::test]
+async fn an_entity_or_a_lack_that_does_not_exist_is_refused_and_not_guessed() {
+    let stand = Stand::new();
+    for more in ["&entity=10000", "&entity=-1", "&entity=x", "&without=passport", "&without=x,unzr"]
+    {
+        let answer = stand.get(&format!("{AUTHORIZE}&person=1{more}")).await;
+        assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{more}");
+        let answer = stand.choose(&format!("&person=1{more}")).await;
+        assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{more}");
+    }
+    for more in ["&entity=9999", "&entity=", "&without=", "&without=rnokpp,unzr"] {
+        stand.choose(&format!("&person=1{more}")).await.sent_back("code").expect("a code");
+    }
 }
 
 #[tokio::test]

@@ -17,7 +17,9 @@ use http::header::{
 use http::{HeaderMap, Request, StatusCode};
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
-use talon_standins::{Hub, HubError, HubFaults, HubLimits, HubOptions, MARK, ServeError, person};
+use talon_standins::{
+    AnswerForm, Hub, HubError, HubFaults, HubLimits, HubOptions, MARK, ServeError, entity, person,
+};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tower::ServiceExt;
 use url::Url;
@@ -119,7 +121,11 @@ impl Stand {
     }
 
     async fn code(&self, person: u32) -> String {
-        let answer = self.get(&format!("{AUTHORIZE}&person={person}")).await;
+        self.code_of(&format!("&person={person}")).await
+    }
+
+    async fn code_of(&self, more: &str) -> String {
+        let answer = self.get(&format!("{AUTHORIZE}{more}")).await;
         answer.sent_back("code").expect("a login gives a code")
     }
 
@@ -129,7 +135,11 @@ impl Stand {
 
     /// The access token and the user's id, as a query.
     async fn token(&self, person: u32) -> String {
-        let code = self.code(person).await;
+        self.token_of(&format!("&person={person}")).await
+    }
+
+    async fn token_of(&self, more: &str) -> String {
+        let code = self.code_of(more).await;
         let answer = self.exchange(&code).await.json();
         let text = |field: &str| answer[field].as_str().expect("a string").to_owned();
         format!("access_token={}&user_id={}", text("access_token"), text("user_id"))

@@ -31,6 +31,39 @@ async fn every_field_of_the_protocol_is_known() {
 }
 
 #[tokio::test]
+async fn whoever_signs_for_an_organisation_is_themselves_and_it() {
+    let stand = Stand::new();
+    let token = stand.token_of("&person=42&entity=7").await;
+    let told = stand.info(&token, "drfocode,edrpoucode,o,title").await.json();
+    let expected = json!({
+        "drfocode": person(42).rnokpp,
+        "edrpoucode": entity(7).edrpou,
+        "o": entity(7).name,
+        "title": "Директор",
+    });
+    assert_eq!(told, expected);
+    let own = stand.token(42).await;
+    let told = stand.info(&own, "edrpoucode,o,title").await.json();
+    assert_eq!(told, json!({ "edrpoucode": "", "o": "", "title": "" }));
+}
+
+#[tokio::test]
+async fn a_login_can_be_without_some_of_the_numbers() {
+    let stand = Stand::new();
+    let known = person(7);
+    for (without, drfocode, unzr) in [
+        ("", &known.rnokpp, known.unzr.as_str()),
+        ("unzr", &known.rnokpp, ""),
+        ("rnokpp", &known.passport, known.unzr.as_str()),
+        ("rnokpp,unzr", &known.passport, ""),
+    ] {
+        let token = stand.token_of(&format!("&person=7&without={without}")).await;
+        let told = stand.info(&token, "drfocode,unzr").await.json();
+        assert_eq!(told, json!({ "drfocode": drfocode, "unzr": unzr }), "{without}");
+    }
+}
+
+#[tokio::test]
 async fn a_field_that_does_not_exist_is_refused_and_so_are_none() {
     let stand = Stand::new();
     let token = stand.token(8).await;

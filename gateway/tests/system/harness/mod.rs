@@ -13,7 +13,11 @@ use std::time::Duration;
 
 pub(crate) use browser::{Ask, Browser, Reply};
 pub(crate) use ledger::LedgerServer;
-pub(crate) use people::{Visit, at_hub, authorize_link, day, log_in, now_s, somebody, token_with};
+pub(crate) use people::{
+    Visit, at_hub, authorize_link, day, log_in, log_in_with, now_s, somebody, token_with,
+};
+#[cfg(feature = "oidc")]
+pub(crate) use process::free_port;
 pub(crate) use process::{Gateway, Launch, run, shared};
 
 /// How long anything may take on a busy machine; the end of a test that would hang.

@@ -10,7 +10,7 @@ use jiff::tz::TimeZone;
 use jiff::{ToSpan, Zoned};
 use serde_json::{Value, json};
 use talon_domain::ids::{AuthorityId, Pseudonym, SessionId};
-use talon_gateway::identity::token::{Session, SessionKeys};
+use talon_gateway::identity::token::{Names, Session, SessionKeys};
 
 use super::{Ask, Browser, Gateway, Reply};
 
@@ -38,16 +38,16 @@ pub(crate) fn somebody(gateway: &Gateway) -> Browser {
 /// A token of person `number` that is signed with `key`.
 pub(crate) fn token_with(key: &[u8], number: u32, expires_at_s: u64) -> String {
     // One human has another name at each authority.
-    let person = |authority: u16| {
+    let names = |authority: u16| {
         let mut name = [0; 32];
         name[..4].copy_from_slice(&number.to_le_bytes());
         name[30..].copy_from_slice(&authority.to_be_bytes());
-        (AuthorityId(authority), Pseudonym(name))
+        Names { authority: AuthorityId(authority), person: Pseudonym(name), entity: None }
     };
     let mut session = [0; 16];
     session[..4].copy_from_slice(&number.to_le_bytes());
     session[8..].copy_from_slice(&expires_at_s.to_le_bytes());
-    let people = vec![person(1), person(2)];
+    let people = vec![names(1), names(2)];
     let session = Session::new(SessionId(session), expires_at_s - 3600, expires_at_s, people);
     SessionKeys::new(key).sign(&session)
 }
@@ -60,9 +60,14 @@ pub(crate) async fn authorize_link(browser: &mut Browser, return_path: &str) -> 
 
 /// Logs synthetic person `number` in through the hub, redirect by redirect.
 pub(crate) async fn log_in(gateway: &Gateway, number: u32) -> Browser {
+    log_in_with(gateway, number, "").await
+}
+
+/// The same, with more said to the hub: `&entity=7`, `&without=rnokpp`.
+pub(crate) async fn log_in_with(gateway: &Gateway, number: u32, more: &str) -> Browser {
     let mut browser = Browser::new(gateway.public());
     let link = authorize_link(&mut browser, "/").await;
-    let back = at_hub(gateway, &link, number).await;
+    let back = at_hub_with(gateway, &link, number, more).await;
     let reply = browser.get(&back).await.expect(303);
     assert_eq!(reply.header("location"), "/");
     assert!(browser.cookies.contains_key("talon_session"), "{:?}", browser.cookies);
@@ -71,9 +76,13 @@ pub(crate) async fn log_in(gateway: &Gateway, number: u32) -> Browser {
 
 /// What the hub sends the browser back to when person `number` logs in there.
 pub(crate) async fn at_hub(gateway: &Gateway, link: &str, number: u32) -> String {
+    at_hub_with(gateway, link, number, "").await
+}
+
+async fn at_hub_with(gateway: &Gateway, link: &str, number: u32, more: &str) -> String {
     let target = link.strip_prefix(&format!("http://{}", gateway.hub())).unwrap();
     let mut browser = Browser::new(gateway.hub());
-    let reply = browser.get(&format!("{target}&person={number}")).await.expect(303);
+    let reply = browser.get(&format!("{target}&person={number}{more}")).await.expect(303);
     let back = reply.header("location").strip_prefix(&format!("http://{}", gateway.public()));
     back.unwrap().to_owned()
 }

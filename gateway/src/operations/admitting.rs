@@ -1,0 +1,138 @@
+//! What stands before the ledger: the proof and the admission store, in one question.
+//!
+//! Owns what the store is asked and told. Rates and proofs are the actor's, counts are those of whom
+//! a rule counts. Must not know what was asked for beyond its place and time.
+
+use std::time::Duration;
+
+use talon_domain::civil::{CivilDate, UtcMicros};
+use talon_domain::limits::{Attempt, Standing, Usage, usage};
+use talon_domain::policy::{CompiledPolicy, Holder};
+use talon_wire::{Caller, Place, Wishes};
+
+use super::{Claim, acting_for};
+use crate::admission::{
+    AdmissionError, AdmissionRequest, Decision, Hint, PersonKey, QuotaQuery, RateRule,
+};
+use crate::app::{ActingFor, Lane, now};
+use crate::http::problem::Problem;
+use crate::proof::{self, Pending};
+
+/// The proof, if one is asked for, and the admission store, in one question. The proof's cheap
+/// part comes first, its spending with the rate, and its dear part last.
+pub(super) async fn admit_claim(
+    lane: &Lane,
+    claim: &Claim<'_>,
+    wishes: &Wishes,
+) -> Result<(), Problem> {
+    let app = &lane.app;
+    let Claim { caller, place, .. } = claim;
+    let policy = app.policy(place.authority).ok_or(Problem::UnknownAuthority)?;
+    let proof = match &policy.release(place.service, claim.channel).proof {
+        None => None,
+        Some(_) => {
+            let release = release_tag(place);
+            Some(proof::check(app, &caller.person, &release, claim.solution)?)
+        }
+    };
+    let person = PersonKey(caller.person.0);
+    let quota = if claim.is_one_more { quota(policy, claim, wishes)? } else { None };
+    let spend = proof.as_ref().map(Pending::spend);
+    let mut request = AdmissionRequest { person, rate: app.write_rate, quota, spend };
+    let mut decision = decide(lane, request).await?;
+    if matches!(decision, Decision::OverQuotaHint { .. }) {
+        // A hint sheds load, it refuses nobody: the ledger is asked.
+        request.quota = None;
+        decision = decide(lane, request).await?;
+    }
+    problem_of(decision)?;
+    match proof {
+        Some(proof) => proof.derive().await,
+        None => Ok(()),
+    }
+}
+
+/// The pace alone.
+pub(super) async fn admit(lane: &Lane, caller: &Caller, rate: RateRule) -> Result<(), Problem> {
+    let person = PersonKey(caller.person.0);
+    problem_of(decide(lane, AdmissionRequest { person, rate, quota: None, spend: None }).await?)
+}
+
+/// The count that a hint may tell of, and whose it is.
+fn quota(
+    policy: &CompiledPolicy,
+    claim: &Claim<'_>,
+    wishes: &Wishes,
+) -> Result<Option<QuotaQuery>, Problem> {
+    let acting = acting_for(&claim.caller, claim.subject)?;
+    let visit_date = match wishes {
+        Wishes::Starts(starts) => starts.first().map(|(date, _)| *date),
+        Wishes::Any { from, .. } => Some(*from),
+    };
+    let now = now();
+    let attempt = Attempt {
+        now,
+        registered_at: now,
+        service: claim.place.service,
+        channel: claim.channel,
+        visit_date: visit_date.unwrap_or_else(|| CivilDate::at(now, policy.zone())),
+        subject: claim.subject,
+    };
+    let usage = usage(policy, &attempt, Standing::default(), Standing::default());
+    Ok(usage.map(|usage| QuotaQuery {
+        holder: holder(policy, usage.rule, acting),
+        period: usage.period.days().unsigned_abs(),
+        rule: usage.rule,
+        limit: usage.limit,
+    }))
+}
+
+/// Whose bookings a rule counts: those of the human who acts, or of the one they act for.
+fn holder(policy: &CompiledPolicy, rule: u16, (actor, subject): ActingFor) -> PersonKey {
+    let limit = policy.policy().limits.get(usize::from(rule));
+    match limit.map(|limit| limit.holder) {
+        Some(Holder::Actor) => PersonKey(actor.0),
+        Some(Holder::Subject) | None => PersonKey(subject.0),
+    }
+}
+
+pub(super) async fn decide(lane: &Lane, request: AdmissionRequest) -> Result<Decision, Problem> {
+    lane.admission.admit(request).await.map_err(|error| match error {
+        AdmissionError::Overloaded | AdmissionError::Unavailable => Problem::Overloaded,
+    })
+}
+
+fn problem_of(decision: Decision) -> Result<(), Problem> {
+    match decision {
+        Decision::Admitted | Decision::OverQuotaHint { .. } => Ok(()),
+        Decision::RateLimited { retry_after_us } => {
+            Err(Problem::RateLimited { retry_after: Duration::from_micros(retry_after_us) })
+        }
+        Decision::AlreadySpent => Err(Problem::PowReplayed),
+    }
+}
+
+/// Tells the admission store the truth that the ledger told.
+pub(super) fn remember_usage(
+    lane: &Lane,
+    claim: &Claim<'_>,
+    acting: ActingFor,
+    usage: Option<Usage>,
+    sequence: u64,
+) {
+    let Some(usage) = usage else { return };
+    let Some(policy) = lane.app.policy(claim.place.authority) else { return };
+    lane.admission.hint(Hint {
+        person: holder(policy, usage.rule, acting),
+        period: usage.period.days().unsigned_abs(),
+        rule: usage.rule,
+        count: usage.count,
+        sequence,
+        expires_at_s: UtcMicros::seconds(usage.resets_at).unsigned_abs(),
+    });
+}
+
+/// The release that a proof is bound to.
+pub(super) fn release_tag(place: &Place) -> String {
+    format!("{}:{}", place.authority, place.service)
+}
