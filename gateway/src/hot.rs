@@ -166,7 +166,7 @@ async fn book(lane: &Lane, request: Request<Incoming>) -> Result<Answer, Problem
     let who = identify_writer(&lane.app, &parts.headers, &parts.uri)?;
     let key = idempotency_key(&parts.headers)?;
     if !is_json(&parts.headers) {
-        return Err(Problem::bad_request("Content-Type is application/json"));
+        return Err(Problem::UnsupportedMediaType);
     }
     let bytes = body::read(&parts.headers, body).await?;
     let asked = BookRequest::from_json(&bytes)?;

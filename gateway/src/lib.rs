@@ -20,6 +20,7 @@ pub mod demo;
 pub mod hot;
 pub mod http;
 pub mod identity;
+pub mod openapi;
 pub mod operations;
 pub mod pages;
 pub mod process;

@@ -33,6 +33,8 @@ enum Task {
     PrintConfig(Settings),
     /// Print the JSON Schema of configuration files.
     ConfigSchema,
+    /// Print the description of the API, OpenAPI 3.1.
+    Openapi,
     /// Ask the running gateway whether it is ready; exits 0 when it is, 1 otherwise.
     Healthcheck(Settings),
     /// Print completions for a shell.
@@ -82,6 +84,7 @@ fn main() -> ExitCode {
         Some(Task::Healthcheck(settings)) => configure(&settings)
             .map_err(Ended::from)
             .and_then(|(config, _)| healthcheck(config.admin.listen)),
+        Some(Task::Openapi) => print(&talon_gateway::openapi::json()),
         Some(Task::ConfigSchema) => print(Config::schema().as_bytes()),
         Some(Task::Completions { shell }) => {
             let mut script = Vec::new();

@@ -5,7 +5,6 @@ use axum::extract::{Path, State};
 use axum::response::Response;
 use axum::routing::{get, post};
 use http::StatusCode;
-use serde::Serialize;
 
 use super::Asked;
 use crate::app::Lane;
@@ -13,7 +12,7 @@ use crate::caller::{identify, identify_writer};
 use crate::http::body::{self, Answer};
 use crate::http::problem::Problem;
 use crate::operations;
-use crate::views::BookingJson;
+use crate::views::{BookingJson, BookingsJson, SessionJson};
 
 const DAYS: &str = "/api/v1/authorities/{authority}/offices/{office}/services/{service}/days";
 
@@ -67,11 +66,6 @@ async fn offices(
 }
 
 async fn session(State(lane): State<Lane>, asked: Asked) -> Response {
-    #[derive(Serialize)]
-    struct SessionJson<'a> {
-        authorities: Vec<&'a str>,
-        expires_at_s: u64,
-    }
     let answer = async {
         let who = identify(&lane.app, &asked.parts.headers)?;
         for authority in lane.app.authority_ids() {
@@ -93,15 +87,11 @@ async fn session(State(lane): State<Lane>, asked: Asked) -> Response {
 }
 
 async fn bookings(State(lane): State<Lane>, asked: Asked) -> Response {
-    #[derive(Serialize)]
-    struct List<'a> {
-        bookings: Vec<BookingJson<'a>>,
-    }
     let answer = async {
         let who = identify(&lane.app, &asked.parts.headers)?;
         let all = operations::bookings(&lane, &who).await?;
         let bookings = all.iter().map(|view| BookingJson::new(&lane.app, view)).collect();
-        Ok(body::private_json(StatusCode::OK, &List { bookings }))
+        Ok(body::private_json(StatusCode::OK, &BookingsJson { bookings }))
     };
     let answer = answer.await;
     asked.respond(&lane, answer)

@@ -8,12 +8,13 @@ use bytes::Bytes;
 use http::{HeaderValue, StatusCode, header};
 use serde::Deserialize;
 
-use super::Asked;
+use super::{Asked, oauth};
 use crate::app::{Lane, now_s};
 use crate::caller::{check_login_pace, check_origin, host, identify};
 use crate::http::body::{self, Answer};
 use crate::http::problem::Problem;
 use crate::identity::hub::HubError;
+use crate::identity::token::Session;
 use crate::identity::{cookies, login};
 use crate::operations;
 
@@ -66,7 +67,7 @@ fn begin_login(lane: &Lane, asked: &Asked) -> Result<Answer, Problem> {
 }
 
 /// The address to come back to; in a demonstration, under the name by which the browser came.
-fn redirect_uri(lane: &Lane, asked: &Asked) -> String {
+pub(super) fn redirect_uri(lane: &Lane, asked: &Asked) -> String {
     let origin = match host(&asked.parts.headers, &asked.parts.uri) {
         Some(host) if lane.app.is_demo() => format!("http://{host}"),
         _ => lane.app.origin.clone(),
@@ -95,6 +96,27 @@ async fn finish_login(lane: &Lane, asked: &Asked) -> Result<Answer, Problem> {
         Problem::LoginInvalid
     })?;
     operations::spend_login(lane, returned.spend).await?;
+    let session = identify_person(lane, asked, &query, now_s).await;
+    if let Some(request) = &returned.app {
+        return oauth::back_to_app(lane, request, session, now_s);
+    }
+    let session = session?;
+    let mut answer = redirect(&returned.return_path);
+    let token = app.keys.session.sign(&session);
+    let lasts_s = session.expires_at_s.saturating_sub(now_s);
+    let cookie = app.cookies.write(cookies::SESSION, &token, lasts_s);
+    answer.headers_mut().append(header::SET_COOKIE, cookie);
+    Ok(answer)
+}
+
+/// Asks the hub who came back.
+async fn identify_person(
+    lane: &Lane,
+    asked: &Asked,
+    query: &Callback,
+    now_s: u64,
+) -> Result<Session, Problem> {
+    let app = &lane.app;
     if !query.error.is_empty() || query.code.is_empty() {
         return Err(Problem::LoginDenied);
     }
@@ -108,11 +130,7 @@ async fn finish_login(lane: &Lane, asked: &Asked) -> Result<Answer, Problem> {
             Problem::LoginFailed
         })?;
     metrics::counter!("gateway_logins_total", "outcome" => "identified").increment(1);
-    let mut answer = redirect(&returned.return_path);
-    let token = app.keys.session.sign(&session);
-    let cookie = app.cookies.write(cookies::SESSION, &token, lasts_s);
-    answer.headers_mut().append(header::SET_COOKIE, cookie);
-    Ok(answer)
+    Ok(session)
 }
 
 fn failure(error: &HubError) -> &'static str {

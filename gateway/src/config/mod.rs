@@ -3,6 +3,7 @@
 //! Owns the keys, their defaults and ranges, and reading them in layers. Must not know what the
 //! values are used for beyond their ranges. `configs/production.example.toml` explains each key.
 
+mod apps;
 mod layers;
 
 use std::net::SocketAddr;
@@ -11,6 +12,7 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use apps::App;
 pub use layers::{BadConfig, Layers};
 
 /// Whether this process serves a demonstration or the public.
@@ -56,6 +58,9 @@ pub struct Config {
     /// The authorities of this ledger partition. Empty in a demonstration: the built-in one.
     #[serde(default, rename = "authority")]
     pub authorities: Vec<AuthorityFiles>,
+    /// The native apps that may log people in.
+    #[serde(default, rename = "app")]
+    pub apps: Vec<App>,
 }
 
 /// The public listener.
@@ -322,6 +327,7 @@ impl Config {
         )?;
         range("session.ttl_minutes", self.session.ttl_minutes.into(), 1, 1_440)?;
         range("session.login_minutes", self.session.login_minutes.into(), 1, 60)?;
+        apps::check(&self.apps).map_err(|problem| ("app", problem))?;
         self.check_mode()
     }
 

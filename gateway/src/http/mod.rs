@@ -6,4 +6,5 @@ pub mod body;
 pub mod language;
 pub mod origin;
 pub mod problem;
+pub mod problem_examples;
 pub mod request_id;

@@ -6,6 +6,7 @@
 use serde::{Deserialize, Serialize};
 use talon_domain::ids::{AuthorityId, SessionId};
 
+use super::app_login::AppRequest;
 use super::hub::{HubClient, HubError};
 use super::keys::Keys;
 use super::token::Session;
@@ -20,6 +21,8 @@ struct Begun {
     state: [u8; 16],
     expires_at_s: u64,
     return_path: String,
+    /// The app that the login is for.
+    app: Option<AppRequest>,
 }
 
 /// A login that begins: where to go, and the cookie to take along.
@@ -38,6 +41,8 @@ pub struct Returned {
     pub spend: Spend,
     /// Where the person wanted to go.
     pub return_path: String,
+    /// The app that the login is for; nothing when it is for the browser itself.
+    pub app: Option<AppRequest>,
 }
 
 /// Why a browser that comes back is not believed.
@@ -65,14 +70,39 @@ pub fn start(
     return_path: &str,
     expires_at_s: u64,
 ) -> Result<Start, getrandom::Error> {
+    let return_path = local_path(return_path).to_owned();
+    let begun = Begun { state: new_state()?, expires_at_s, return_path, app: None };
+    Ok(leave(keys, hub, redirect_uri, &begun))
+}
+
+/// Begins a login for an app.
+///
+/// # Errors
+/// When there is no randomness.
+pub fn start_for_app(
+    keys: &Keys,
+    hub: &HubClient,
+    redirect_uri: &str,
+    app: AppRequest,
+    expires_at_s: u64,
+) -> Result<Start, getrandom::Error> {
+    let return_path = "/".to_owned();
+    let begun = Begun { state: new_state()?, expires_at_s, return_path, app: Some(app) };
+    Ok(leave(keys, hub, redirect_uri, &begun))
+}
+
+fn new_state() -> Result<[u8; 16], getrandom::Error> {
     let mut state = [0; 16];
     getrandom::fill(&mut state)?;
-    let begun = Begun { state, expires_at_s, return_path: local_path(return_path).to_owned() };
-    let payload = postcard::to_stdvec(&begun).expect("a login is plain data");
-    Ok(Start {
-        link: hub.authorize_link(&hex::encode(state), redirect_uri),
+    Ok(state)
+}
+
+fn leave(keys: &Keys, hub: &HubClient, redirect_uri: &str, begun: &Begun) -> Start {
+    let payload = postcard::to_stdvec(begun).expect("a login is plain data");
+    Start {
+        link: hub.authorize_link(&hex::encode(begun.state), redirect_uri),
         cookie: keys.session.seal(PURPOSE, &payload),
-    })
+    }
 }
 
 /// Checks a browser that comes back.
@@ -99,6 +129,7 @@ pub fn returned(
     Ok(Returned {
         spend: Spend { nonce: begun.state, expires_at_s: begun.expires_at_s },
         return_path: begun.return_path,
+        app: begun.app,
     })
 }
 
