@@ -5,6 +5,8 @@
 #![cfg(feature = "demo")]
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+mod about;
+mod app_login;
 mod config;
 mod connections;
 mod crowd;
