@@ -57,6 +57,7 @@ impl Core {
         if self.state.is_revoked(&book.caller.session) {
             return Outcome::refused(Refusal::SessionRevoked);
         }
+        let _in_use = self.policies_in_use.read();
         if let Some(refusal) = self.unknown_place(place) {
             return Outcome::refused(refusal);
         }
@@ -362,8 +363,9 @@ impl Core {
     /// The refusal of a place that the authority does not have.
     pub(crate) fn unknown_place(&self, place: &talon_wire::Place) -> Option<Refusal> {
         let authority: AuthorityId = place.authority;
+        let authorities = self.authorities.load();
         let Some(office) =
-            self.authorities.get(&authority).and_then(|a| a.catalogue.office(place.office))
+            authorities.get(&authority).and_then(|a| a.catalogue.office(place.office))
         else {
             return Some(Refusal::UnknownOffice);
         };

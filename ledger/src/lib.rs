@@ -23,5 +23,6 @@ pub mod load;
 pub mod person;
 pub mod reading;
 pub mod record;
+pub mod reload;
 pub mod state;
 pub mod verify;

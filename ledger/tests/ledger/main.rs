@@ -14,6 +14,7 @@ mod keeping;
 mod limits;
 mod power_loss;
 mod random;
+mod reloading;
 mod replay;
 mod room;
 mod tool;
