@@ -27,4 +27,5 @@ pub mod process;
 pub mod proof;
 pub mod request;
 pub mod server;
+pub mod standing;
 pub mod views;

@@ -20,6 +20,7 @@ use crate::admission::{
 use crate::app::{Lane, now};
 use crate::caller::Identified;
 use crate::http::problem::Problem;
+use crate::http::rate_limit;
 use crate::proof::{self, Pending};
 use crate::request::fingerprint;
 
@@ -248,6 +249,7 @@ async fn admit_booking(lane: &Lane, book: &Book, solution: Option<&str>) -> Resu
         request.quota = None;
         decision = decide(lane, request).await?;
     }
+    rate_limit::note(&request.rate, &decision);
     problem_of(decision)?;
     match proof {
         Some(proof) => proof.derive().await,
@@ -257,7 +259,10 @@ async fn admit_booking(lane: &Lane, book: &Book, solution: Option<&str>) -> Resu
 
 async fn admit(lane: &Lane, caller: &Caller, rate: RateRule) -> Result<(), Problem> {
     let person = PersonKey(caller.person.0);
-    problem_of(decide(lane, AdmissionRequest { person, rate, quota: None, spend: None }).await?)
+    let request = AdmissionRequest { person, rate, quota: None, spend: None };
+    let decision = decide(lane, request).await?;
+    rate_limit::note(&rate, &decision);
+    problem_of(decision)
 }
 
 /// Spends the state of a login.
@@ -274,7 +279,7 @@ pub async fn spend_login(lane: &Lane, spend: Spend) -> Result<(), Problem> {
         spend: Some(spend),
     };
     match decide(lane, request).await? {
-        Decision::Admitted => Ok(()),
+        Decision::Admitted { .. } => Ok(()),
         _ => Err(Problem::LoginInvalid),
     }
 }
@@ -287,7 +292,7 @@ async fn decide(lane: &Lane, request: AdmissionRequest) -> Result<Decision, Prob
 
 fn problem_of(decision: Decision) -> Result<(), Problem> {
     match decision {
-        Decision::Admitted | Decision::OverQuotaHint { .. } => Ok(()),
+        Decision::Admitted { .. } | Decision::OverQuotaHint { .. } => Ok(()),
         Decision::RateLimited { retry_after_us } => {
             Err(Problem::RateLimited { retry_after: Duration::from_micros(retry_after_us) })
         }

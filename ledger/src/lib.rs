@@ -16,7 +16,9 @@ pub mod hash;
 pub mod journal {
     //! The parts of the journal that whoever opens a ledger has to name.
 
-    pub use talon_journal::{JournalKind, Options, OsEntropy, RealDisk, Recovery};
+    pub use talon_journal::{
+        Entry, JournalKind, Options, OsEntropy, RealDisk, Recovery, read_journal,
+    };
 }
 pub mod keeper;
 pub mod load;

@@ -7,4 +7,5 @@ pub mod language;
 pub mod origin;
 pub mod problem;
 pub mod problem_examples;
+pub mod rate_limit;
 pub mod request_id;

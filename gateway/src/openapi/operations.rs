@@ -125,7 +125,7 @@ const KNOWN: Parameter = Parameter {
     place: "header",
     is_required: false,
     description: "The tag of the bytes that the client has.",
-    schema: r#"{"type":"string","pattern":"^[ -~]*$"}"#,
+    schema: ANY_TEXT,
     example: "\"\\\"5f0c2a7e\\\"\"",
 };
 

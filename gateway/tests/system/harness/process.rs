@@ -63,6 +63,11 @@ impl Launch {
         .set("admission.read_burst=60")
     }
 
+    /// With another configuration file.
+    pub(crate) fn with_config(self, config: PathBuf) -> Self {
+        Self { config, ..self }
+    }
+
     /// With one more `--set`.
     pub(crate) fn set(self, assignment: &str) -> Self {
         self.flag("--set").flag(assignment)
@@ -225,8 +230,17 @@ impl Gateway {
 
     /// Tells it to stop.
     pub(crate) fn terminate(&self) {
+        self.signal("-TERM");
+    }
+
+    /// Tells it to reload.
+    pub(crate) fn hang_up(&self) {
+        self.signal("-HUP");
+    }
+
+    fn signal(&self, signal: &str) {
         let pid = self.child.id().to_string();
-        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+        assert!(Command::new("kill").args([signal, &pid]).status().unwrap().success());
     }
 
     /// Waits for its end.
