@@ -30,6 +30,9 @@ impl Serving {
 /// What a runtime serves with, for as long as it stands.
 pub struct Standing(ArcSwap<Serving>);
 
+/// Those of all runtimes.
+pub type Standings = Vec<Arc<Standing>>;
+
 impl Standing {
     /// Serves with this lane.
     pub fn new(lane: Lane) -> Self {

@@ -123,7 +123,7 @@ mod tests {
     #[test]
     fn names_are_short_and_stand_once_and_bounds_hold() {
         let one = app("pocket", &["ua.example.pocket:/"]);
-        assert!(check(&[one.clone(), one.clone()]).unwrap_err().contains("stands twice"));
+        assert!(check(&[one.clone(), one]).unwrap_err().contains("stands twice"));
         assert!(check(&[app("a b", &["ua.example.pocket:/"])]).is_err());
         assert!(check(&[app(&"a".repeat(65), &["ua.example.pocket:/"])]).is_err());
         assert!(check(&[app("pocket", &[])]).is_err());

@@ -22,6 +22,7 @@ pub(super) struct Operation {
 }
 
 /// A parameter.
+#[derive(Clone, Copy)]
 pub(super) struct Parameter {
     pub(super) name: &'static str,
     /// `path`, `query` or `header`.

@@ -38,7 +38,7 @@ use crate::identity::keys::{BadKeys, Keys};
 use crate::identity::token::MAX_PEOPLE_IN_TOKEN;
 use crate::proof;
 use crate::server;
-use crate::standing::Standing;
+use crate::standing::{Standing, Standings};
 
 pub use reload::Outside;
 
@@ -293,7 +293,7 @@ fn start_lanes(
     local: &Arc<EmbeddedStore>,
     listeners: Vec<TcpListener>,
     stopped: &watch::Receiver<bool>,
-) -> Result<(Vec<JoinHandle<()>>, Vec<Arc<Standing>>), Failure> {
+) -> Result<(Vec<JoinHandle<()>>, Standings), Failure> {
     let settings = &app.config.server;
     let count = listeners.len();
     let (mut lanes, mut standings) = (Vec::new(), Vec::new());

@@ -13,7 +13,7 @@ use super::{Failure, authorities, hub_client, wire};
 use crate::app::App;
 use crate::config::{BadConfig, Config, ProcessMode};
 use crate::identity::keys::Keys;
-use crate::standing::Standing;
+use crate::standing::Standings;
 
 /// What a gateway asks of the program around it.
 pub struct Outside {
@@ -37,12 +37,12 @@ enum Refused {
 /// Reloads a running gateway.
 pub(super) struct Reloader {
     outside: Outside,
-    standings: Vec<Arc<Standing>>,
+    standings: Standings,
     core: Arc<Core>,
 }
 
 impl Reloader {
-    pub(super) fn new(outside: Outside, standings: Vec<Arc<Standing>>, core: Arc<Core>) -> Self {
+    pub(super) fn new(outside: Outside, standings: Standings, core: Arc<Core>) -> Self {
         // Both outcomes are there to be watched before there is one.
         for outcome in ["done", "refused"] {
             metrics::counter!("gateway_reloads_total", "outcome" => outcome).increment(0);
