@@ -102,6 +102,7 @@ fn on_loopback_any_port_will_do_and_nothing_else() {
     }
     for bad in [
         "http://127.0.0.1:49152/other",
+        "http://127.0.0.1:0049152/back",
         "http://127.0.0.1:49152/back?x=1",
         "http://localhost:49152/back",
         "https://127.0.0.1/back",
@@ -114,6 +115,20 @@ fn on_loopback_any_port_will_do_and_nothing_else() {
     ] {
         assert_eq!(check(bad), Err(BadAppRequest::UnknownRedirect), "{bad}");
     }
+}
+
+#[test]
+fn the_longest_request_fits_into_a_cookie() {
+    let request = AppRequest {
+        client_id: "c".repeat(64),
+        redirect_uri: "r".repeat(256 + LONGEST_PORT.len()),
+        state: Some("s".repeat(MAX_STATE_BYTES)),
+        challenge: [255; 32],
+    };
+    // Beside it a login remembers its state, its end and a path.
+    let payload = postcard::to_stdvec(&(request, [255_u8; 16], u64::MAX, "/")).unwrap();
+    let sealed = keys().seal("login", &payload);
+    assert!(keys().open("login", &sealed).is_some(), "{} bytes", sealed.len());
 }
 
 #[test]
