@@ -39,7 +39,8 @@ pub type ActingFor = (Pseudonym, Pseudonym);
 /// Somebody over a limit of a period, and the keys whose repeats are no new attempts.
 pub type OverLimit = Arc<(LimitRefusal, Vec<KeyHash>)>;
 
-/// Shared by all runtimes of the process.
+/// Shared by all runtimes of the process. A reload makes another one; a request sees one of them from its
+/// first byte to its last.
 pub struct App {
     /// The settings.
     pub config: Config,
@@ -62,11 +63,11 @@ pub struct App {
     /// Who is known to be over a limit.
     pub over_limit: Cache<ActingFor, OverLimit>,
     /// The first fence, in memory.
-    pub fence: LocalFence,
+    pub fence: Arc<LocalFence>,
     /// The fence of logins, which are dearer.
-    pub login_fence: LocalFence,
+    pub login_fence: Arc<LocalFence>,
     /// Where proofs are derived.
-    pub kdf: KdfPool,
+    pub kdf: Arc<KdfPool>,
     /// How often a person may write.
     pub write_rate: RateRule,
     /// How often a person may read what is theirs.

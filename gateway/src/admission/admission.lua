@@ -12,8 +12,9 @@
 --          per spent group: the second and number of nonces, then the nonces
 --          per request: index of rate field, of quota field or 0, of nonce or 0, emission interval and burst,
 --                       limit, the second at which its nonce may be forgotten
--- Answers  per request: 0 admitted, -1 already spent, above 0 the wait in microseconds,
---          bytes = the kept count that is at the limit or over.
+-- Answers  per request: below 0 admitted, the negated time in microseconds after which the whole burst is
+--          back; 0 already spent; above 0 the wait in microseconds; bytes = the kept count that is at the
+--          limit or over.
 --
 -- Unix microseconds stay below 2^53 until the year 2255, so doubles hold them exactly. No list given to
 -- unpack is longer than two entries per request and hint of a batch, far below Lua's limit of about 8000.
@@ -121,10 +122,10 @@ for i = 1, n_requests do
   elseif count and struct.unpack('>I4', count) >= limit then
     answers[i] = count
   elseif s > 0 and (spent[s] or forget_at * 1000000 <= now) then
-    answers[i] = -1
-  else
     answers[i] = 0
+  else
     arrivals[r] = arrival + interval
+    answers[i] = now - arrivals[r]
     charged[r] = true
     if s > 0 then
       spent[s] = true

@@ -266,7 +266,7 @@ impl EmbeddedStore {
         if shard.arrivals.insert(key, arrival_us).is_none() {
             self.person_room.use_reserved(&mut reserved.persons);
         }
-        Decision::Admitted
+        Decision::Admitted { whole_in_us: arrival_us - now_us }
     }
 
     /// Gives `true` to exactly one caller per nonce.

@@ -11,6 +11,9 @@ use super::*;
 const START_US: u64 = 1_800_000_000_000_000;
 const PAUSE_US: u64 = 1_000_000;
 
+/// What the primary of these tests says.
+const ADMITTED: Decision = Decision::Admitted { whole_in_us: 1 };
+
 /// Admits everything, or fails, and counts how often it was asked.
 #[derive(Default)]
 struct Primary {
@@ -28,7 +31,7 @@ impl AdmissionStore for Arc<Primary> {
         let decided = if self.failing.load(Ordering::Relaxed) {
             Err(StoreError::TimedOut { deadline_ms: 50 })
         } else {
-            Ok(vec![Decision::Admitted; requests.len()])
+            Ok(vec![ADMITTED; requests.len()])
         };
         futures_util::future::ready(decided).boxed()
     }
@@ -76,7 +79,8 @@ fn while_the_primary_fails_the_local_store_decides() {
     let setup = setup();
     setup.fail(true);
     for _ in 0..3 {
-        assert_eq!(setup.decide(request()), Ok(Decision::Admitted));
+        let decided = setup.decide(request());
+        assert!(matches!(decided, Ok(Decision::Admitted { .. })), "{decided:?}");
     }
     let limited = Decision::RateLimited { retry_after_us: 1_000_000_000 };
     assert_eq!(setup.decide(request()), Ok(limited));
@@ -101,7 +105,7 @@ fn after_failures_in_a_row_the_primary_is_left_alone_and_probed_once_a_pause() {
     setup.now_us.fetch_add(PAUSE_US, Ordering::Relaxed);
     setup.fail(false);
     for _ in 0..10 {
-        assert_eq!(setup.decide(request()), Ok(Decision::Admitted), "the primary knows no limit");
+        assert_eq!(setup.decide(request()), Ok(ADMITTED), "the primary knows no limit");
     }
     assert_eq!(setup.asked(), 14);
 }

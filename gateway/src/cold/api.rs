@@ -6,7 +6,6 @@ use axum::extract::{Path, State};
 use axum::response::Response;
 use axum::routing::{get, post};
 use http::StatusCode;
-use serde::Serialize;
 use talon_domain::ids::OfficeId;
 
 use super::Asked;
@@ -17,7 +16,7 @@ use crate::http::body::{self, Answer};
 use crate::http::problem::Problem;
 use crate::operations::{self, MoveWish};
 use crate::request::{MoveRequest, idempotency_key};
-use crate::views::BookingJson;
+use crate::views::{BookingJson, BookingsJson, SessionJson};
 
 const DAYS: &str = "/api/v1/authorities/{authority}/offices/{office}/services/{service}/days";
 
@@ -72,13 +71,6 @@ async fn offices(
 }
 
 async fn session(State(lane): State<Lane>, asked: Asked) -> Response {
-    #[derive(Serialize)]
-    struct SessionJson<'a> {
-        authorities: Vec<&'a str>,
-        /// Whether bookings can be made for a legal entity.
-        entity: bool,
-        expires_at_s: u64,
-    }
     let answer = async {
         let who = identify(&lane.app, &asked.parts.headers)?;
         for authority in lane.app.authority_ids() {
@@ -100,15 +92,11 @@ async fn session(State(lane): State<Lane>, asked: Asked) -> Response {
 }
 
 async fn bookings(State(lane): State<Lane>, asked: Asked) -> Response {
-    #[derive(Serialize)]
-    struct List<'a> {
-        bookings: Vec<BookingJson<'a>>,
-    }
     let answer = async {
         let who = identify(&lane.app, &asked.parts.headers)?;
         let all = operations::bookings(&lane, &who).await?;
         let bookings = all.iter().map(|view| BookingJson::new(&lane.app, view)).collect();
-        Ok(body::private_json(StatusCode::OK, &List { bookings }))
+        Ok(body::private_json(StatusCode::OK, &BookingsJson { bookings }))
     };
     let answer = answer.await;
     asked.respond(&lane, answer)

@@ -16,6 +16,7 @@ use crate::admission::{
 };
 use crate::app::{ActingFor, Lane, now};
 use crate::http::problem::Problem;
+use crate::http::rate_limit;
 use crate::proof::{self, Pending};
 
 /// The proof, if one is asked for, and the admission store, in one question. The proof's cheap
@@ -45,6 +46,7 @@ pub(super) async fn admit_claim(
         request.quota = None;
         decision = decide(lane, request).await?;
     }
+    rate_limit::note(&request.rate, &decision);
     problem_of(decision)?;
     match proof {
         Some(proof) => proof.derive().await,
@@ -55,7 +57,10 @@ pub(super) async fn admit_claim(
 /// The pace alone.
 pub(super) async fn admit(lane: &Lane, caller: &Caller, rate: RateRule) -> Result<(), Problem> {
     let person = PersonKey(caller.person.0);
-    problem_of(decide(lane, AdmissionRequest { person, rate, quota: None, spend: None }).await?)
+    let request = AdmissionRequest { person, rate, quota: None, spend: None };
+    let decision = decide(lane, request).await?;
+    rate_limit::note(&rate, &decision);
+    problem_of(decision)
 }
 
 /// The count that a hint may tell of, and whose it is.
@@ -104,7 +109,7 @@ pub(super) async fn decide(lane: &Lane, request: AdmissionRequest) -> Result<Dec
 
 fn problem_of(decision: Decision) -> Result<(), Problem> {
     match decision {
-        Decision::Admitted | Decision::OverQuotaHint { .. } => Ok(()),
+        Decision::Admitted { .. } | Decision::OverQuotaHint { .. } => Ok(()),
         Decision::RateLimited { retry_after_us } => {
             Err(Problem::RateLimited { retry_after: Duration::from_micros(retry_after_us) })
         }

@@ -90,7 +90,7 @@ pub async fn spend_login(lane: &Lane, spend: Spend) -> Result<(), Problem> {
         spend: Some(spend),
     };
     match decide(lane, request).await? {
-        Decision::Admitted => Ok(()),
+        Decision::Admitted { .. } => Ok(()),
         _ => Err(Problem::LoginInvalid),
     }
 }

@@ -43,6 +43,8 @@ fn describe() {
     );
     describe_counter!("gateway_bookings_total", "Requests to book that reached a decision.");
     describe_counter!("gateway_logins_total", "Logins at the hub, by outcome.");
+    describe_counter!("gateway_app_tokens_total", "Tokens given to native apps.");
+    describe_counter!("gateway_reloads_total", "Reloads by SIGHUP, by outcome.");
     describe_counter!(
         "ledger_limit_shadow_refusals_total",
         "Bookings that a limit in shadow mode would have refused, by rule."

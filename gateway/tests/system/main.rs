@@ -5,6 +5,8 @@
 #![cfg(feature = "demo")]
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+mod about;
+mod app_login;
 mod config;
 mod connections;
 mod crowd;
@@ -16,6 +18,7 @@ mod login;
 mod moves;
 #[cfg(feature = "oidc")]
 mod openid;
+mod pace;
 mod persons;
 mod proof;
 mod public;
@@ -24,6 +27,7 @@ mod redis;
 mod redis_server;
 mod refusals;
 mod release;
+mod reload;
 mod remote;
 mod requests;
 mod sessions;
