@@ -5,6 +5,7 @@
 //! say what things look like. Must not know how anything is answered.
 
 mod operations;
+mod parameters;
 pub mod schemas;
 
 use std::collections::BTreeMap;
@@ -17,7 +18,8 @@ use crate::http::problem::Problem;
 use crate::http::problem_examples::examples;
 use crate::identity::app_login;
 use crate::{request, views};
-use operations::{Answer, Body, OPERATIONS, Operation, Parameter};
+use operations::{Answer, Body, OPERATIONS, Operation};
+use parameters::Parameter;
 
 /// Where the description is served.
 pub const PATH: &str = "/api/v1/openapi.json";

@@ -3,6 +3,11 @@
 //! Problems are named by their slugs; their statuses and examples come from the problems
 //! themselves. Must not know JSON.
 
+use super::parameters::{
+    ANY_TEXT, AUTHORITY_CODE, BOOKING, DATE, KEY, KNOWN, OFFICE, Parameter, SERVICE, optional,
+    query,
+};
+
 /// An operation.
 pub(super) struct Operation {
     pub(super) id: &'static str,
@@ -19,20 +24,6 @@ pub(super) struct Operation {
     pub(super) answers: &'static [Answer],
     /// The slugs of its problems, in sets.
     pub(super) problems: &'static [&'static [&'static str]],
-}
-
-/// A parameter.
-#[derive(Clone, Copy)]
-pub(super) struct Parameter {
-    pub(super) name: &'static str,
-    /// `path`, `query` or `header`.
-    pub(super) place: &'static str,
-    pub(super) is_required: bool,
-    pub(super) description: &'static str,
-    /// A JSON Schema.
-    pub(super) schema: &'static str,
-    /// JSON, or a text.
-    pub(super) example: &'static str,
 }
 
 /// A request's body.
@@ -72,78 +63,6 @@ const LIMITS: &[&str] =
     &["quota-exceeded", "already-booked", "blocked-for-absence", "retake-too-soon"];
 const PROOF: &[&str] = &["pow-required", "pow-invalid", "pow-expired", "pow-replayed"];
 const START: &[&str] = &["past-date", "unknown-start", "not-released", "slot-taken"];
-
-const AUTHORITY_CODE: Parameter = Parameter {
-    name: "authority",
-    place: "path",
-    is_required: true,
-    description: "The authority's code.",
-    schema: r#"{"type":"string","minLength":1}"#,
-    example: "mvs",
-};
-const OFFICE: Parameter = Parameter {
-    name: "office",
-    place: "path",
-    is_required: true,
-    description: "The office's number.",
-    schema: r#"{"type":"integer","minimum":0,"maximum":4294967295}"#,
-    example: "8041",
-};
-const SERVICE: Parameter = Parameter {
-    name: "service",
-    place: "path",
-    is_required: true,
-    description: "The service's code.",
-    schema: r#"{"type":"string","minLength":1}"#,
-    example: "practical-exam",
-};
-const DATE: Parameter = Parameter {
-    name: "date",
-    place: "path",
-    is_required: true,
-    description: "The date, where the office is.",
-    schema: r#"{"type":"string","format":"date"}"#,
-    example: "2026-12-01",
-};
-const BOOKING: Parameter = Parameter {
-    name: "id",
-    place: "path",
-    is_required: true,
-    description: "The booking's number.",
-    schema: r#"{"type":"string","pattern":"^[0-9a-f]{32}$"}"#,
-    example: "0f1e2d3c4b5a69788796a5b4c3d2e1f0",
-};
-const KEY: Parameter = Parameter {
-    name: "Idempotency-Key",
-    place: "header",
-    is_required: true,
-    description: "New for each booking; a repeat under the same key books nothing more.",
-    schema: r#"{"type":"string","pattern":"^[!-~]{1,128}$"}"#,
-    example: "my-first-booking",
-};
-const KNOWN: Parameter = Parameter {
-    name: "If-None-Match",
-    place: "header",
-    is_required: false,
-    description: "The tag of the bytes that the client has.",
-    schema: ANY_TEXT,
-    example: "\"\\\"5f0c2a7e\\\"\"",
-};
-
-const fn query(
-    name: &'static str,
-    description: &'static str,
-    schema: &'static str,
-    example: &'static str,
-) -> Parameter {
-    Parameter { name, place: "query", is_required: true, description, schema, example }
-}
-
-const fn optional(parameter: Parameter) -> Parameter {
-    Parameter { is_required: false, ..parameter }
-}
-
-const ANY_TEXT: &str = r#"{"type":"string"}"#;
 
 const fn list(description: &'static str, schema: &'static str) -> [Answer; 2] {
     [
