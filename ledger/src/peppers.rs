@@ -11,9 +11,6 @@ use talon_domain::ids::PepperId;
 
 use crate::state::LINK_KEPT_MICROS;
 
-/// Most peppers that gateways have at once.
-pub const MAX_PEPPERS: usize = 4;
-
 /// A pepper that gateways have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pepper {

@@ -3,12 +3,12 @@
 //! Must not wait for the disk.
 
 use talon_domain::ids::{PepperId, Pseudonym};
+use talon_domain::pepper::MAX_PEPPERS;
 use talon_journal::{Class, Sequence};
 use talon_wire::{Answer, Caller, Identify, MAX_NAMES, Refusal};
 
 use crate::core::{Core, Outcome, refusal_of};
 use crate::parties::Party;
-use crate::peppers::MAX_PEPPERS;
 use crate::record::{Fact, Record};
 use crate::state::{MAX_REVOKED_SESSIONS, join};
 

@@ -1,8 +1,8 @@
 //! One person under several names: peppers that rotate, logins that know different numbers.
 
 use talon_domain::ids::{PepperId, Pseudonym};
+use talon_domain::pepper::MAX_PEPPERS;
 use talon_journal::Sequence;
-use talon_ledger::peppers::MAX_PEPPERS;
 use talon_ledger::record::Fact;
 use talon_wire::{Answer, Caller, Identify, MAX_NAMES, Refusal};
 
