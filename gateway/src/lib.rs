@@ -26,4 +26,5 @@ pub mod process;
 pub mod proof;
 pub mod request;
 pub mod server;
+pub mod shadow;
 pub mod views;

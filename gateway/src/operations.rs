@@ -16,7 +16,7 @@ use talon_wire::{
     Answer, Book, BookingView, Caller, Cancel, Command, Move, Place, Refusal, Wishes,
 };
 
-use crate::app::{ActingFor, Lane, now};
+use crate::app::{ActingFor, Lane, OverLimit, now};
 use crate::caller::Identified;
 use crate::http::problem::Problem;
 use crate::proof;
@@ -91,12 +91,12 @@ pub async fn book(lane: &Lane, who: &Identified, wish: Wish<'_>) -> Result<Booke
     let claim =
         Claim { caller, subject, place, channel, key, fingerprint, solution, is_one_more: true };
     let acting = acting_for(&caller, subject)?;
+    let policy = lane.app.policy_versions.get(&place.authority).copied();
     if let Some(over) = lane.app.over_limit.get(&acting)
-        && !over.1.contains(&key)
-        && over.0.resets_at.is_some_and(|resets_at| resets_at > now())
+        && over.refuses(&key, policy, now())
     {
         outcome("refused_from_memory");
-        return Err(Problem::LimitReached(over.0.clone()));
+        return Err(Problem::LimitReached(over.refusal.clone()));
     }
     let book = Book { caller, subject, place, channel, wishes, key, fingerprint };
     take(lane, claim, &book.wishes.clone(), Command::Book(book)).await
@@ -164,8 +164,12 @@ async fn take(
         Answer::Refused(Refusal::Limit { refusal, usage, sequence, keys }) => {
             outcome("refused_by_limit");
             remember_usage(lane, &claim, acting, usage, sequence);
-            if claim.is_one_more && is_remembered(refusal.kind) {
-                lane.app.over_limit.insert(acting, Arc::new((refusal.clone(), keys)));
+            if claim.is_one_more
+                && is_remembered(refusal.kind)
+                && let Some(policy) = lane.app.policy_versions.get(&claim.place.authority).copied()
+            {
+                let over = OverLimit { refusal: refusal.clone(), keys, policy };
+                lane.app.over_limit.insert(acting, Arc::new(over));
             }
             Err(Problem::LimitReached(refusal))
         }

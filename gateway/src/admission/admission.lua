@@ -4,6 +4,7 @@
 --          :rate:<window>       hash, person and rule id -> theoretical arrival time in Unix microseconds
 --          :quota:<period>      hash, person and rule -> count, sequence, expiry in Unix seconds
 --          :spent:<second>      set of nonces that may all be forgotten at that Unix second
+--          :began               Unix microseconds at which this bucket began; the one key that stays
 -- ARGV[1]  the time in Unix microseconds, for tests; 0 = the time of this server
 -- ARGV[2]  numbers of rate fields, quota groups, hints, spent groups, requests
 -- then     the rate fields
@@ -13,11 +14,12 @@
 --          per request: index of rate field, of quota field or 0, of nonce or 0, emission interval and burst,
 --                       limit, the second at which its nonce may be forgotten
 -- Answers  per request: 0 admitted, -1 already spent, above 0 the wait in microseconds,
---          bytes = the kept count that is at the limit or over.
+--          bytes = the kept count that is at the limit or over; and after them the moment at which the bucket
+--          began, by which a gateway sees that its data was lost.
 --
 -- Unix microseconds stay below 2^53 until the year 2255, so doubles hold them exactly. No list given to
 -- unpack is longer than two entries per request and hint of a batch, far below Lua's limit of about 8000.
--- Only commands of Redis 7.0. The arithmetic is the one of `gcra.rs`.
+-- Only commands that Redis 7.0 and Valkey have. The arithmetic is the one of `gcra.rs`.
 
 local RATE_WINDOW_US = 3600000000
 
@@ -30,6 +32,12 @@ end
 local n_rates, n_quota_groups, n_hints, n_spent_groups, n_requests =
   struct.unpack('>I2I2I2I2I2', ARGV[2])
 local cursor = 3
+
+local began = redis.call('GET', prefix .. ':began')
+if not began then
+  began = string.format('%.0f', now)
+  redis.call('SET', prefix .. ':began', began)
+end
 
 -- Paces live in a hash per window, as fields cannot expire one by one. A pace charged before the previous
 -- window has come back whole by now, so the two latest windows know everything.
@@ -178,4 +186,5 @@ if n_hints > 0 then
   end
 end
 
+answers[n_requests + 1] = tonumber(began)
 return answers

@@ -162,22 +162,28 @@ pub(super) fn write_arguments(
     }
 }
 
-/// Reads the script's answer to a batch of `asked` requests.
+/// Reads the script's answer to a batch of `asked` requests: their decisions, and the moment at which the
+/// bucket began, in Unix microseconds.
 ///
 /// # Errors
 /// [`StoreError::BadReply`] when the answer has another shape or length.
-pub(super) fn read_reply(reply: &Value, asked: usize) -> Result<Vec<Decision>, StoreError> {
+pub(super) fn read_reply(reply: &Value, asked: usize) -> Result<(Vec<Decision>, u64), StoreError> {
     let bad = |reason: &str| StoreError::BadReply { reason: reason.to_owned() };
     let Value::Array(answers) = reply else {
         return Err(bad("not an array"));
     };
+    let Some((Value::Int(began_us), answers)) = answers.split_last() else {
+        return Err(bad("without the moment at which the bucket began"));
+    };
+    let began_us = u64::try_from(*began_us).map_err(|_| bad("a bucket that began before 1970"))?;
     if answers.len() != asked {
         return Err(bad(&format!("{} answers to {asked} requests", answers.len())));
     }
-    answers
+    let decisions = answers
         .iter()
         .map(|answer| read_answer(answer).ok_or_else(|| bad("an unknown decision")))
-        .collect()
+        .collect::<Result<_, _>>()?;
+    Ok((decisions, began_us))
 }
 
 /// 0 is admitted, -1 already spent, above 0 the wait in microseconds; bytes are the count that is over.

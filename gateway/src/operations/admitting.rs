@@ -6,15 +6,17 @@
 use std::time::Duration;
 
 use talon_domain::civil::{CivilDate, UtcMicros};
+use talon_domain::ids::AuthorityId;
 use talon_domain::limits::{Attempt, Standing, Usage, usage};
 use talon_domain::policy::{CompiledPolicy, Holder};
 use talon_wire::{Caller, Place, Wishes};
 
 use super::{Claim, acting_for};
 use crate::admission::{
-    AdmissionError, AdmissionRequest, Decision, Hint, PersonKey, QuotaQuery, RateRule,
+    AdmissionError, AdmissionRequest, Decision, Hint, PersonKey, QuotaQuery, RateRule, WhenDown,
 };
 use crate::app::{ActingFor, Lane, now};
+use crate::config::Shadowed;
 use crate::http::problem::Problem;
 use crate::proof::{self, Pending};
 
@@ -28,34 +30,51 @@ pub(super) async fn admit_claim(
     let app = &lane.app;
     let Claim { caller, place, .. } = claim;
     let policy = app.policy(place.authority).ok_or(Problem::UnknownAuthority)?;
-    let proof = match &policy.release(place.service).proof {
+    let mut proof = match &policy.release(place.service).proof {
         None => None,
-        Some(_) => {
-            let release = release_tag(place);
-            Some(proof::check(app, &caller.person, &release, claim.solution)?)
-        }
+        Some(_) => match proof::check(app, &caller.person, &release_tag(place), claim.solution) {
+            Ok(pending) => Some(pending),
+            Err(_) if app.shadows.lets_pass(Shadowed::Proof) => None,
+            Err(problem) => return Err(problem),
+        },
     };
     let person = PersonKey(caller.person.0);
     let quota = if claim.is_one_more { quota(policy, claim, wishes)? } else { None };
     let spend = proof.as_ref().map(Pending::spend);
-    let mut request = AdmissionRequest { person, rate: app.write_rate, quota, spend };
-    let mut decision = decide(lane, request).await?;
+    let when_down = when_down(lane, place.authority);
+    let mut request = AdmissionRequest { person, rate: app.write_rate, quota, spend, when_down };
+    let mut decision = decide_rate(lane, request).await?;
     if matches!(decision, Decision::OverQuotaHint { .. }) {
         // A hint sheds load, it refuses nobody: the ledger is asked.
         request.quota = None;
-        decision = decide(lane, request).await?;
+        decision = decide_rate(lane, request).await?;
+    }
+    if decision == Decision::AlreadySpent && app.shadows.lets_pass(Shadowed::Proof) {
+        (request.spend, proof) = (None, None);
+        decision = decide_rate(lane, request).await?;
     }
     problem_of(decision)?;
     match proof {
-        Some(proof) => proof.derive().await,
+        Some(proof) => app.shadows.judge(Shadowed::Proof, proof.derive().await),
         None => Ok(()),
     }
+}
+
+/// What happens to a booking or cancellation while Redis does not answer.
+fn when_down(lane: &Lane, authority: AuthorityId) -> WhenDown {
+    lane.app.when_down.get(&authority).copied().unwrap_or(WhenDown::Degraded)
 }
 
 /// The pace alone.
 pub(super) async fn admit(lane: &Lane, caller: &Caller, rate: RateRule) -> Result<(), Problem> {
     let person = PersonKey(caller.person.0);
-    problem_of(decide(lane, AdmissionRequest { person, rate, quota: None, spend: None }).await?)
+    let when_down = if rate == lane.app.write_rate {
+        when_down(lane, caller.authority)
+    } else {
+        WhenDown::Open
+    };
+    let request = AdmissionRequest { person, rate, quota: None, spend: None, when_down };
+    problem_of(decide_rate(lane, request).await?)
 }
 
 /// The count that a hint may tell of, and whose it is.
@@ -96,6 +115,17 @@ fn holder(policy: &CompiledPolicy, rule: u16, (actor, subject): ActingFor) -> Pe
     }
 }
 
+/// The store's decision; a pace in shadow mode only counts.
+async fn decide_rate(lane: &Lane, request: AdmissionRequest) -> Result<Decision, Problem> {
+    let decision = decide(lane, request).await?;
+    let limit =
+        if request.rate == lane.app.write_rate { Shadowed::WriteRate } else { Shadowed::ReadRate };
+    if matches!(decision, Decision::RateLimited { .. }) && lane.app.shadows.lets_pass(limit) {
+        return decide(lane, AdmissionRequest { rate: RateRule::unlimited(), ..request }).await;
+    }
+    Ok(decision)
+}
+
 pub(super) async fn decide(lane: &Lane, request: AdmissionRequest) -> Result<Decision, Problem> {
     lane.admission.admit(request).await.map_err(|error| match error {
         AdmissionError::Overloaded | AdmissionError::Unavailable => Problem::Overloaded,
@@ -109,6 +139,7 @@ fn problem_of(decision: Decision) -> Result<(), Problem> {
             Err(Problem::RateLimited { retry_after: Duration::from_micros(retry_after_us) })
         }
         Decision::AlreadySpent => Err(Problem::PowReplayed),
+        Decision::Shed { .. } => Err(Problem::Overloaded),
     }
 }
 
@@ -123,6 +154,7 @@ pub(super) fn remember_usage(
     let Some(usage) = usage else { return };
     let Some(policy) = lane.app.policy(claim.place.authority) else { return };
     lane.admission.hint(Hint {
+        actor: PersonKey(claim.caller.person.0),
         person: holder(policy, usage.rule, acting),
         period: usage.period.days().unsigned_abs(),
         rule: usage.rule,

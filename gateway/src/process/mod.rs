@@ -3,6 +3,7 @@
 //! Owns the life of a gateway from its configuration to its exit code. Must not know routes or
 //! rules.
 
+mod admission;
 mod measures;
 mod peppers;
 mod redis_owner;
@@ -29,11 +30,11 @@ use tokio::sync::watch;
 
 use crate::admin::{self, Admin};
 use crate::admission::{
-    AdmissionHandle, BreakerConfig, EmbeddedBounds, EmbeddedStore, FallbackStore, FenceConfig,
-    FenceRate, LocalFence, MAX_FENCE_KEYS, RateRule, RedisStore, RedisStoreConfig, system_clock,
+    EmbeddedStore, FenceConfig, FenceRate, LocalFence, MAX_FENCE_KEYS, RateRule,
 };
 use crate::app::{
-    App, Lane, MAX_REMEMBERED_REFUSALS, MAX_REMEMBERED_SESSIONS, REFUSAL_MEMORY, SESSION_MEMORY,
+    App, Lane, MAX_REMEMBERED_REFUSALS, MAX_REMEMBERED_SESSIONS, PolicyVersion, REFUSAL_MEMORY,
+    SESSION_MEMORY,
 };
 use crate::availability::{Lists, PublicAnswers};
 use crate::config::{Config, ProcessMode};
@@ -44,8 +45,10 @@ use crate::identity::keys::{BadKeys, Keys};
 use crate::identity::provider::Provider;
 use crate::identity::token::MAX_PEOPLE_IN_TOKEN;
 use crate::proof::{self, KdfPool};
+use crate::shadow::Shadows;
 use crate::{cold, server};
 
+use admission::Admissions;
 use sockets::Sockets;
 
 /// Exit code when the journal is damaged: `EX_DATAERR`.
@@ -200,21 +203,21 @@ pub fn run(config: Config, base: &Path, release_in: Option<Duration>) -> Result<
     let authorities = authorities(&config, base)?;
     let is_demo = config.mode == ProcessMode::Demo;
     let keys = Keys::load(&config.keys_directory(), is_demo)?;
+    let admissions = Admissions::new(&config)?;
     // Every port first: a second process must not come so far as to answer anybody.
     let sockets = Sockets::bind(&config, lane_count(&config))?;
     let (ledger, journal) = open_ledger(&config, authorities.clone(), release_in)?;
     let runtime = runtime()?;
-    runtime.block_on(redis_owner::claim(&config.admission.redis_url, &journal))?;
+    runtime.block_on(redis_owner::claim(admissions.endpoint(), &journal))?;
     let (handle, driver) = ledger.handle();
     runtime.spawn(driver);
     runtime.block_on(peppers::declare(&handle, keys.peppers.ids()))?;
     let app = Arc::new(wire(config, authorities, keys)?);
     let (stop, stopped) = watch::channel(false);
-    let local = Arc::new(EmbeddedStore::new(system_clock(), EmbeddedBounds::default()));
     let Sockets { public, admin, hub } = sockets;
-    let lanes = start_lanes(&app, &ledger, &local, public, &stopped)?;
+    let lanes = start_lanes(&app, &ledger, &admissions, public, &stopped)?;
     let outcome = runtime.block_on(async {
-        let outcome = supervise(&app, &ledger, &local, metrics, admin, hub).await;
+        let outcome = supervise(&app, &ledger, admissions.local(), metrics, admin, hub).await;
         // Whatever ended the supervision, the lanes finish what they have promised. Until then
         // health is told here, and the stand-in hub answers.
         let _ = stop.send(true);
@@ -282,10 +285,10 @@ fn report(recovery: &Recovery) {
 
 fn wire(config: Config, authorities: Vec<Authority>, keys: Keys) -> Result<App, Failure> {
     let setting = Failure::setting;
-    let admission = &config.admission;
-    let write_rate = RateRule::new(1, admission.write_interval_ms * 1000, admission.write_burst)
+    let settings = &config.admission;
+    let write_rate = RateRule::new(1, settings.write_interval_ms * 1000, settings.write_burst)
         .map_err(|error| setting("admission.write_interval_ms", error.to_string()))?;
-    let read_rate = RateRule::new(2, admission.read_interval_ms * 1000, admission.read_burst)
+    let read_rate = RateRule::new(2, settings.read_interval_ms * 1000, settings.read_burst)
         .map_err(|error| setting("admission.read_interval_ms", error.to_string()))?;
     let fence = |per_second: u32, key: &str| -> Result<LocalFence, Failure> {
         let rate = |per_second: u32| {
@@ -306,6 +309,12 @@ fn wire(config: Config, authorities: Vec<Authority>, keys: Keys) -> Result<App, 
         cookies: Cookies::new(config.is_https()),
         keys,
         lists: Lists::new(&authorities),
+        policy_versions: authorities
+            .iter()
+            .map(|one| (one.catalogue.authority, PolicyVersion::of(&one.policy)))
+            .collect(),
+        when_down: admission::when_down(&config, &authorities),
+        shadows: Shadows::new(&settings.shadow),
         authorities: authorities
             .into_iter()
             .map(|authority| (authority.catalogue.code.clone(), Arc::new(authority)))
@@ -319,8 +328,8 @@ fn wire(config: Config, authorities: Vec<Authority>, keys: Keys) -> Result<App, 
             .max_capacity(MAX_REMEMBERED_REFUSALS)
             .time_to_live(REFUSAL_MEMORY)
             .build(),
-        fence: fence(admission.address_per_second, "admission.address_per_second")?,
-        login_fence: fence(admission.logins_per_second, "admission.logins_per_second")?,
+        fence: fence(settings.address_per_second, "admission.address_per_second")?,
+        login_fence: fence(settings.logins_per_second, "admission.logins_per_second")?,
         kdf: KdfPool::start(cores.div_ceil(2)).map_err(Failure::system("threads for proofs"))?,
         write_rate,
         read_rate,
@@ -339,7 +348,7 @@ fn lane_count(config: &Config) -> usize {
 fn start_lanes(
     app: &Arc<App>,
     ledger: &Embedded,
-    local: &Arc<EmbeddedStore>,
+    admissions: &Admissions,
     listeners: Vec<TcpListener>,
     stopped: &watch::Receiver<bool>,
 ) -> Result<Vec<JoinHandle<()>>, Failure> {
@@ -351,7 +360,7 @@ fn start_lanes(
         let (handle, driver) = ledger.handle();
         let admission = {
             let _inside = runtime.enter();
-            admission(app, local)?
+            admissions.handle()?
         };
         let lane = Lane {
             app: Arc::clone(app),
@@ -374,23 +383,6 @@ fn start_lanes(
         lanes.push(thread.spawn(work).map_err(Failure::system("a thread"))?);
     }
     Ok(lanes)
-}
-
-fn admission(app: &App, local: &Arc<EmbeddedStore>) -> Result<AdmissionHandle, Failure> {
-    let settings = &app.config.admission;
-    if settings.redis_url.is_empty() {
-        return Ok(AdmissionHandle::direct(Arc::clone(local)));
-    }
-    let config = RedisStoreConfig {
-        deadline: Duration::from_millis(settings.redis_deadline_ms),
-        ..RedisStoreConfig::default()
-    };
-    let redis = RedisStore::connect(&settings.redis_url, config).map_err(|error| {
-        Failure::Setting { key: "admission.redis_url".to_owned(), problem: error.to_string() }
-    })?;
-    let breaker = BreakerConfig::default();
-    let store = FallbackStore::new(redis, Arc::clone(local), system_clock(), breaker);
-    Ok(AdmissionHandle::spawn(Arc::new(store)))
 }
 
 fn hub_client(app: &App) -> HubClient {
