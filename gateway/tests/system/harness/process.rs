@@ -63,6 +63,11 @@ impl Launch {
         .set("admission.read_burst=60")
     }
 
+    /// With another configuration.
+    pub(crate) fn config(self, config: PathBuf) -> Self {
+        Self { config, ..self }
+    }
+
     /// With one more `--set`.
     pub(crate) fn set(self, assignment: &str) -> Self {
         self.flag("--set").flag(assignment)
