@@ -11,8 +11,9 @@
 --          per quota group: period and number of fields, then the fields
 --          per hint: index of its quota field and the value to keep
 --          per spent group: the second and number of nonces, then the nonces
---          per request: index of rate field, of quota field or 0, of nonce or 0, emission interval and burst,
---                       limit, the second at which its nonce may be forgotten
+--          all requests in one string, each: index of rate field, of quota field or 0, of nonce or 0, emission
+--                       interval and burst, limit, the second at which its nonce may be forgotten; one string
+--                       for all, because every argument costs Redis an object and Lua a string
 -- Answers  per request: 0 admitted, -1 already spent, above 0 the wait in microseconds,
 --          bytes = the kept count that is at the limit or over; and after them the moment at which the bucket
 --          began, by which a gateway sees that its data was lost.
@@ -118,8 +119,10 @@ for g = 1, n_spent_groups do
 end
 
 local answers, charged, newly_spent = {}, {}, {}
+local requests, at, unpack_from = ARGV[cursor], 1, struct.unpack
 for i = 1, n_requests do
-  local r, q, s, interval, burst, limit, forget_at = struct.unpack('>I2I2I2I4I4I4I8', ARGV[cursor])
+  local r, q, s, interval, burst, limit, forget_at
+  r, q, s, interval, burst, limit, forget_at, at = unpack_from('>I2I2I2I4I4I4I8', requests, at)
   local whole_burst = interval * burst
   local arrival = math.max(now, math.min(arrivals[r], now + whole_burst))
   local wait = arrival - (whole_burst - interval) - now
@@ -139,7 +142,6 @@ for i = 1, n_requests do
       newly_spent[s] = true
     end
   end
-  cursor = cursor + 1
 end
 
 -- Keys expire by themselves, each later than anything in it can matter.
