@@ -105,3 +105,76 @@ impl<S: AdmissionStore> AdmissionStore for BucketedStore<S> {
         self.decide_batch(requests, hints).boxed()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use futures_util::future::ready;
+
+    use super::super::{RateRule, WhenDown};
+    use super::*;
+
+    /// Answers each request with the number of its bucket and of its person, or fails.
+    struct Bucket {
+        number: u64,
+        fails: bool,
+    }
+
+    impl AdmissionStore for Bucket {
+        fn decide<'a>(
+            &'a self,
+            requests: &'a [AdmissionRequest],
+            _hints: &'a [Hint],
+        ) -> BoxFuture<'a, Result<Vec<Decision>, StoreError>> {
+            let answer = |request: &AdmissionRequest| Decision::RateLimited {
+                retry_after_us: self.number * 1000 + u64::from(request.person.0[0]),
+            };
+            let answers = requests.iter().map(answer).collect();
+            let failure = || StoreError::TimedOut { deadline_ms: 1 };
+            ready(if self.fails { Err(failure()) } else { Ok(answers) }).boxed()
+        }
+    }
+
+    fn of(person: u8) -> AdmissionRequest {
+        let mut key = [0; 32];
+        key[0] = person;
+        AdmissionRequest {
+            person: PersonKey(key),
+            rate: RateRule::unlimited(),
+            quota: None,
+            spend: None,
+            when_down: WhenDown::Open,
+        }
+    }
+
+    fn store(buckets: u64) -> BucketedStore<Bucket> {
+        BucketedStore::new((0..buckets).map(|number| Bucket { number, fails: false }).collect())
+    }
+
+    #[test]
+    fn each_person_is_asked_of_their_bucket_and_answered_in_their_place() {
+        for buckets in [1, 2, 7, u64::from(MAX_BUCKETS)] {
+            let persons = [5, 9, 5, 0, 255, 8];
+            let requests = persons.map(of);
+            let decided = store(buckets).decide(&requests, &[]).now_or_never();
+            let expected = persons.map(|person| {
+                let person = u64::from(person);
+                Decision::RateLimited { retry_after_us: person % buckets * 1000 + person }
+            });
+            assert_eq!(decided, Some(Ok(expected.to_vec())), "{buckets} buckets");
+        }
+    }
+
+    #[test]
+    fn a_bucket_that_fails_is_not_asked_for_persons_of_others() {
+        let mut store = store(2);
+        store.stores[1].fails = true;
+        assert!(store.decide(&[of(0), of(2)], &[]).now_or_never().expect("at once").is_ok());
+        assert!(store.decide(&[of(0), of(1)], &[]).now_or_never().expect("at once").is_err());
+    }
+
+    #[test]
+    #[should_panic(expected = "1 to 256 buckets")]
+    fn more_buckets_than_a_batch_should_be_split_into_are_refused() {
+        let _ = store(u64::from(MAX_BUCKETS) + 1);
+    }
+}

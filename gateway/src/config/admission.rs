@@ -196,8 +196,11 @@ fn read(path: &Path) -> Result<String, String> {
     let bad = |error: std::io::Error| format!("{}: {error}", path.display());
     let mut text = String::new();
     File::open(path)
-        .and_then(|file| file.take(MAX_FILE_BYTES).read_to_string(&mut text))
+        .and_then(|file| file.take(MAX_FILE_BYTES + 1).read_to_string(&mut text))
         .map_err(bad)?;
+    if text.len() as u64 > MAX_FILE_BYTES {
+        return Err(format!("{}: longer than {MAX_FILE_BYTES} bytes", path.display()));
+    }
     Ok(text)
 }
 
@@ -249,6 +252,28 @@ mod tests {
         assert_eq!(key_at_fault(&cluster), "");
         let shown = cluster.redacted_url();
         assert!(!shown.contains("secret") && shown.contains("a:redacted@127.0.0.1:2"), "{shown}");
+    }
+
+    #[test]
+    fn what_is_beyond_a_bound_is_refused_by_its_key() {
+        for (key, change) in [
+            ("admission.buckets", (|one| one.buckets = MAX_BUCKETS + 1) as fn(&mut Admission)),
+            ("admission.buckets", |one| one.buckets = 0),
+            ("admission.gateways", |one| one.gateways = MAX_GATEWAYS + 1),
+            ("admission.degraded_per_second", |one| one.degraded_per_second = 0),
+        ] {
+            assert_eq!(key_at_fault(&with(change)), key);
+        }
+    }
+
+    #[test]
+    fn a_file_is_read_to_its_bound_and_no_further() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("file");
+        for (length, good) in [(MAX_FILE_BYTES, true), (MAX_FILE_BYTES + 1, false)] {
+            fs::write(&path, "x".repeat(length as usize)).unwrap();
+            assert_eq!(read(&path).is_ok(), good);
+        }
     }
 
     #[test]
