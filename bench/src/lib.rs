@@ -3,3 +3,5 @@
 //! Owns the benches under `benches/` and, where two of them need the same thing, that thing. May see
 //! every other crate; none may see this one. Called by `cargo bench -p talon-bench` alone. A figure
 //! is worth something only as a ratio to its peer within the same run.
+
+pub mod desks;

@@ -11,6 +11,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use http::{StatusCode, header};
 use metrics_exporter_prometheus::PrometheusHandle;
+use talon_ledger_client::Remote;
 use talon_wire::Ledger;
 
 /// What the admin listener looks at.
@@ -18,6 +19,8 @@ use talon_wire::Ledger;
 pub struct Admin {
     /// The ledger, for its health.
     pub ledger: Arc<dyn Ledger>,
+    /// The same, when it is elsewhere: for what it said of its files.
+    pub remote: Option<Remote>,
     /// Whether the process serves; false before it is up and while it drains.
     pub serving: Arc<AtomicBool>,
     /// The metrics.
@@ -40,6 +43,10 @@ async fn ready(State(admin): State<Admin>) -> Response {
     let mut lines = format!("serving: {}\n", if serving { "ok" } else { "draining or starting" });
     for (name, problem) in &health.checks {
         lines.push_str(&format!("{name}: {}\n", problem.as_deref().unwrap_or("ok")));
+    }
+    // It decides by its own files whatever ours are, so this is no reason to turn people away.
+    for authority in admin.remote.iter().flat_map(Remote::differing_files) {
+        lines.push_str(&format!("note: the ledger has other files for authority {authority}\n"));
     }
     let is_ready = serving && health.is_ready();
     let status = if is_ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };

@@ -157,6 +157,7 @@ fn healthcheck(admin: SocketAddr) -> Result<(), Ended> {
 fn check(config: &Config, base: &Path) -> Result<(), Failure> {
     let authorities = process::authorities(config, base)?;
     process::check_keys(config)?;
+    process::check_ledger(config, base)?;
     println!("mode           {:?}", config.mode);
     println!("origin         {}", config.origin());
     for authority in authorities {

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use talon_domain::booking::Subject;
 use talon_domain::ids::{AuthorityId, BookingId, Channel, Fingerprint, KeyHash, OfficeId};
+use talon_domain::limits::LimitRefusal;
 use talon_domain::policy::{LimitKind, Moment};
 use talon_wire::{
     Answer, Book, BookingView, Caller, Cancel, Command, Move, Place, Refusal, Wishes,
@@ -94,6 +95,7 @@ pub async fn book(lane: &Lane, who: &Identified, wish: Wish<'_>) -> Result<Booke
     let policy = lane.app.policy_versions.get(&place.authority).copied();
     if let Some(over) = lane.app.over_limit.get(&acting)
         && over.refuses(&key, policy, now())
+        && concerns(lane, &over.refusal, &claim)
     {
         outcome("refused_from_memory");
         return Err(Problem::LimitReached(over.refusal.clone()));
@@ -273,7 +275,11 @@ pub async fn challenge(
 ) -> Result<talon_pow::Challenge, Problem> {
     let caller = who.at(place.authority)?;
     let policy = lane.app.policy(place.authority).ok_or(Problem::UnknownAuthority)?;
-    let rule = policy.release(place.service).proof.as_ref().ok_or(Problem::ProofNotNeeded)?;
+    let rule = policy
+        .release(place.service, Channel::Web)
+        .proof
+        .as_ref()
+        .ok_or(Problem::ProofNotNeeded)?;
     admit(lane, &caller, lane.app.read_rate).await?;
     check_session(lane, caller).await?;
     proof::challenge(&lane.app, &caller.person, &release_tag(place), rule)
@@ -298,9 +304,18 @@ async fn call(lane: &Lane, command: Command) -> Result<Answer, Problem> {
         .map_err(|_| Problem::Unavailable)
 }
 
-/// Only limits that hold for whatever is asked next may be remembered.
+/// Only limits that hold for whichever date is asked next may be remembered.
 fn is_remembered(kind: LimitKind) -> bool {
     matches!(kind, LimitKind::PerPeriod { of: Moment::Registration, .. })
+}
+
+/// Whether a limit that refused somebody concerns what is asked next, too.
+fn concerns(lane: &Lane, refusal: &LimitRefusal, claim: &Claim<'_>) -> bool {
+    lane.app.policy(claim.place.authority).is_some_and(|policy| {
+        let limits = &policy.policy().limits;
+        let limit = limits.iter().find(|limit| limit.name == refusal.rule);
+        limit.is_some_and(|limit| limit.concerns(claim.subject, claim.place.service))
+    })
 }
 
 fn outcome(outcome: &'static str) {

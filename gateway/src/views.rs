@@ -3,6 +3,7 @@
 //! Must not decide anything; names come from the catalogue, facts from the ledger.
 
 use serde::Serialize;
+use talon_domain::about::{About, Alternative, Closure};
 use talon_domain::booking::Subject;
 use talon_domain::catalogue::{Catalogue, Region, Text};
 use talon_domain::ids::Channel;
@@ -69,7 +70,10 @@ struct ServiceJson<'a> {
     name: &'a Text,
     minutes: u16,
     proof: bool,
+    test_mode: bool,
     release: ReleaseJson<'a>,
+    #[serde(skip_serializing_if = "About::is_empty")]
+    about: &'a About,
 }
 
 #[derive(Serialize)]
@@ -87,6 +91,12 @@ struct OfficeJson<'a> {
     address: &'a Text,
     zone: &'a str,
     services: Vec<&'a str>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    phones: &'a [String],
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    alternatives: &'a [Alternative],
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    closures: &'a [Closure],
 }
 
 /// The list of authorities.
@@ -113,12 +123,14 @@ pub fn services(authority: &Authority) -> Vec<u8> {
         services: Vec<ServiceJson<'a>>,
     }
     let services = authority.catalogue.services.iter().map(|service| {
-        let release = authority.policy.release(service.id);
+        let release = authority.policy.release(service.id, Channel::Web);
         ServiceJson {
             code: &service.code,
             name: &service.name,
             minutes: service.minutes,
             proof: release.proof.is_some(),
+            test_mode: service.test_mode,
+            about: &service.about,
             release: ReleaseJson {
                 days_ahead: release.days_ahead,
                 time: release.time.to_string(),
@@ -147,6 +159,9 @@ pub fn offices(catalogue: &Catalogue) -> Vec<u8> {
             .filter(|service| office.offers(service.id))
             .map(|service| service.code.as_str())
             .collect(),
+        phones: &office.phones,
+        alternatives: &office.alternatives,
+        closures: &office.closures,
     });
     json(&List { offices: offices.collect() })
 }

@@ -5,7 +5,7 @@
 use talon_board::Steps;
 use talon_domain::booking::BookingState;
 use talon_domain::civil::UtcMicros;
-use talon_domain::ids::{BookingId, Pseudonym, ServiceId};
+use talon_domain::ids::{BookingId, Channel, Pseudonym, ServiceId};
 use talon_domain::limits::Block;
 use talon_domain::policy::CompiledPolicy;
 use talon_journal::Sequence;
@@ -51,6 +51,16 @@ pub enum Violation {
         /// The service.
         service: ServiceId,
     },
+    /// A place of which the channel may not use every step.
+    #[error("booking {booking}: {channel:?} may not use {seat:?}")]
+    NotItsShare {
+        /// The booking.
+        booking: BookingId,
+        /// The place.
+        seat: Seat,
+        /// By which it was booked.
+        channel: Channel,
+    },
     /// A fact about a booking that is not there, or is cancelled already.
     #[error("no live booking {0}")]
     NoSuchBooking(BookingId),
@@ -80,10 +90,12 @@ impl State {
     /// [`Violation`] when it contradicts the facts before it; the state is then unusable.
     pub fn apply(&self, sequence: Sequence, record: Record) -> Result<(), Violation> {
         match record.fact {
-            Fact::PolicySet(policy) => self.set_policy(CompiledPolicy::new(policy)?),
+            Fact::PolicySet(policy) => {
+                self.set_policy(CompiledPolicy::in_zones(policy, self.zones())?);
+            }
             Fact::DayGenerated { day, shape } => self.add_day(day, shape)?,
-            Fact::Released { authority, service, date, offices, .. } => {
-                self.release(authority, service, date, &offices)?;
+            Fact::Released { authority, service, channel, date, offices, .. } => {
+                self.release(authority, service, channel, date, &offices)?;
             }
             Fact::Booked(booked) => self.replay_booked(sequence, record.at, &booked)?,
             Fact::Cancelled { subject, booking, returns_at } => {
@@ -163,7 +175,7 @@ impl State {
         let seat = booked.seat;
         let no_such_seat = || Violation::NoSuchSeat(seat);
         let day = self.day(&seat.day).ok_or_else(no_such_seat)?;
-        if !day.is_released(booked.service) {
+        if !day.is_released(booked.service, booked.channel) {
             let (booking, day, service) = (booked.booking, seat.day, booked.service);
             return Err(Violation::NotReleased { booking, day, service });
         }
@@ -172,6 +184,11 @@ impl State {
         let run = Steps::run(seat.step, seat.steps)
             .filter(|_| seat.step + seat.steps <= shift.steps)
             .ok_or_else(no_such_seat)?;
+        let usable = shift.service(booked.service).map_or(0, |of| of.usable(booked.channel));
+        if !run.is_subset(Steps::from_bits(usable)) {
+            let (booking, channel) = (booked.booking, booked.channel);
+            return Err(Violation::NotItsShare { booking, seat, channel });
+        }
         word.claim(run).map_err(|taken| Violation::TwoOwners {
             booking: booked.booking,
             seat,

@@ -225,8 +225,9 @@ impl Core {
             let to_come = minutes.clone().filter(is_to_come).find(in_span).map(|m| (date, m));
             first_to_come = first_to_come.or(to_come);
             first = first.or_else(|| minutes.find(in_span).map(|m| (date, m)));
-            if day.is_released(place.service) {
-                let of_day = day.free_starts(date, place.service, request.now);
+            let channel = request.channel;
+            if day.is_released(place.service, channel) {
+                let of_day = day.free_starts(date, place.service, channel, request.now);
                 free.extend(of_day.into_keys().filter(in_span).map(|minute| (date, minute)));
             }
         }
@@ -252,8 +253,8 @@ impl Core {
         if day.shape().starts(place.service).is_none_or(|starts| !starts.contains_key(&minute)) {
             return Err(Denied::Unknown);
         }
-        if !day.is_released(place.service) {
-            return Err(Denied::NotReleased(self.release_of(request.policy, place.service, date)));
+        if !day.is_released(place.service, request.channel) {
+            return Err(self.not_released(request, date));
         }
         let attempt = request.attempt(parties.subject(), date);
         if let Some(refusal) = tries.judge(request, &attempt) {
@@ -285,21 +286,27 @@ impl Core {
         let place = &request.place;
         let (subject, actor) = parties.names();
         let spread = usize::from(u16::from_le_bytes([subject.0[0], subject.0[1]]));
-        let (sequence, fact) = day.claim(place.service, minute, spread, |candidate, steps| {
-            let seat_day = DayKey { authority: place.authority, office: place.office, date };
-            let fact = request.fact(Booked {
-                booking: request.booking,
-                subject,
-                actor,
-                channel: request.channel,
-                service: place.service,
-                seat: Seat { day: seat_day, shift: candidate.shift, step: candidate.step, steps },
-                key: request.key,
-                fingerprint: request.fingerprint,
-            });
-            let reservation = room.take().expect("one claim succeeds");
-            (self.append(reservation, request.now, &fact), fact)
-        })?;
+        let (sequence, fact) =
+            day.claim(place.service, request.channel, minute, spread, |candidate, steps| {
+                let seat_day = DayKey { authority: place.authority, office: place.office, date };
+                let fact = request.fact(Booked {
+                    booking: request.booking,
+                    subject,
+                    actor,
+                    channel: request.channel,
+                    service: place.service,
+                    seat: Seat {
+                        day: seat_day,
+                        shift: candidate.shift,
+                        step: candidate.step,
+                        steps,
+                    },
+                    key: request.key,
+                    fingerprint: request.fingerprint,
+                });
+                let reservation = room.take().expect("one claim succeeds");
+                (self.append(reservation, request.now, &fact), fact)
+            })?;
         let booking = match fact {
             Fact::Moved(moved) => {
                 let noted = parties.moved(sequence, request.now, &moved);
@@ -326,7 +333,12 @@ impl Core {
         if date < self.today(place, request.now) {
             return Denied::Past;
         }
-        Denied::NotReleased(self.release_of(request.policy, place.service, date))
+        self.not_released(request, date)
+    }
+
+    fn not_released(&self, request: &Request<'_>, date: CivilDate) -> Denied {
+        let (service, channel) = (request.place.service, request.channel);
+        Denied::NotReleased(self.release_of(request.policy, service, channel, date))
     }
 
     fn denied(&self, parties: &Parties, request: &Request<'_>, denied: Denied) -> Outcome {
@@ -340,7 +352,8 @@ impl Core {
                     Wishes::Starts(starts) => starts.first().map(|(date, _)| *date),
                     Wishes::Any { from, .. } => Some(*from),
                 };
-                let free = date.map(|date| self.free_on(place, date)).unwrap_or_default();
+                let free =
+                    date.map(|date| self.free_on(place, request.channel, date)).unwrap_or_default();
                 Refusal::Taken { free }
             }
             Denied::Limit(refusal) => {
@@ -408,7 +421,11 @@ impl Tries {
 
 /// Whether another date might be allowed.
 fn depends_on_visit(refusal: &LimitRefusal) -> bool {
-    matches!(refusal.kind, LimitKind::PerPeriod { of: Moment::Visit, .. })
+    match refusal.kind {
+        LimitKind::PerPeriod { of, .. } => of == Moment::Visit,
+        LimitKind::RetakeWait { .. } => true,
+        LimitKind::LivePerService | LimitKind::NoShows { .. } => false,
+    }
 }
 
 impl Denied {

@@ -2,11 +2,21 @@
 //!
 //! Ledger time never goes back, whatever the wall clock does, and says when the wall clock is not
 //! to be trusted with a release. Must not know what is timed.
+//!
+//! - **Set forward**: ledger time follows at once. Bookings go on; releases, and the forgetting of
+//!   the past, wait until wall and monotonic time have agreed for [`CLOCK_AGREEMENT_MICROS`].
+//! - **Set back**: ledger time stands still until the wall clock has caught up, and releases wait
+//!   until then and for as long again. A deadline that has passed stays passed.
+//! - **Suspended machine**: the monotonic time here is the one that goes on while the machine
+//!   sleeps, so that waking up is no jump. How long it slept is told apart, for what was to happen
+//!   meanwhile was missed ([`Look::absence`]). A virtual machine whose host stopped it does not
+//!   know that it slept: to it the wall clock is set forward, and it is treated like that.
 
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use parking_lot::Mutex;
+use rustix::time::{ClockId, clock_gettime};
 use talon_domain::civil::{MICROS_PER_SECOND, UtcMicros};
 
 /// Wall and monotonic time that differ by more than this between two looks are a jump.
@@ -14,26 +24,25 @@ pub const MAX_CLOCK_JUMP_MICROS: i64 = 2 * MICROS_PER_SECOND;
 /// After a jump, releases wait until the clocks have agreed for this long.
 pub const CLOCK_AGREEMENT_MICROS: i64 = 60 * MICROS_PER_SECOND;
 
+/// A machine that slept for longer than this between two looks was away.
+pub const MAX_SLEEP_UNNOTICED_MICROS: i64 = 10 * MICROS_PER_SECOND;
+
 /// Where time comes from.
 pub trait Clock: Send + Sync {
     /// The wall clock, in UTC.
     fn wall(&self) -> UtcMicros;
 
-    /// Microseconds since some fixed start, never going back.
+    /// Microseconds since some fixed start, never going back, and going on while the machine
+    /// sleeps.
     fn monotonic(&self) -> i64;
+
+    /// How many of the microseconds of [`Clock::monotonic`] the machine slept.
+    fn slept(&self) -> i64;
 }
 
 /// The operating system's clocks.
-#[derive(Debug)]
-pub struct SystemClock {
-    start: Instant,
-}
-
-impl Default for SystemClock {
-    fn default() -> Self {
-        Self { start: Instant::now() }
-    }
-}
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SystemClock(());
 
 impl Clock for SystemClock {
     fn wall(&self) -> UtcMicros {
@@ -42,8 +51,29 @@ impl Clock for SystemClock {
     }
 
     fn monotonic(&self) -> i64 {
-        i64::try_from(self.start.elapsed().as_micros()).unwrap_or(i64::MAX)
+        // The standard library's `Instant` is CLOCK_MONOTONIC, which stops while the machine sleeps.
+        micros(ClockId::Boottime)
     }
+
+    fn slept(&self) -> i64 {
+        // Awake time first: what passes between the two calls is never less than nothing.
+        let awake = micros(ClockId::Monotonic);
+        micros(ClockId::Boottime) - awake
+    }
+}
+
+fn micros(clock: ClockId) -> i64 {
+    let time = clock_gettime(clock);
+    time.tv_sec * MICROS_PER_SECOND + time.tv_nsec / 1_000
+}
+
+/// What a look at the clocks found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Look {
+    /// Whether releases may go by ledger time.
+    pub is_trusted: bool,
+    /// The machine slept since the last look: the ledger times of that look and of this one.
+    pub absence: Option<(UtcMicros, UtcMicros)>,
 }
 
 /// The time that facts carry.
@@ -56,6 +86,8 @@ pub struct LedgerClock {
 struct Guard {
     wall: i64,
     monotonic: i64,
+    slept: i64,
+    looked_at: UtcMicros,
     /// Monotonic time before which releases wait.
     distrusted_until: Option<i64>,
 }
@@ -63,8 +95,14 @@ struct Guard {
 impl LedgerClock {
     /// A clock that starts no earlier than `not_before`, the time of the last known fact.
     pub fn new(source: Box<dyn Clock>, not_before: UtcMicros) -> Self {
-        let guard =
-            Guard { wall: source.wall().0, monotonic: source.monotonic(), distrusted_until: None };
+        let wall = source.wall();
+        let guard = Guard {
+            wall: wall.0,
+            monotonic: source.monotonic(),
+            slept: source.slept(),
+            looked_at: wall.max(not_before),
+            distrusted_until: None,
+        };
         Self { source, latest: AtomicI64::new(not_before.0), guard: Mutex::new(guard) }
     }
 
@@ -75,13 +113,21 @@ impl LedgerClock {
         UtcMicros(self.latest.fetch_max(wall, Ordering::Relaxed).max(wall))
     }
 
-    /// Compares the clocks with the last look; says whether releases may go by ledger time.
+    /// Compares the clocks with the last look.
     ///
-    /// They may not either while ledger time is ahead of a wall clock that was set back: it would
+    /// Releases may not go by ledger time either while ledger time is ahead of a wall clock that was set back: it would
     /// open dates before their moment.
-    pub fn look(&self) -> bool {
+    pub fn look(&self) -> Look {
+        let now = self.now();
         let (wall, monotonic) = (self.source.wall().0, self.source.monotonic());
+        let slept = self.source.slept();
         let mut guard = self.guard.lock();
+        let slept_now = slept - guard.slept;
+        let absence = (slept_now > MAX_SLEEP_UNNOTICED_MICROS).then_some((guard.looked_at, now));
+        if absence.is_some() {
+            tracing::warn!(slept_micros = slept_now, "the machine slept");
+        }
+        (guard.slept, guard.looked_at) = (slept, now);
         let jump = (wall - guard.wall) - (monotonic - guard.monotonic);
         (guard.wall, guard.monotonic) = (wall, monotonic);
         // Relaxed: as in `now`.
@@ -99,7 +145,7 @@ impl LedgerClock {
             tracing::info!("the clocks agree again; releases go on");
             guard.distrusted_until = None;
         }
-        guard.distrusted_until.is_none()
+        Look { is_trusted: guard.distrusted_until.is_none(), absence }
     }
 
     /// Whether the last look trusted the wall clock.
@@ -121,6 +167,7 @@ pub mod manual {
     pub struct ManualClock {
         wall: Arc<AtomicI64>,
         monotonic: Arc<AtomicI64>,
+        slept: Arc<AtomicI64>,
     }
 
     impl ManualClock {
@@ -137,6 +184,12 @@ pub mod manual {
             self.monotonic.fetch_add(micros, Ordering::Relaxed);
         }
 
+        /// The machine sleeps: time passes, and nothing runs.
+        pub fn sleep_micros(&self, micros: i64) {
+            self.advance_micros(micros);
+            self.slept.fetch_add(micros, Ordering::Relaxed);
+        }
+
         /// The wall clock is set, forward or back, without time passing.
         pub fn jump_micros(&self, micros: i64) {
             self.wall.fetch_add(micros, Ordering::Relaxed);
@@ -150,6 +203,10 @@ pub mod manual {
 
         fn monotonic(&self) -> i64 {
             self.monotonic.load(Ordering::Relaxed)
+        }
+
+        fn slept(&self) -> i64 {
+            self.slept.load(Ordering::Relaxed)
         }
     }
 }
@@ -175,11 +232,11 @@ mod tests {
         let source = ManualClock::new(UtcMicros(0));
         let clock = LedgerClock::new(Box::new(source.clone()), UtcMicros(100 * MICROS_PER_SECOND));
         source.advance_micros(CLOCK_AGREEMENT_MICROS);
-        assert!(!clock.look());
+        assert!(!clock.look().is_trusted);
         source.advance_micros(CLOCK_AGREEMENT_MICROS - MICROS_PER_SECOND);
-        assert!(!clock.look());
+        assert!(!clock.look().is_trusted);
         source.advance_micros(MICROS_PER_SECOND);
-        assert!(clock.look());
+        assert!(clock.look().is_trusted);
     }
 
     #[test]
@@ -188,13 +245,35 @@ mod tests {
         let clock = LedgerClock::new(Box::new(source.clone()), UtcMicros(0));
         source.advance_micros(MICROS_PER_SECOND);
         source.jump_micros(MAX_CLOCK_JUMP_MICROS);
-        assert!(clock.look());
+        assert!(clock.look().is_trusted);
         source.jump_micros(-MAX_CLOCK_JUMP_MICROS - 1);
-        assert!(!clock.look());
+        assert!(!clock.look().is_trusted);
         source.advance_micros(CLOCK_AGREEMENT_MICROS - 1);
-        assert!(!clock.look());
+        assert!(!clock.look().is_trusted);
         source.advance_micros(1);
-        assert!(clock.look());
+        assert!(clock.look().is_trusted);
         assert!(clock.is_trusted());
+    }
+
+    #[test]
+    fn a_machine_that_slept_was_away_and_its_clock_did_not_jump() {
+        let source = ManualClock::new(UtcMicros(0));
+        let clock = LedgerClock::new(Box::new(source.clone()), UtcMicros(0));
+        source.advance_micros(MICROS_PER_SECOND);
+        assert_eq!(clock.look(), Look { is_trusted: true, absence: None });
+        source.sleep_micros(3600 * MICROS_PER_SECOND);
+        let away = (UtcMicros(MICROS_PER_SECOND), UtcMicros(3601 * MICROS_PER_SECOND));
+        assert_eq!(clock.look(), Look { is_trusted: true, absence: Some(away) });
+        assert_eq!(clock.look(), Look { is_trusted: true, absence: None });
+        source.sleep_micros(MAX_SLEEP_UNNOTICED_MICROS);
+        assert_eq!(clock.look().absence, None, "a nap is no absence");
+    }
+
+    #[test]
+    fn the_systems_monotonic_time_holds_its_sleep_and_goes_on() {
+        let clock = SystemClock::default();
+        let (before, slept) = (clock.monotonic(), clock.slept());
+        assert!(slept >= 0 && slept <= before);
+        assert!(clock.monotonic() >= before);
     }
 }

@@ -12,7 +12,7 @@ use parking_lot::Mutex;
 use talon_domain::booking::BookingState;
 use talon_domain::catalogue::Catalogue;
 use talon_domain::civil::{CivilDate, UtcMicros};
-use talon_domain::ids::{AuthorityId, BookingId, OfficeId, ServiceId};
+use talon_domain::ids::{AuthorityId, BookingId, Channel, OfficeId, ServiceId};
 use talon_domain::policy::CompiledPolicy;
 use talon_journal::{
     Class, Disk, Entropy, Journal, JournalError, OpenError, Options, Recovery, Reservation,
@@ -24,7 +24,10 @@ use crate::apply::Violation;
 use crate::clock::{Clock, LedgerClock};
 use crate::hash::state_hash;
 use crate::keeper::Keeping;
+use crate::person::Booking;
+use crate::pipeline::{Refused, apply_beside};
 use crate::record::{BadRecord, DayKey, Fact, Record};
+use crate::snapshot::{self, Loaded, Skipped};
 use crate::state::State;
 
 /// An authority as the files of today describe it.
@@ -34,6 +37,9 @@ pub struct Authority {
     pub catalogue: Arc<Catalogue>,
     /// Its policy.
     pub policy: CompiledPolicy,
+    /// SHA-256 over the texts of both files, so that two processes can tell whether they have the
+    /// same.
+    pub digest: [u8; 32],
 }
 
 /// What a ledger is opened with.
@@ -60,6 +66,9 @@ pub enum BadLedger {
     /// The journal cannot be read.
     #[error(transparent)]
     Journal(#[from] JournalError),
+    /// The snapshots cannot be looked for.
+    #[error("the snapshots: {0}")]
+    Snapshots(#[source] std::io::Error),
     /// A record cannot be read.
     #[error("record {sequence}: {source}")]
     Record {
@@ -128,6 +137,18 @@ pub enum BadReplay {
     Violation(#[from] Violation),
 }
 
+/// Applies one record of a replay; `at` becomes the latest ledger time so far.
+pub(crate) fn replay(
+    state: &State,
+    at: &mut UtcMicros,
+    sequence: Sequence,
+    body: &[u8],
+) -> Result<(), BadReplay> {
+    let record = Record::decode(body)?;
+    *at = record.at.max(*at);
+    Ok(state.apply(sequence, record)?)
+}
+
 /// An answer, and the record that has to be durable before it may leave.
 #[derive(Clone, Debug)]
 pub struct Outcome {
@@ -165,22 +186,27 @@ impl Core {
     /// # Errors
     /// [`BadLedger`].
     pub fn open(setup: Setup) -> Result<(Self, Recovery), BadLedger> {
-        let state = State::default();
-        let mut last_at = UtcMicros(0);
-        let replay = |sequence: Sequence, _committed_at: i64, body: &[u8]| {
-            let record = Record::decode(body)?;
-            last_at = last_at.max(record.at);
-            state.apply(sequence, record).map_err(BadReplay::from)
-        };
-        let opened = Journal::open(setup.disk, setup.journal, setup.journal_entropy, replay);
+        let Loaded { state, at: mut last_at, covered, skipped, .. } =
+            snapshot::best(&*setup.disk, |_, _| true).map_err(BadLedger::Snapshots)?;
+        for Skipped { segment, reason } in &skipped {
+            tracing::warn!(snapshot = %segment, reason, "a snapshot is not good and was passed over");
+        }
+        let (options, entropy) = (setup.journal, setup.journal_entropy);
+        let (opened, applied) = apply_beside(
+            |sequence, body| replay(&state, &mut last_at, sequence, body),
+            |feeder| {
+                let visit = |sequence, _committed_at, body: &[u8]| feeder.push(sequence, body);
+                Journal::open_after(setup.disk, options, entropy, covered, visit)
+            },
+        );
+        // What was refused comes before whatever the reading found after it.
+        applied.map_err(|Refused { sequence, source }| match source {
+            BadReplay::Record(source) => BadLedger::Record { sequence, source },
+            BadReplay::Violation(source) => BadLedger::Contradiction { sequence, source },
+        })?;
         let (journal, recovery) = opened.map_err(|error| match error {
             OpenError::Journal(error) => BadLedger::Journal(error),
-            OpenError::Visit { sequence, error: BadReplay::Record(source) } => {
-                BadLedger::Record { sequence, source }
-            }
-            OpenError::Visit { sequence, error: BadReplay::Violation(source) } => {
-                BadLedger::Contradiction { sequence, source }
-            }
+            OpenError::Visit { .. } => unreachable!("the reading ends when a record was refused"),
         })?;
         let clock = LedgerClock::new(setup.clock, last_at);
         let authorities: BTreeMap<_, _> =
@@ -233,21 +259,26 @@ impl Core {
     fn refuse_displaced(&self) -> Result<(), BadLedger> {
         let now = self.clock.now();
         let mut displaced = Vec::new();
-        for (_, person) in self.state.persons() {
-            let person = person.lock();
+        let is_known = |booking: &Booking| {
+            let day = booking.seat.day;
+            let authority = self.authorities.get(&day.authority);
+            let office = authority.and_then(|of| of.catalogue.office(day.office));
+            office.is_some_and(|office| office.offers(booking.service))
+        };
+        self.state.each_person(|person| {
+            // When visits end takes long to work out, and nearly always nothing is lacking.
+            if person.bookings().iter().all(is_known) {
+                return;
+            }
             for booking in person.bookings() {
-                let day = booking.seat.day;
-                let authority = self.authorities.get(&day.authority);
-                let office = authority.and_then(|of| of.catalogue.office(day.office));
-                let is_known = office.is_some_and(|office| office.offers(booking.service));
                 let is_live =
-                    booking.state == BookingState::Booked && self.state.ends_at(booking) > now;
-                if !is_known && is_live {
-                    let DayKey { authority, office, date } = day;
+                    || booking.state == BookingState::Booked && self.state.ends_at(booking) > now;
+                if !is_known(booking) && is_live() {
+                    let DayKey { authority, office, date } = booking.seat.day;
                     displaced.push(Displaced { authority, office, service: booking.service, date });
                 }
             }
-        }
+        });
         if displaced.is_empty() {
             return Ok(());
         }
@@ -317,18 +348,24 @@ impl Core {
     }
 }
 
-/// The services of which nothing has ever been released: their whole horizon opens at once.
+/// The services of which nothing has ever been released to a channel: their whole horizon opens to
+/// it at once.
 fn never_released(
     state: &State,
     authorities: &BTreeMap<AuthorityId, Authority>,
-) -> BTreeSet<(AuthorityId, ServiceId)> {
+) -> BTreeSet<(AuthorityId, ServiceId, Channel)> {
     authorities
         .values()
         .flat_map(|authority| {
             let id = authority.catalogue.authority;
             authority.catalogue.services.iter().map(move |service| (id, service.id))
         })
-        .filter(|(authority, service)| state.released_through(*authority, *service).is_none())
+        .flat_map(|(authority, service)| {
+            Channel::WITH_TIMES.map(|channel| (authority, service, channel))
+        })
+        .filter(|(authority, service, channel)| {
+            state.released_through(*authority, *service, *channel).is_none()
+        })
         .collect()
 }
 

@@ -13,6 +13,9 @@ use talon_board::{ShiftWord, Steps, Taken, count_free, free_starts};
 use talon_domain::civil::{CivilDate, MINUTES_PER_DAY, Minute, UtcMicros, resolve};
 use talon_domain::ids::{Channel, ServiceId};
 use talon_domain::shape::{DayShape, ServiceShape, ShiftShape};
+use talon_domain::zones::Zones;
+
+use crate::desk_choice::{Stakes, claim_least};
 
 /// Most services that one office offers on one date: the bits of the word of releases.
 pub const MAX_SERVICES_PER_DAY: usize = 64;
@@ -26,8 +29,6 @@ pub struct Candidate {
     pub shift: u16,
     /// The first step.
     pub step: u8,
-    /// How many services its desk serves in that shift: fewer is more specialised.
-    services: u16,
 }
 
 /// A shape with its zone looked up and its starts sorted by service and time.
@@ -36,8 +37,11 @@ pub struct CompiledShape {
     shape: DayShape,
     zone: TimeZone,
     services: Vec<ServiceId>,
-    /// By service (its place in `services`): each start with its candidates, specialised first.
+    /// By service (its place in `services`): each start with its candidates, by shift.
     starts: Vec<BTreeMap<Minute, Vec<Candidate>>>,
+    /// By channel, bit i: a visit for the i-th service fits into what the channel may use.
+    offers: [u64; Channel::ALL.len()],
+    stakes: Stakes,
 }
 
 /// Why a shape cannot be used.
@@ -66,13 +70,14 @@ pub enum BadShape {
 }
 
 impl CompiledShape {
-    fn new(shape: DayShape) -> Result<Self, BadShape> {
-        let zone = TimeZone::get(&shape.zone).map_err(|_| BadShape::Zone(shape.zone.clone()))?;
+    fn new(shape: DayShape, zones: &Zones) -> Result<Self, BadShape> {
+        let zone = zones.get(&shape.zone).ok_or_else(|| BadShape::Zone(shape.zone.clone()))?;
         let services = shape.services();
         if services.len() > MAX_SERVICES_PER_DAY {
             return Err(BadShape::Services(services.len()));
         }
         let mut starts = vec![BTreeMap::<Minute, Vec<Candidate>>::new(); services.len()];
+        let mut offers = [0; Channel::ALL.len()];
         for (index, shift) in shape.shifts.iter().enumerate() {
             let Some(all) = Steps::run(0, shift.steps) else {
                 return Err(BadShape::Steps { shift: index, steps: shift.steps });
@@ -83,19 +88,17 @@ impl CompiledShape {
             let place = u16::try_from(index).map_err(|_| BadShape::Services(index))?;
             for of_service in &shift.services {
                 let Ok(at) = services.binary_search(&of_service.service) else { continue };
+                for channel in Channel::ALL {
+                    offers[channel.index()] |= u64::from(has_room(of_service, channel, all)) << at;
+                }
                 for step in Steps::from_bits(of_service.starts).iter() {
-                    starts[at].entry(shape.minute(place, step)).or_default().push(Candidate {
-                        shift: place,
-                        step,
-                        services: u16::try_from(shift.services.len()).unwrap_or(u16::MAX),
-                    });
+                    let candidate = Candidate { shift: place, step };
+                    starts[at].entry(shape.minute(place, step)).or_default().push(candidate);
                 }
             }
         }
-        for candidates in starts.iter_mut().flat_map(BTreeMap::values_mut) {
-            candidates.sort_by_key(|candidate| (candidate.services, candidate.shift));
-        }
-        Ok(Self { shape, zone, services, starts })
+        let stakes = Stakes::new(&shape);
+        Ok(Self { shape, zone, services, starts, offers, stakes })
     }
 
     /// The journalled shape.
@@ -108,6 +111,11 @@ impl CompiledShape {
         &self.zone
     }
 
+    /// What claims cost, by shift.
+    pub fn stakes(&self) -> &Stakes {
+        &self.stakes
+    }
+
     /// The services on offer, sorted.
     pub fn services(&self) -> &[ServiceId] {
         &self.services
@@ -118,10 +126,27 @@ impl CompiledShape {
         self.services.binary_search(&service).ok().map(|at| &self.starts[at])
     }
 
+    /// Whether the channel may use enough of some shift for a visit.
+    pub fn offers(&self, service: ServiceId, channel: Channel) -> bool {
+        let at = self.services.binary_search(&service);
+        at.is_ok_and(|at| self.offers[channel.index()] & (1 << at) != 0)
+    }
+
     /// What `service` may use of shift `shift`.
     pub fn service_shape(&self, shift: u16, service: ServiceId) -> Option<&ServiceShape> {
         self.shape.shifts.get(usize::from(shift))?.service(service)
     }
+}
+
+/// Whether a visit fits into what a channel may use of a shift.
+fn has_room(service: &ServiceShape, channel: Channel, all: Steps) -> bool {
+    let (starts, usable) = (Steps::from_bits(service.starts), usable(service, channel));
+    !free_starts(all, starts, usable, service.steps).is_empty()
+}
+
+/// The steps of a shift that a channel may use for a service.
+fn usable(service: &ServiceShape, channel: Channel) -> Steps {
+    Steps::from_bits(service.usable(channel))
 }
 
 /// Whether a shift ends after its day, or a mask says more than the shift has.
@@ -139,16 +164,16 @@ fn reaches_beyond(shift: &ShiftShape, all: Steps, step_minutes: u8) -> bool {
 pub struct Shapes(Mutex<HashMap<DayShape, Arc<CompiledShape>>>);
 
 impl Shapes {
-    /// The shared form of `shape`.
+    /// The shared form of `shape`, its zone looked up when it is new here.
     ///
     /// # Errors
     /// [`BadShape`].
-    pub fn share(&self, shape: DayShape) -> Result<Arc<CompiledShape>, BadShape> {
+    pub fn share(&self, shape: DayShape, zones: &Zones) -> Result<Arc<CompiledShape>, BadShape> {
         let mut shapes = self.0.lock();
         if let Some(shared) = shapes.get(&shape) {
             return Ok(Arc::clone(shared));
         }
-        let shared = Arc::new(CompiledShape::new(shape.clone())?);
+        let shared = Arc::new(CompiledShape::new(shape.clone(), zones)?);
         shapes.insert(shape, Arc::clone(&shared));
         Ok(shared)
     }
@@ -164,15 +189,39 @@ impl Shapes {
 pub struct Day {
     shape: Arc<CompiledShape>,
     words: Box<[ShiftWord]>,
-    /// Bit i: the web may book the i-th service of the shape.
-    released: AtomicU64,
+    /// By channel, bit i: it may book the i-th service of the shape.
+    released: [AtomicU64; Channel::ALL.len()],
 }
 
 impl Day {
     /// A date with this shape, unclaimed and not released.
     pub fn new(shape: Arc<CompiledShape>) -> Self {
         let words = shape.shape.shifts.iter().map(|shift| ShiftWord::new(shift.steps)).collect();
-        Self { shape, words, released: AtomicU64::new(0) }
+        Self { shape, words, released: Default::default() }
+    }
+
+    /// All that the day holds, for a snapshot: shape, unclaimed steps of each shift, releases.
+    pub fn parts(&self) -> (&DayShape, Vec<u64>, [u64; Channel::ALL.len()]) {
+        let Self { shape, words, released: _ } = self;
+        let unclaimed = words.iter().map(|word| word.unclaimed().bits()).collect();
+        (&shape.shape, unclaimed, self.released_bits())
+    }
+
+    /// The day that these parts were of; nothing when they do not fit each other.
+    pub fn from_parts(
+        shape: Arc<CompiledShape>,
+        unclaimed: &[u64],
+        released: [u64; Channel::ALL.len()],
+    ) -> Option<Self> {
+        let shifts = &shape.shape.shifts;
+        let words = shifts.iter().zip(unclaimed).map(|(shift, bits)| {
+            let unclaimed = Steps::from_bits(*bits);
+            let fits = Steps::run(0, shift.steps).is_some_and(|all| unclaimed.is_subset(all));
+            fits.then(|| ShiftWord::from_unclaimed(unclaimed))
+        });
+        let words = words.collect::<Option<Box<[ShiftWord]>>>()?;
+        let is_whole = words.len() == shifts.len() && unclaimed.len() == shifts.len();
+        is_whole.then(|| Self { shape, words, released: released.map(AtomicU64::new) })
     }
 
     /// Its shape.
@@ -190,24 +239,25 @@ impl Day {
         &self.words
     }
 
-    /// Bit i is set when the i-th service of the shape is released.
-    pub fn released_bits(&self) -> u64 {
+    /// By channel: bit i is set when the i-th service of the shape is released.
+    pub fn released_bits(&self) -> [u64; Channel::ALL.len()] {
         // Relaxed: a release is one fact of its own; nothing else is read by its light.
-        self.released.load(Ordering::Relaxed)
+        Channel::ALL.map(|channel| self.released[channel.index()].load(Ordering::Relaxed))
     }
 
-    /// Whether the web may book `service`.
-    pub fn is_released(&self, service: ServiceId) -> bool {
-        let at = self.shape.services.binary_search(&service);
-        at.is_ok_and(|at| self.released_bits() & (1 << at) != 0)
+    /// Whether `channel` may book `service`.
+    pub fn is_released(&self, service: ServiceId, channel: Channel) -> bool {
+        // Relaxed: as above.
+        let bits = self.released[channel.index()].load(Ordering::Relaxed);
+        self.shape.services.binary_search(&service).is_ok_and(|at| bits & (1 << at) != 0)
     }
 
-    /// Lets the web book `service`; says whether the day offers it.
-    pub fn release(&self, service: ServiceId) -> bool {
+    /// Lets `channel` book `service`; says whether the day has it.
+    pub fn release(&self, service: ServiceId, channel: Channel) -> bool {
         match self.shape.services.binary_search(&service) {
             Ok(at) => {
                 // Relaxed: as above.
-                self.released.fetch_or(1 << at, Ordering::Relaxed);
+                self.released[channel.index()].fetch_or(1 << at, Ordering::Relaxed);
                 true
             }
             Err(_) => false,
@@ -219,30 +269,37 @@ impl Day {
         resolve(&self.shape.zone, date, minute)
     }
 
-    /// How many visits for `service` that start after `now` still fit.
-    pub fn count_free(&self, date: CivilDate, service: ServiceId, now: UtcMicros) -> u32 {
+    /// How many visits for `service` that start after `now` still fit into the channel's share.
+    pub fn count_free(
+        &self,
+        date: CivilDate,
+        service: ServiceId,
+        channel: Channel,
+        now: UtcMicros,
+    ) -> u32 {
         let mut count = 0;
         for (shift, word) in self.shape.shape.shifts.iter().zip(&self.words) {
             let Some(of_service) = shift.service(service) else { continue };
             let to_come = self.starts_to_come(date, shift.start, of_service.starts, now);
-            let usable = Steps::from_bits(of_service.usable(Channel::Web));
+            let usable = usable(of_service, channel);
             count += u32::from(count_free(word.unclaimed(), to_come, usable, of_service.steps));
         }
         count
     }
 
-    /// The starts for `service` after `now` with how many desks have each.
+    /// The starts for `service` after `now` with how many desks have each for the channel.
     pub fn free_starts(
         &self,
         date: CivilDate,
         service: ServiceId,
+        channel: Channel,
         now: UtcMicros,
     ) -> BTreeMap<Minute, u16> {
         let mut free = BTreeMap::new();
         for (index, (shift, word)) in self.shape.shape.shifts.iter().zip(&self.words).enumerate() {
             let Some(of_service) = shift.service(service) else { continue };
             let to_come = self.starts_to_come(date, shift.start, of_service.starts, now);
-            let usable = Steps::from_bits(of_service.usable(Channel::Web));
+            let usable = usable(of_service, channel);
             let starts = free_starts(word.unclaimed(), to_come, usable, of_service.steps);
             let place = u16::try_from(index).expect("shapes bound the shifts of a day");
             for step in starts.iter() {
@@ -252,49 +309,53 @@ impl Day {
         free
     }
 
-    /// Claims a visit for `service` at `minute`, at the most specialised desk that has it free.
+    /// Claims a visit for `service` at `minute`, at the desk where it does the least damage
+    /// ([`crate::desk_choice`]). Desks that are equal are taken from a place that `spread` chooses.
     ///
-    /// Desks that are equally specialised are tried from a place that `spread` chooses, so that a
-    /// crowd on one time does not fight over one word. `append` runs with the bits taken.
+    /// `append` runs with the bits taken.
     ///
     /// # Errors
     /// [`Taken`] when no desk has it; nothing is claimed then.
     pub fn claim<R>(
         &self,
         service: ServiceId,
+        channel: Channel,
         minute: Minute,
         spread: usize,
         append: impl FnOnce(Candidate, u8) -> R,
     ) -> Result<R, Taken> {
-        let mut taken = Taken { steps: Steps::EMPTY };
-        let mut append = Some(append);
         let starts = self.shape.starts(service).and_then(|starts| starts.get(&minute));
-        let equals = starts
-            .into_iter()
-            .flat_map(|all| all.chunk_by(|left, right| left.services == right.services));
-        for group in equals {
-            for offset in 0..group.len() {
-                let candidate = group[(offset + spread) % group.len()];
-                let Some((word, run)) = self.usable_run(service, candidate) else { continue };
-                let recorded = word.claim_recorded(run, || {
+        let candidates = starts.map_or(&[][..], Vec::as_slice);
+        let mut append = Some(append);
+        claim_least(
+            candidates,
+            spread,
+            |candidate| {
+                let (word, run) = self.usable_run(service, channel, candidate)?;
+                self.shape.stakes.damage(candidate.shift, word.unclaimed(), run)
+            },
+            |candidate| {
+                let (word, run) = self
+                    .usable_run(service, channel, candidate)
+                    .ok_or(Taken { steps: Steps::EMPTY })?;
+                word.claim_recorded(run, || {
                     let append = append.take().expect("one claim succeeds");
                     append(candidate, run.len())
-                });
-                match recorded {
-                    Ok(appended) => return Ok(appended),
-                    Err(refused) => taken = refused,
-                }
-            }
-        }
-        Err(taken)
+                })
+            },
+        )
     }
 
-    /// The steps of a visit, when the web may use all of them.
-    fn usable_run(&self, service: ServiceId, at: Candidate) -> Option<(&ShiftWord, Steps)> {
+    /// The steps of a visit, when the channel may use all of them.
+    fn usable_run(
+        &self,
+        service: ServiceId,
+        channel: Channel,
+        at: Candidate,
+    ) -> Option<(&ShiftWord, Steps)> {
         let of_service = self.shape.service_shape(at.shift, service)?;
         let run = Steps::run(at.step, of_service.steps)?;
-        let usable = Steps::from_bits(of_service.usable(Channel::Web));
-        run.is_subset(usable).then_some((self.word(at.shift)?, run))
+        run.is_subset(usable(of_service, channel)).then_some((self.word(at.shift)?, run))
     }
 
     /// Of `starts`, counted from `shift_start`, those after `now`.

@@ -139,8 +139,8 @@ impl Handle {
             Command::Cancel(cancel) => self.core.cancel(cancel),
             Command::Bookings(caller) => self.core.bookings(caller),
             Command::Booking { caller, booking } => self.core.booking(caller, *booking),
-            Command::Days { place, .. } => self.core.days(place),
-            Command::Starts { place, date, .. } => self.core.starts(place, *date),
+            Command::Days { place, channel } => self.core.days(place, *channel),
+            Command::Starts { place, channel, date } => self.core.starts(place, *channel, *date),
             Command::RevokeSession(caller) => self.core.revoke_session(caller),
             Command::Session(caller) => self.core.session(caller),
             Command::Find { caller, key, fingerprint } => {

@@ -1,62 +1,53 @@
-//! The state hash: SHA-256 over the state in a canonical order.
+//! The state hash: SHA-256 over the parts of a state in their canonical order.
 //!
 //! The same before a stop and after the replay, so it is the proof that replay is exact. Taken at
-//! quiescence; what changes meanwhile may or may not be in it.
+//! quiescence; what changes meanwhile may or may not be in it. Must not know what the parts are: that
+//! is [`Frozen`]'s. Snapshots use the same bytes.
+//!
+//! Visits are in it by their civil time, so that new rules of a time zone change no hash; moments in
+//! UTC are those of past decisions.
 
-use std::io::Write;
+use std::convert::Infallible;
 
-use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-use crate::state::State;
+use crate::state::{Frozen, State};
 
 /// The hash of a state.
 pub fn state_hash(state: &State) -> [u8; 32] {
-    let mut sink = Sink(Sha256::new());
-    for authority in state.authorities() {
-        sink.add("policy", &state.policy(authority).map(|policy| policy.policy().clone()));
-    }
-    for (key, day) in state.days() {
-        let words: Vec<u64> = day.words().iter().map(|word| word.unclaimed().bits()).collect();
-        sink.add("day", &(key, day.shape().shape(), words, day.released_bits()));
-    }
-    for (pseudonym, person) in state.persons() {
-        let person = person.lock();
-        sink.add("person", &(pseudonym, person.last().get(), person.since()));
-        let forward = person.forward().map(|forward| (forward.to, forward.at));
-        sink.add("standing", &(forward, person.block(), person.unblocked_at()));
-        for booking in person.all() {
-            let identity = (booking.id, booking.seat, booking.service, booking.channel);
-            let request = (booking.registered_at, booking.key, booking.fingerprint);
-            let standing = (booking.state, booking.subject, booking.is_replaced, booking.moves);
-            sink.add("booking", &(identity, request, standing, &booking.counterpart));
-        }
-    }
-    sink.add("peppers", &state.peppers().all());
-    sink.add("withheld", &state.withheld());
-    sink.add("revoked", &state.revoked());
-    sink.0.finalize().into()
+    let mut hasher = PartHasher::default();
+    let mut bytes = Vec::new();
+    let Ok(()) = state.freeze(|part| {
+        encode_part(part, &mut bytes);
+        hasher.add(&bytes);
+        Ok::<(), Infallible>(())
+    });
+    hasher.finish()
 }
 
-struct Sink(Sha256);
-
-impl Sink {
-    fn add(&mut self, kind: &str, value: &impl Serialize) {
-        self.0.update(kind.as_bytes());
-        postcard::to_io(value, HashWriter(&mut self.0))
-            .expect("the state is plain data and a hash takes any bytes");
-    }
+/// The bytes of one part, in place of what was in `bytes`: its length, then its postcard form.
+pub(crate) fn encode_part(part: &Frozen, bytes: &mut Vec<u8>) {
+    bytes.clear();
+    bytes.extend_from_slice(&[0; LENGTH_BYTES]);
+    postcard::to_io(part, &mut *bytes).expect("the state is plain data and a buffer grows");
+    let length = u32::try_from(bytes.len() - LENGTH_BYTES).expect("a part is far from 4 GiB");
+    bytes[..LENGTH_BYTES].copy_from_slice(&length.to_le_bytes());
 }
 
-struct HashWriter<'a>(&'a mut Sha256);
+/// Bytes of a part's length.
+pub(crate) const LENGTH_BYTES: usize = 4;
 
-impl Write for HashWriter<'_> {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+/// The hash of parts that come one after the other.
+#[derive(Default)]
+pub(crate) struct PartHasher(Sha256);
+
+impl PartHasher {
+    /// Takes the bytes of the next part, its length included.
+    pub(crate) fn add(&mut self, bytes: &[u8]) {
         self.0.update(bytes);
-        Ok(bytes.len())
     }
 
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
+    pub(crate) fn finish(self) -> [u8; 32] {
+        self.0.finalize().into()
     }
 }

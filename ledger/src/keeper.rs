@@ -30,15 +30,18 @@ const DEMO_LOOKAHEAD_DAYS: i32 = 14;
 pub(crate) struct Keeping {
     started_at: UtcMicros,
     /// Of these nothing had been released when the process started.
-    fresh: BTreeSet<(AuthorityId, ServiceId)>,
+    fresh: BTreeSet<(AuthorityId, ServiceId, Channel)>,
     /// When a demonstration opens its dates.
     demo_at: Option<UtcMicros>,
-    /// The dates that it opens early, by service: from, to.
+    /// The dates that it opens early to the web, by service: from, to.
     demo_dates: Mutex<BTreeMap<(AuthorityId, ServiceId), (CivilDate, CivilDate)>>,
     /// The last date that exists in every office, and the first that was looked at.
     generated: Mutex<BTreeMap<AuthorityId, (CivilDate, CivilDate)>>,
-    /// By service: before this moment nothing more opens.
-    next_release: Mutex<BTreeMap<(AuthorityId, ServiceId), UtcMicros>>,
+    /// By service and channel: before this moment nothing more opens.
+    next_release: Mutex<BTreeMap<(AuthorityId, ServiceId, Channel), UtcMicros>>,
+    /// While the machine slept, from the first time to the last: what was to open then was missed.
+    /// One span is enough: whatever was to open between two sleeps and did not was missed as well.
+    absence: Mutex<Option<(UtcMicros, UtcMicros)>>,
     /// When sessions that have ended by themselves were last looked for.
     sessions_looked_at: Mutex<UtcMicros>,
 }
@@ -46,7 +49,7 @@ pub(crate) struct Keeping {
 impl Keeping {
     pub(crate) fn new(
         started_at: UtcMicros,
-        fresh: BTreeSet<(AuthorityId, ServiceId)>,
+        fresh: BTreeSet<(AuthorityId, ServiceId, Channel)>,
         release_in_micros: Option<i64>,
     ) -> Self {
         Self {
@@ -56,26 +59,55 @@ impl Keeping {
             demo_dates: Mutex::default(),
             generated: Mutex::default(),
             next_release: Mutex::default(),
+            absence: Mutex::default(),
             sessions_looked_at: Mutex::default(),
         }
     }
 
-    /// When a date opens, and whether that is late because its moment was missed.
+    /// Notes that the machine slept.
+    fn was_away(&self, from: UtcMicros, to: UtcMicros) {
+        let mut absence = self.absence.lock();
+        *absence = Some((absence.map_or(from, |(first, _)| first), to));
+    }
+
+    /// When a date opens, and whether that is late because its moment was missed: while the process
+    /// was down, or while the machine slept.
     pub(crate) fn due(
         &self,
         policy: &CompiledPolicy,
         service: ServiceId,
+        channel: Channel,
         date: CivilDate,
     ) -> (UtcMicros, bool) {
-        let key = (policy.policy().authority, service);
-        let moment = policy.opens_at(service, date);
-        if moment <= self.started_at && !self.fresh.contains(&key) {
+        let (opens_at, late) = self.due_awake(policy, service, channel, date);
+        match *self.absence.lock() {
+            Some((from, to)) if from < opens_at && opens_at <= to => {
+                let delay = i64::from(policy.policy().late_release_delay_minutes);
+                (to.plus_minutes(delay), true)
+            }
+            _ => (opens_at, late),
+        }
+    }
+
+    /// When a date would open had the machine never slept since the start.
+    fn due_awake(
+        &self,
+        policy: &CompiledPolicy,
+        service: ServiceId,
+        channel: Channel,
+        date: CivilDate,
+    ) -> (UtcMicros, bool) {
+        let authority = policy.policy().authority;
+        let moment = policy.opens_at(service, channel, date);
+        if moment <= self.started_at && !self.fresh.contains(&(authority, service, channel)) {
             let delay = i64::from(policy.policy().late_release_delay_minutes);
             return (self.started_at.plus_minutes(delay), true);
         }
-        let demo = self.demo_dates.lock().get(&key).copied();
-        match (self.demo_at, demo) {
-            (Some(at), Some((from, to))) if (from..=to).contains(&date) => (moment.min(at), false),
+        let demo = self.demo_dates.lock().get(&(authority, service)).copied();
+        match (channel, self.demo_at, demo) {
+            (Channel::Web, Some(at), Some((from, to))) if (from..=to).contains(&date) => {
+                (moment.min(at), false)
+            }
             _ => (moment, false),
         }
     }
@@ -85,7 +117,10 @@ impl Core {
     /// Does what is due; returns when to come again, at most [`MAX_KEEP_PAUSE_MICROS`] from now.
     pub fn keep(&self) -> UtcMicros {
         let now = self.clock.now();
-        let is_trusted = self.clock.look();
+        let look = self.clock.look();
+        if let Some((from, to)) = look.absence {
+            self.keeping.was_away(from, to);
+        }
         self.return_due(now);
         let mut next = UtcMicros(now.0 + MAX_KEEP_PAUSE_MICROS);
         for authority in self.authorities.values() {
@@ -93,9 +128,12 @@ impl Core {
             self.plan_demonstration(authority, &policy, now);
             let all_exist = self.generate(authority, &policy, now);
             // A clock that jumped neither opens a date nor makes a visit a thing of the past.
-            if is_trusted && all_exist {
+            if look.is_trusted && all_exist {
                 for service in &authority.catalogue.services {
-                    next = next.min(self.release_due(authority, &policy, service.id, now));
+                    for channel in Channel::WITH_TIMES {
+                        let due = self.release_due(authority, &policy, service.id, channel, now);
+                        next = next.min(due);
+                    }
                 }
                 self.forget_past(authority, &policy, now);
             }
@@ -120,12 +158,17 @@ impl Core {
         }
     }
 
-    /// Makes the days up to a day beyond what opens next, so that no release waits for it; says
-    /// whether they all exist.
+    /// Makes the days up to a day beyond what opens next to any channel, so that no release waits
+    /// for it; says whether they all exist.
     fn generate(&self, authority: &Authority, policy: &CompiledPolicy, now: UtcMicros) -> bool {
         let catalogue = &authority.catalogue;
-        let services = catalogue.services.iter();
-        let last_dates = services.map(|service| self.last_open_date(policy, service.id, now));
+        let has_share = |channel: &Channel| {
+            catalogue.offices.iter().any(|office| office.shares.of(*channel) > 0)
+        };
+        let last_dates = Channel::WITH_TIMES.into_iter().filter(has_share).flat_map(|channel| {
+            let services = catalogue.services.iter();
+            services.map(move |service| self.last_open_date(policy, service.id, channel, now))
+        });
         let Some(last) = last_dates.max().map(|date| date.plus_days(1)) else { return true };
         let first = CivilDate::at(now, policy.zone()).plus_days(-1);
         let done = self.keeping.generated.lock().get(&catalogue.authority).copied();
@@ -151,20 +194,25 @@ impl Core {
         true
     }
 
-    /// The last date whose moment for `service` has come, or that a demonstration opens.
-    fn last_open_date(
+    /// The last date whose moment for a service and a channel has come, or that a demonstration
+    /// opens.
+    pub(crate) fn last_open_date(
         &self,
         policy: &CompiledPolicy,
         service: ServiceId,
+        channel: Channel,
         now: UtcMicros,
     ) -> CivilDate {
-        let open = policy.last_open_date(service, now);
+        let open = policy.last_open_date(service, channel, now);
+        if channel != Channel::Web {
+            return open;
+        }
         let demo_dates = self.keeping.demo_dates.lock();
         let demo = demo_dates.get(&(policy.policy().authority, service));
         demo.map_or(open, |(_, to)| open.max(*to))
     }
 
-    /// Opens what is due for a service; returns when the next date opens.
+    /// Opens what is due for a service to a channel; returns when the next date opens.
     ///
     /// Looks at every date, not only at those after the last that opened: an office that is new
     /// has dates that other offices opened long ago, and one date that is late holds up no other.
@@ -173,24 +221,25 @@ impl Core {
         authority: &Authority,
         policy: &CompiledPolicy,
         service: ServiceId,
+        channel: Channel,
         now: UtcMicros,
     ) -> UtcMicros {
-        let key = (authority.catalogue.authority, service);
+        let key = (authority.catalogue.authority, service, channel);
         let planned = self.keeping.next_release.lock().get(&key).copied();
         if let Some(at) = planned.filter(|at| *at > now) {
             return at;
         }
         let first = CivilDate::at(now, policy.zone()).plus_days(-1);
-        let last = self.last_open_date(policy, service, now).plus_days(1);
+        let last = self.last_open_date(policy, service, channel, now).plus_days(1);
         let mut next = UtcMicros(i64::MAX);
         let mut opened: Option<(CivilDate, CivilDate)> = None;
         for date in (first.days()..=last.days()).map(CivilDate::from_days) {
-            let (opens_at, late) = self.keeping.due(policy, service, date);
+            let (opens_at, late) = self.keeping.due(policy, service, channel, date);
             if opens_at > now {
                 next = next.min(opens_at);
                 continue;
             }
-            match self.open_date(authority, service, date, late, now) {
+            match self.open_date(authority, (service, channel), date, late, now) {
                 Some(true) => opened = Some((opened.map_or(date, |(from, _)| from), date)),
                 Some(false) => {}
                 None => return UtcMicros(now.0 + MAX_KEEP_PAUSE_MICROS),
@@ -198,7 +247,7 @@ impl Core {
         }
         if let Some((from, to)) = opened {
             let authority = &authority.catalogue.code;
-            tracing::info!(%authority, %service, %from, %to, "booking opened");
+            tracing::info!(%authority, %service, ?channel, %from, %to, "booking opened");
         }
         self.keeping.next_release.lock().insert(key, next);
         next
@@ -209,7 +258,7 @@ impl Core {
     fn open_date(
         &self,
         authority: &Authority,
-        service: ServiceId,
+        (service, channel): (ServiceId, Channel),
         date: CivilDate,
         late: bool,
         now: UtcMicros,
@@ -223,7 +272,7 @@ impl Core {
             .filter(|&office| {
                 let day = self.state.day(&DayKey { authority: id, office, date });
                 day.is_some_and(|day| {
-                    day.shape().starts(service).is_some() && !day.is_released(service)
+                    day.shape().offers(service, channel) && !day.is_released(service, channel)
                 })
             })
             .collect();
@@ -233,15 +282,15 @@ impl Core {
         let fact = Fact::Released {
             authority: id,
             service,
-            channel: Channel::Web,
+            channel,
             date,
             offices: offices.clone(),
             late,
         };
         // The record first: a booking's record always follows its release's.
         self.append_own(now, fact)?;
-        self.state.release(id, service, date, &offices).expect("the days were just found");
-        tracing::debug!(%service, %date, offices = offices.len(), late, "released");
+        self.state.release(id, service, channel, date, &offices).expect("the days were just found");
+        tracing::debug!(%service, ?channel, %date, offices = offices.len(), late, "released");
         Some(true)
     }
 
@@ -255,8 +304,9 @@ impl Core {
         let mut planned = self.keeping.demo_dates.lock();
         for service in &catalogue.services {
             planned.entry((catalogue.authority, service.id)).or_insert_with(|| {
-                let released = self.state.released_through(catalogue.authority, service.id);
-                let open = policy.last_open_date(service.id, now);
+                let released =
+                    self.state.released_through(catalogue.authority, service.id, Channel::Web);
+                let open = policy.last_open_date(service.id, Channel::Web, now);
                 let from = released.map_or(open, |last| last.max(open)).plus_days(1);
                 let has_visits = |date: &CivilDate| {
                     catalogue.offices.iter().any(|office| {
@@ -274,10 +324,12 @@ impl Core {
 
     /// Drops what no longer counts for any limit: visits before the month of some days ago, and
     /// some days more, for an office whose date lags behind the policy's may have registered them
-    /// in that month. Drops sessions that have ended by themselves as well, about once an hour.
+    /// in that month. A failed visit counts as long as it can forbid the next. Drops sessions that
+    /// have ended by themselves as well, about once an hour.
     fn forget_past(&self, authority: &Authority, policy: &CompiledPolicy, now: UtcMicros) {
         let today = CivilDate::at(now, policy.zone());
-        let before = today.plus_days(-MIN_DAYS_KEPT).first_of_month().plus_days(-MIN_DAYS_KEPT);
+        let kept = MIN_DAYS_KEPT + i32::from(policy.kept_days());
+        let before = today.plus_days(-kept).first_of_month().plus_days(-MIN_DAYS_KEPT);
         let id = authority.catalogue.authority;
         let has_visits = self.state.oldest_day(id).is_some_and(|oldest| oldest < before);
         if !has_visits && !self.sessions_are_due(now) {

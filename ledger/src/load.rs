@@ -6,9 +6,11 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use sha2::{Digest as _, Sha256};
 use talon_domain::catalogue::Catalogue;
 use talon_domain::catalogue_file::{BadCatalogue, CatalogueFile};
 use talon_domain::policy_file::{BadPolicy, PolicyFile};
+use talon_domain::suggest::nearest;
 
 use crate::core::Authority;
 
@@ -24,7 +26,7 @@ pub enum BadAuthority {
         source: std::io::Error,
     },
     /// A file that is not what TOML or its keys allow.
-    #[error("{name}: {source}")]
+    #[error("{name}: {source}{}", slip(.source.message()))]
     Toml {
         /// Which file.
         name: String,
@@ -73,6 +75,7 @@ pub fn parse(
     (catalogue_name, catalogue): (&str, &str),
     (policy_name, policy): (&str, &str),
 ) -> Result<Authority, BadAuthority> {
+    let digest = digest(catalogue, policy);
     let catalogue: CatalogueFile = toml(catalogue_name, catalogue)?;
     let catalogue = Catalogue::try_from(catalogue).map_err(|source| BadAuthority::Catalogue {
         name: catalogue_name.to_owned(),
@@ -83,7 +86,25 @@ pub fn parse(
         name: policy_name.to_owned(),
         source: Box::new(source),
     })?;
-    Ok(Authority { catalogue: Arc::new(catalogue), policy })
+    Ok(Authority { catalogue: Arc::new(catalogue), policy, digest })
+}
+
+/// Over both texts, each with its length before it.
+fn digest(catalogue: &str, policy: &str) -> [u8; 32] {
+    let mut hash = Sha256::new();
+    for text in [catalogue, policy] {
+        hash.update((text.len() as u64).to_le_bytes());
+        hash.update(text);
+    }
+    hash.finalize().into()
+}
+
+/// The known key nearest to an unknown one, from the words of the refusal.
+fn slip(message: &str) -> String {
+    let mut quoted = message.split('`').skip(1).step_by(2);
+    let unknown = quoted.next().filter(|_| message.starts_with("unknown field"));
+    let nearest = unknown.and_then(|unknown| nearest(unknown, quoted));
+    nearest.map(|key| format!("did you mean `{key}`?")).unwrap_or_default()
 }
 
 fn toml<T: serde::de::DeserializeOwned>(name: &str, text: &str) -> Result<T, BadAuthority> {

@@ -5,6 +5,7 @@
 //! name. Must not know the secrets, only what they are called.
 
 use parking_lot::RwLock;
+use serde::{Deserialize, Serialize};
 use talon_domain::civil::UtcMicros;
 use talon_domain::ids::PepperId;
 
@@ -14,7 +15,7 @@ use crate::state::LINK_KEPT_MICROS;
 pub const MAX_PEPPERS: usize = 4;
 
 /// A pepper that gateways have.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pepper {
     /// What it is called.
     pub id: PepperId,
@@ -42,6 +43,11 @@ impl Peppers {
     /// The names alone.
     pub fn ids(&self) -> Vec<PepperId> {
         self.0.read().iter().map(|pepper| pepper.id).collect()
+    }
+
+    /// Puts back what a snapshot kept.
+    pub(crate) fn restore(&self, peppers: Vec<Pepper>) {
+        *self.0.write() = peppers;
     }
 
     /// Takes note of what the gateways have from now on.

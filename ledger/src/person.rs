@@ -4,6 +4,7 @@
 //! The entry is the authority on limits and idempotency; whoever decides holds its lock. Must not
 //! know names or numbers of people, only pseudonyms. [`crate::parties`] finds and locks entries.
 
+use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 use talon_domain::booking::{BookingState, Subject};
 use talon_domain::civil::{CivilDate, UtcMicros};
@@ -16,8 +17,8 @@ use crate::record::{Booked, Moved, Seat};
 /// What the limits look at, seldom more than a handful.
 pub type Facts = SmallVec<[BookingFact; 8]>;
 
-/// One booking of a holder.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// One booking of a holder; its fields in this order are what a snapshot keeps of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Booking {
     /// Its id.
     pub id: BookingId,
@@ -56,8 +57,27 @@ pub struct Person {
     rare: Option<Box<Rare>>,
 }
 
+/// All that an entry holds, in the order in which a snapshot keeps it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PersonParts {
+    /// The last record about the holder.
+    pub last: u64,
+    /// When the entry came under its name.
+    pub since: Option<UtcMicros>,
+    /// In the order in which they were made.
+    pub bookings: Vec<Booking>,
+    /// What the person booked for legal entities, in the same order.
+    pub acted: Vec<Booking>,
+    /// Where everything stands now, when the name is no longer the one to go by.
+    pub forward: Option<Forward>,
+    /// The block for missed visits.
+    pub block: Option<Block>,
+    /// When a block was last lifted.
+    pub unblocked_at: Option<UtcMicros>,
+}
+
 /// What few holders have.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Rare {
     /// What a person booked for legal entities.
     acted: Vec<Booking>,
@@ -67,7 +87,7 @@ struct Rare {
 }
 
 /// Where everything that stood under a name stands now.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Forward {
     /// Under which name.
     pub to: Pseudonym,
@@ -134,6 +154,8 @@ impl Person {
     /// Takes note of a new booking of this holder.
     pub fn booked(&mut self, sequence: Sequence, booking: Booking, at: UtcMicros) {
         self.touch(sequence, at);
+        // A vector's own first step is four places, and most holders need one or two.
+        self.bookings.reserve_exact(1);
         self.bookings.push(booking);
     }
 
@@ -209,6 +231,31 @@ impl Person {
     pub fn linked(&mut self, sequence: Sequence, at: UtcMicros) {
         self.last = Some(sequence);
         self.since = Some(at);
+    }
+
+    /// All that the entry holds.
+    pub fn parts(&self) -> PersonParts {
+        let Self { last, since, bookings, rare } = self;
+        let Rare { acted, forward, block, unblocked_at } =
+            rare.as_deref().cloned().unwrap_or_default();
+        PersonParts {
+            last: last.unwrap_or(Sequence::NONE).get(),
+            since: *since,
+            bookings: bookings.clone(),
+            acted,
+            forward,
+            block,
+            unblocked_at,
+        }
+    }
+
+    /// The entry that these parts were of.
+    pub fn from_parts(parts: PersonParts) -> Self {
+        let PersonParts { last, since, bookings, acted, forward, block, unblocked_at } = parts;
+        let rare = Rare { acted, forward, block, unblocked_at };
+        let rare = (rare != Rare::default()).then(|| Box::new(rare));
+        let last = (last > 0).then(|| Sequence::new(last));
+        Self { last, since, bookings, rare }
     }
 
     /// Drops the bookings at certain places; with the last of them everything, unless a block or a

@@ -3,8 +3,10 @@
 //! What a person reads of themselves waits for their last fact; what everybody reads promises
 //! nothing. Must not change anything.
 
+use std::sync::Arc;
+
 use talon_domain::civil::{CivilDate, UtcMicros};
-use talon_domain::ids::{BookingId, ServiceId};
+use talon_domain::ids::{BookingId, Channel, ServiceId};
 use talon_domain::policy::CompiledPolicy;
 use talon_journal::Sequence;
 use talon_wire::{
@@ -13,6 +15,7 @@ use talon_wire::{
 };
 
 use crate::core::{Core, Outcome};
+use crate::day::Day;
 use crate::person::Booking;
 use crate::record::DayKey;
 
@@ -62,8 +65,9 @@ impl Core {
         Outcome { answer: Answer::Refused(Refusal::NotFound), after }
     }
 
-    /// The dates of an office for a service, from today to the first that is not open.
-    pub fn days(&self, place: &Place) -> Outcome {
+    /// The dates of an office for a service and a channel, from today to the first after the last
+    /// open date.
+    pub fn days(&self, place: &Place, channel: Channel) -> Outcome {
         if let Some(refusal) = self.unknown_place(place) {
             return Outcome::refused(refusal);
         }
@@ -71,24 +75,30 @@ impl Core {
             return Outcome::refused(Refusal::Unavailable);
         };
         let now = self.clock.now();
+        let last_open = self.last_open_date(&policy, place.service, channel, now);
         let mut date = self.today(place, now);
         let mut days = Vec::new();
         for _ in 0..MAX_DAYS_SHOWN {
             let key = DayKey { authority: place.authority, office: place.office, date };
             let Some(day) = self.state.day(&key) else { break };
-            if day.shape().starts(place.service).is_some() {
-                let is_open = day.is_released(place.service);
-                let free = if is_open { day.count_free(date, place.service, now) } else { 0 };
-                let release = (!is_open).then(|| self.release_of(&policy, place.service, date));
+            if day.shape().offers(place.service, channel) {
+                let is_open = day.is_released(place.service, channel);
+                let free =
+                    if is_open { day.count_free(date, place.service, channel, now) } else { 0 };
+                let release =
+                    (!is_open).then(|| self.release_of(&policy, place.service, channel, date));
                 days.push(DayView { date, free, release });
+                if !is_open && date > last_open {
+                    break;
+                }
             }
             date = date.plus_days(1);
         }
         Outcome::now(Answer::Days(days))
     }
 
-    /// The free starts of one date.
-    pub fn starts(&self, place: &Place, date: CivilDate) -> Outcome {
+    /// The free starts of one date for a channel.
+    pub fn starts(&self, place: &Place, channel: Channel, date: CivilDate) -> Outcome {
         if let Some(refusal) = self.unknown_place(place) {
             return Outcome::refused(refusal);
         }
@@ -101,35 +111,46 @@ impl Core {
         let key = DayKey { authority: place.authority, office: place.office, date };
         let Some(day) = self.state.day(&key) else {
             // Beyond what exists there is a moment, and nothing to show.
-            let release = self.release_of(&policy, place.service, date);
+            let release = self.release_of(&policy, place.service, channel, date);
             return Outcome::refused(Refusal::NotReleased(release));
         };
-        let is_open = day.is_released(place.service) || day.shape().starts(place.service).is_none();
-        let release = (!is_open).then(|| self.release_of(&policy, place.service, date));
-        let free = if is_open { self.free_on(place, date) } else { Vec::new() };
+        let is_open =
+            day.is_released(place.service, channel) || !day.shape().offers(place.service, channel);
+        let release = (!is_open).then(|| self.release_of(&policy, place.service, channel, date));
+        let free = if is_open { self.free_on(place, channel, date) } else { Vec::new() };
         Outcome::now(Answer::Starts(StartsView { release, free }))
     }
 
-    /// What is free on an open date.
-    pub(crate) fn free_on(&self, place: &Place, date: CivilDate) -> Vec<FreeStart> {
+    /// What is free for a channel on an open date.
+    pub(crate) fn free_on(
+        &self,
+        place: &Place,
+        channel: Channel,
+        date: CivilDate,
+    ) -> Vec<FreeStart> {
         let key = DayKey { authority: place.authority, office: place.office, date };
-        let Some(day) = self.state.day(&key).filter(|day| day.is_released(place.service)) else {
+        let is_open = |day: &Arc<Day>| day.is_released(place.service, channel);
+        let Some(day) = self.state.day(&key).filter(is_open) else {
             return Vec::new();
         };
-        day.free_starts(date, place.service, self.clock.now())
+        day.free_starts(date, place.service, channel, self.clock.now())
             .into_iter()
             .map(|(start, desks)| FreeStart { start, desks })
             .collect()
     }
 
-    /// When a date that is not open opens.
+    /// When a date that is not open opens. Who walks in books no time, so that none ever opens.
     pub(crate) fn release_of(
         &self,
         policy: &CompiledPolicy,
         service: ServiceId,
+        channel: Channel,
         date: CivilDate,
     ) -> Release {
-        let (opens_at, late) = self.keeping.due(policy, service, date);
+        if !Channel::WITH_TIMES.contains(&channel) {
+            return Release { opens_at: None, late: false };
+        }
+        let (opens_at, late) = self.keeping.due(policy, service, channel, date);
         Release { opens_at: Some(opens_at), late }
     }
 

@@ -11,8 +11,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use dashmap::DashMap;
 use parking_lot::{Mutex, RwLock};
 use talon_domain::civil::{CivilDate, MICROS_PER_SECOND, UtcMicros};
-use talon_domain::ids::{AuthorityId, BookingId, OfficeId, Pseudonym, ServiceId, SessionId};
+use talon_domain::ids::{
+    AuthorityId, BookingId, Channel, OfficeId, Pseudonym, ServiceId, SessionId,
+};
 use talon_domain::policy::CompiledPolicy;
+use talon_domain::zones::Zones;
 use talon_journal::Sequence;
 
 use crate::apply::Violation;
@@ -21,6 +24,10 @@ use crate::parties::Party;
 use crate::peppers::Peppers;
 use crate::person::{Booking, Facts, Forward, Person};
 use crate::record::{DayKey, Seat};
+
+#[path = "frozen.rs"]
+mod frozen;
+pub use frozen::{BadParts, FROZEN_VERSION, Frozen, Thaw};
 
 /// Most persons with an entry; at it, a person without one is asked to come back later.
 pub const MAX_PERSONS: usize = 20_000_000;
@@ -40,15 +47,27 @@ pub struct State {
     // Counting a sharded map locks every shard; the bound needs a count that is cheap.
     person_count: AtomicUsize,
     withheld: Mutex<BTreeMap<(UtcMicros, BookingId), Seat>>,
-    released: RwLock<BTreeMap<(AuthorityId, ServiceId), CivilDate>>,
+    released: RwLock<BTreeMap<(AuthorityId, ServiceId, Channel), CivilDate>>,
     oldest: Mutex<BTreeMap<AuthorityId, CivilDate>>,
     peppers: Peppers,
     /// Until when, and by which record.
     revoked: DashMap<SessionId, (UtcMicros, Sequence)>,
     shapes: Shapes,
+    zones: Zones,
 }
 
 impl State {
+    /// An empty state that reads civil time by these rules; the default reads it by the built-in
+    /// ones.
+    pub fn with_zones(zones: Zones) -> Self {
+        Self { zones, ..Self::default() }
+    }
+
+    /// The rules by which civil time is read.
+    pub fn zones(&self) -> &Zones {
+        &self.zones
+    }
+
     /// Puts a policy in force.
     pub fn set_policy(&self, policy: CompiledPolicy) {
         self.policies.write().insert(policy.policy().authority, Arc::new(policy));
@@ -73,8 +92,10 @@ impl State {
         key: DayKey,
         shape: talon_domain::shape::DayShape,
     ) -> Result<(), Violation> {
-        let shape =
-            self.shapes.share(shape).map_err(|source| Violation::Shape { day: key, source })?;
+        let shape = self
+            .shapes
+            .share(shape, &self.zones)
+            .map_err(|source| Violation::Shape { day: key, source })?;
         if self.days.insert(key, Arc::new(Day::new(shape))).is_some() {
             return Err(Violation::DayTwice(key));
         }
@@ -102,7 +123,7 @@ impl State {
         days
     }
 
-    /// Lets the web book a date for a service in these offices.
+    /// Lets a channel book a date for a service in these offices.
     ///
     /// # Errors
     /// [`Violation::NoSuchRelease`].
@@ -110,29 +131,31 @@ impl State {
         &self,
         authority: AuthorityId,
         service: ServiceId,
+        channel: Channel,
         date: CivilDate,
         offices: &[OfficeId],
     ) -> Result<(), Violation> {
         for &office in offices {
             let key = DayKey { authority, office, date };
-            let released = self.day(&key).is_some_and(|day| day.release(service));
+            let released = self.day(&key).is_some_and(|day| day.release(service, channel));
             if !released {
                 return Err(Violation::NoSuchRelease { day: key, service });
             }
         }
         let mut through = self.released.write();
-        let last = through.entry((authority, service)).or_insert(date);
+        let last = through.entry((authority, service, channel)).or_insert(date);
         *last = date.max(*last);
         Ok(())
     }
 
-    /// The last date that has been released for a service.
+    /// The last date that has been released for a service to a channel.
     pub fn released_through(
         &self,
         authority: AuthorityId,
         service: ServiceId,
+        channel: Channel,
     ) -> Option<CivilDate> {
-        self.released.read().get(&(authority, service)).copied()
+        self.released.read().get(&(authority, service, channel)).copied()
     }
 
     /// A person's entry, if there is one.
@@ -169,6 +192,12 @@ impl State {
             .collect();
         persons.sort_unstable_by_key(|(person, _)| *person);
         persons
+    }
+
+    /// Shows every person's entry, in any order. For a ledger that serves nobody yet: entries are locked
+    /// under the locks of the map.
+    pub fn each_person(&self, mut see: impl FnMut(&Person)) {
+        self.persons.iter().for_each(|entry| see(&entry.value().lock()));
     }
 
     /// What the limits look at of these bookings. The caller holds the lock of their entry.

@@ -30,6 +30,12 @@ const TOOLS: &[Tool] = &[
         package: "python3",
         purpose: "reading the journal in another language",
     },
+    Tool {
+        program: "node",
+        package: "nodejs",
+        purpose: "logging in through a real provider of OpenID Connect",
+    },
+    Tool { program: "npm", package: "npm", purpose: "that provider's packages" },
 ];
 
 /// Components of the toolchain; distributions' own packages of Rust may lack them.
@@ -139,7 +145,7 @@ mod tests {
         assert!(is_on_path("strace", folder.path().as_os_str()));
         let names: Vec<_> =
             missing(folder.path().as_os_str()).iter().map(|tool| tool.program).collect();
-        assert_eq!(names, ["redis-server", "python3"]);
+        assert_eq!(names, ["redis-server", "python3", "node", "npm"]);
     }
 
     #[test]

@@ -4,16 +4,21 @@
 //! values are used for beyond their ranges. `configs/production.example.toml` explains each key.
 
 mod admission;
+mod hub;
 mod layers;
+mod ledger;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use talon_ledger::snapshot::keeper::MAX_SNAPSHOT_EVERY_SEGMENTS;
 
 pub use admission::{Admission, OnRedisFailure, Shadowed};
+pub use hub::{Hub, HubClaims, HubKind, WITHOUT_OPENID_CONNECT};
 pub use layers::{BadConfig, Layers};
+pub use ledger::Ledger;
 
 /// Whether this process serves a demonstration or the public.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -46,6 +51,9 @@ pub struct Config {
     /// The journal of the embedded ledger.
     #[serde(default)]
     pub journal: Journal,
+    /// A ledger elsewhere.
+    #[serde(default)]
+    pub ledger: Ledger,
     /// Rates, and the store that keeps them.
     #[serde(default)]
     pub admission: Admission,
@@ -102,45 +110,20 @@ impl Default for Admin {
     }
 }
 
-/// The identification hub.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct Hub {
-    /// Where this process reaches it. In a demonstration the stand-in listens there.
-    pub origin: String,
-    /// Where browsers reach it; empty: at `origin`.
-    pub browser_origin: String,
-    /// The name under which the hub knows this gateway.
-    pub client_id: String,
-    /// The ways of identification offered, as the hub names them.
-    pub auth_type: String,
-    /// How long the hub may take for one answer, in milliseconds, 100 to 60,000.
-    pub deadline_ms: u64,
-}
-
-impl Default for Hub {
-    fn default() -> Self {
-        Self {
-            origin: "http://127.0.0.1:8081".to_owned(),
-            browser_origin: String::new(),
-            client_id: "talon".to_owned(),
-            auth_type: "dig_sign,bank_id,mobile_id".to_owned(),
-            deadline_ms: 10_000,
-        }
-    }
-}
-
 /// The journal of the embedded ledger.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Journal {
     /// Size of a new segment in bytes: a multiple of 4096, 8 MiB to 1 GiB. Two are allocated.
     pub segment_bytes: u64,
+    /// After how many filled segments a snapshot is made, 1 to 1024; 0: never. A start replays at most
+    /// about as many. While one is made, the state is in memory a second time.
+    pub snapshot_every_segments: u64,
 }
 
 impl Default for Journal {
     fn default() -> Self {
-        Self { segment_bytes: 64 << 20 }
+        Self { segment_bytes: 64 << 20, snapshot_every_segments: 4 }
     }
 }
 
@@ -185,18 +168,6 @@ pub struct AuthorityFiles {
 
 fn data_dir() -> PathBuf {
     PathBuf::from("talon-data")
-}
-
-impl Hub {
-    /// The address and port of an origin that names them.
-    pub fn address(&self) -> Option<SocketAddr> {
-        self.origin.strip_prefix("http://")?.trim_end_matches('/').parse().ok()
-    }
-
-    /// Where browsers reach the hub.
-    pub fn browser_origin(&self) -> &str {
-        if self.browser_origin.is_empty() { &self.origin } else { &self.browser_origin }
-    }
 }
 
 impl Config {
@@ -261,9 +232,12 @@ impl Config {
         if !self.journal.segment_bytes.is_multiple_of(4096) {
             return Err(("journal.segment_bytes", "is not a multiple of 4096".to_owned()));
         }
+        let every = self.journal.snapshot_every_segments;
+        range("journal.snapshot_every_segments", every, 0, MAX_SNAPSHOT_EVERY_SEGMENTS)?;
         self.admission.check()?;
         range("session.ttl_minutes", self.session.ttl_minutes.into(), 1, 1_440)?;
         range("session.login_minutes", self.session.login_minutes.into(), 1, 60)?;
+        self.ledger.check(self.mode)?;
         self.check_mode()
     }
 
@@ -271,10 +245,7 @@ impl Config {
         if !self.admin.listen.ip().is_loopback() {
             return Err(("admin.listen", "must be a loopback address".to_owned()));
         }
-        if !self.hub.origin.starts_with("http://") {
-            let remedy = "must start with http://; reach a hub over TLS through a local proxy";
-            return Err(("hub.origin", remedy.to_owned()));
-        }
+        self.hub.check(self.mode)?;
         match self.mode {
             ProcessMode::Demo => {
                 if !cfg!(feature = "demo") {

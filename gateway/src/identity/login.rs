@@ -139,6 +139,8 @@ mod tests {
     use std::time::Duration;
 
     use futures_util::FutureExt;
+    use talon_domain::identity::Identifiers;
+    use talon_domain::pepper::{Pepper, Peppers};
 
     use super::*;
     use crate::identity::hub::HubClient;
@@ -149,14 +151,14 @@ mod tests {
     }
 
     fn hub() -> Provider {
-        Provider::IdGovUa(HubClient::new(
+        Provider::IdGovUa(Box::new(HubClient::new(
             "http://127.0.0.1:1",
             "http://127.0.0.1:1",
             "talon",
             "s",
             "dig_sign",
             Duration::from_secs(1),
-        ))
+        )))
     }
 
     fn begin(keys: &Keys, path: &str) -> (String, String) {
@@ -204,6 +206,18 @@ mod tests {
         let fewer = names(&keys, &person, AuthorityId(3));
         assert_eq!(fewer.person, [known.person[0], known.person[2]]);
         assert!(fewer.entity.is_empty());
+    }
+
+    #[test]
+    fn the_most_names_of_one_person_fit_on_the_wire() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut keys = Keys::load(directory.path(), true).unwrap();
+        let pepper = |byte| Pepper::new(vec![byte; 32]).unwrap();
+        let most = (1..=MAX_PEPPERS as u8).map(pepper).collect();
+        keys.peppers = Peppers::new(most).unwrap();
+        let identifiers = Identifiers::believed("3184710691", "19910824-00026", "АВ123456");
+        let person = Person { identifiers: identifiers.unwrap(), entity: None };
+        assert_eq!(names(&keys, &person, AuthorityId(1)).person.len(), MAX_NAMES);
     }
 
     #[test]

@@ -7,5 +7,7 @@ pub mod cookies;
 pub mod hub;
 pub mod keys;
 pub mod login;
+#[cfg(feature = "oidc")]
+pub mod openid_connect;
 pub mod provider;
 pub mod token;

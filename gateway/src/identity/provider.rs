@@ -104,7 +104,10 @@ pub struct Round<'a> {
 /// A service that identifies people.
 pub enum Provider {
     /// The state's hub, by the protocol of ID.GOV.UA.
-    IdGovUa(HubClient),
+    IdGovUa(Box<HubClient>),
+    /// Any provider of OpenID Connect.
+    #[cfg(feature = "oidc")]
+    OpenIdConnect(Box<super::openid_connect::OpenIdConnect>),
 }
 
 impl Provider {
@@ -115,6 +118,8 @@ impl Provider {
     pub async fn authorize_link(&self, round: Round<'_>) -> Result<String, ProviderError> {
         match self {
             Self::IdGovUa(hub) => Ok(hub.authorize_link(round.state, round.redirect_uri)),
+            #[cfg(feature = "oidc")]
+            Self::OpenIdConnect(provider) => provider.authorize_link(round).await,
         }
     }
 
@@ -122,9 +127,13 @@ impl Provider {
     ///
     /// # Errors
     /// [`ProviderError`].
-    pub async fn identify(&self, code: &str, _round: Round<'_>) -> Result<Person, ProviderError> {
+    #[cfg_attr(not(feature = "oidc"), expect(unused_variables, reason = "nobody else needs it"))]
+    pub async fn identify(&self, code: &str, round: Round<'_>) -> Result<Person, ProviderError> {
         match self {
+            // Its protocol has nothing that could be bound to the round, besides the state.
             Self::IdGovUa(hub) => hub.identify(code).await,
+            #[cfg(feature = "oidc")]
+            Self::OpenIdConnect(provider) => provider.identify(code, round).await,
         }
     }
 }

@@ -30,7 +30,7 @@ pub(super) async fn admit_claim(
     let app = &lane.app;
     let Claim { caller, place, .. } = claim;
     let policy = app.policy(place.authority).ok_or(Problem::UnknownAuthority)?;
-    let mut proof = match &policy.release(place.service).proof {
+    let mut proof = match &policy.release(place.service, claim.channel).proof {
         None => None,
         Some(_) => match proof::check(app, &caller.person, &release_tag(place), claim.solution) {
             Ok(pending) => Some(pending),

@@ -13,6 +13,7 @@ use talon_domain::civil::CivilDate;
 use talon_domain::ids::Channel;
 use talon_wire::{Answer as LedgerAnswer, Command, DayView, Release, StartsView};
 
+use super::about::{AboutView, OfficeNotes};
 use super::choice::{self, Chosen, Spot};
 use super::frame::{Account, Frame, personal, public};
 use super::words::Words;
@@ -44,6 +45,7 @@ struct ServiceCard {
     name: String,
     minutes: String,
     opens: String,
+    is_test: bool,
 }
 
 /// `/`: what this is, and which services there are.
@@ -60,7 +62,7 @@ fn authorities(app: &App, words: Words<'_>) -> Vec<AuthorityCard> {
         let catalogue = &*authority.catalogue;
         let services = catalogue.services.iter().map(|service| {
             let chosen = Chosen { catalogue, policy: &authority.policy, service, moving: None };
-            let release = authority.policy.release(service.id);
+            let release = authority.policy.release(service.id, Channel::Web);
             ServiceCard {
                 href: chosen.path(),
                 name: words.name(&service.name).to_owned(),
@@ -72,6 +74,7 @@ fn authorities(app: &App, words: Words<'_>) -> Vec<AuthorityCard> {
                         ("time", release.time.to_string().into()),
                     ],
                 ),
+                is_test: service.test_mode,
             }
         });
         AuthorityCard {
@@ -100,6 +103,7 @@ struct OfficesPage<'a> {
     found: String,
     is_open: bool,
     regions: Vec<RegionCard>,
+    about: AboutView,
 }
 
 struct RegionCard {
@@ -147,9 +151,10 @@ fn offices_page(lane: &Lane, asked: &Asked, chosen: Chosen<'_>) -> Answer {
     let found = words.with(found_key, [("count", count.into())]);
     let frame = frame.at_step(2, chosen.trail(words));
     let is_open = !terms.is_empty() || regions.len() == 1;
+    let about = AboutView::of(chosen.service, words);
     let moving = chosen.moving.map_or_else(String::new, |id| id.to_string());
     let all = chosen.path();
-    public(lane, asked, &OfficesPage { frame, search, moving, all, found, is_open, regions })
+    public(lane, asked, &OfficesPage { frame, search, moving, all, found, is_open, regions, about })
 }
 
 /// The offices by region, in the catalogue's order, which is that of the Ukrainian alphabet; in
@@ -214,6 +219,7 @@ struct DaysPage<'a> {
     other_offices: String,
     zone_note: String,
     days: Vec<DayCard>,
+    notes: OfficeNotes,
 }
 
 struct DayCard {
@@ -253,6 +259,7 @@ async fn days_page(lane: &Lane, asked: &Asked, names: [&str; 3]) -> Result<Answe
         other_offices: spot.chosen.path(),
         zone_note: days.first().map_or_else(String::new, |day| spot.zone_note(words, day.date)),
         days: days.iter().map(|day| day_card(&spot, words, day)).collect(),
+        notes: OfficeNotes::of(spot.office, &days, words),
         frame: frame.at_step(3, spot.trail(words)),
     };
     Ok(public(lane, asked, &page))

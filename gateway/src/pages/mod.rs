@@ -5,6 +5,7 @@
 //! how. Pages of the choice are the same for all who read one language; what is personal is
 //! never stored.
 
+mod about;
 mod assets;
 mod choice;
 mod choose;

@@ -217,10 +217,15 @@ fn moving(lane: &Lane, words: Words<'_>, booking: &BookingView) -> (String, Stri
 
 /// Whether cancelling leaves the booking in the count of an enforced limit.
 fn counts_cancelled(app: &App, booking: &BookingView) -> bool {
-    let counts = |kind| matches!(kind, LimitKind::PerPeriod { count_cancelled: true, .. });
+    let counts = |kind| {
+        matches!(kind, LimitKind::PerPeriod { count_cancelled: true, channel, .. }
+            if channel == booking.channel)
+    };
     app.policy(booking.authority).is_some_and(|policy| {
         let limits = &policy.policy().limits;
-        limits.iter().any(|limit| limit.mode == Mode::Enforced && counts(limit.kind))
+        let mut of_booking =
+            limits.iter().filter(|limit| limit.concerns(booking.subject, booking.service));
+        of_booking.any(|limit| limit.mode == Mode::Enforced && counts(limit.kind))
     })
 }
 

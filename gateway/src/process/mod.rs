@@ -4,14 +4,16 @@
 //! rules.
 
 mod admission;
+mod ledger;
 mod measures;
 mod peppers;
+mod provider;
 mod redis_owner;
 mod sockets;
 
 use std::collections::HashMap;
 use std::net::TcpListener;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
@@ -19,12 +21,10 @@ use std::time::Duration;
 
 use metrics_exporter_prometheus::PrometheusHandle;
 use moka::sync::Cache;
-use talon_ledger::clock::SystemClock;
-use talon_ledger::core::{Authority, BadLedger, Core, Setup};
-use talon_ledger::embedded::Embedded;
-use talon_ledger::journal::{JournalKind, Options, OsEntropy, RealDisk, Recovery};
+use talon_ledger::core::Authority;
 use talon_ledger::load::{self, BadAuthority};
-use talon_wire::Ledger;
+use talon_ledger::open::OpenFailure;
+pub use talon_ledger::open::{EXIT_CONFIG, EXIT_DATA, EXIT_JOURNAL, EXIT_SYSTEM};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
@@ -40,25 +40,15 @@ use crate::availability::{Lists, PublicAnswers};
 use crate::config::{Config, ProcessMode};
 use crate::http::language::Texts;
 use crate::identity::cookies::Cookies;
-use crate::identity::hub::HubClient;
 use crate::identity::keys::{BadKeys, Keys};
-use crate::identity::provider::Provider;
 use crate::identity::token::MAX_PEOPLE_IN_TOKEN;
 use crate::proof::{self, KdfPool};
 use crate::shadow::Shadows;
 use crate::{cold, server};
 
 use admission::Admissions;
+use ledger::{LedgerOfProcess, Way};
 use sockets::Sockets;
-
-/// Exit code when the journal is damaged: `EX_DATAERR`.
-pub const EXIT_DATA: u8 = 65;
-/// Exit code when the system refuses something: `EX_OSERR`.
-pub const EXIT_SYSTEM: u8 = 71;
-/// Exit code when the journal's disk failed, in a write, a sync or at the start: `EX_IOERR`.
-pub const EXIT_JOURNAL: u8 = 74;
-/// Exit code of a bad configuration: `EX_CONFIG`.
-pub const EXIT_CONFIG: u8 = 78;
 
 /// Persons the local fence tells apart act at most this often a second.
 const FENCE_PERSON_PER_SECOND: u32 = 50;
@@ -85,13 +75,8 @@ pub enum Failure {
         problem: String,
     },
     /// The journal or its replay.
-    #[error("the journal in {}: {source}", directory.display())]
-    Ledger {
-        /// Its directory.
-        directory: PathBuf,
-        /// Why.
-        source: Box<BadLedger>,
-    },
+    #[error(transparent)]
+    Ledger(#[from] OpenFailure),
     /// The system.
     #[error("{action}: {source}")]
     System {
@@ -107,11 +92,7 @@ impl Failure {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Authority(_) | Self::Keys(_) | Self::Setting { .. } => EXIT_CONFIG,
-            Self::Ledger { source, .. } => match **source {
-                BadLedger::Displaced { .. } => EXIT_CONFIG,
-                _ if is_from_disk(source) => EXIT_JOURNAL,
-                _ => EXIT_DATA,
-            },
+            Self::Ledger(failure) => failure.exit_code(),
             Self::System { .. } => EXIT_SYSTEM,
         }
     }
@@ -124,12 +105,6 @@ impl Failure {
         let action = action.into();
         |source| Self::System { action, source }
     }
-}
-
-/// Whether the file system refused something, rather than what it holds being wrong.
-fn is_from_disk(error: &BadLedger) -> bool {
-    let mut causes = std::iter::successors(Some(error as &dyn std::error::Error), |e| e.source());
-    causes.any(|cause| cause.is::<std::io::Error>())
 }
 
 /// The authorities that a configuration names; paths are relative to `base`.
@@ -194,6 +169,17 @@ pub fn check_keys(config: &Config) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Checks the files that a connection to a ledger elsewhere needs.
+///
+/// # Errors
+/// [`Failure::Setting`].
+pub fn check_ledger(config: &Config, base: &Path) -> Result<(), Failure> {
+    if config.ledger.is_remote() {
+        ledger::settings(config, base, &[])?;
+    }
+    Ok(())
+}
+
 /// Runs a gateway until it is told to stop.
 ///
 /// # Errors
@@ -206,18 +192,18 @@ pub fn run(config: Config, base: &Path, release_in: Option<Duration>) -> Result<
     let admissions = Admissions::new(&config)?;
     // Every port first: a second process must not come so far as to answer anybody.
     let sockets = Sockets::bind(&config, lane_count(&config))?;
-    let (ledger, journal) = open_ledger(&config, authorities.clone(), release_in)?;
+    let ledger = LedgerOfProcess::open(&config, base, authorities.clone(), release_in)?;
     let runtime = runtime()?;
-    runtime.block_on(redis_owner::claim(admissions.endpoint(), &journal))?;
-    let (handle, driver) = ledger.handle();
-    runtime.spawn(driver);
-    runtime.block_on(peppers::declare(&handle, keys.peppers.ids()))?;
+    let mut way = ledger.way()?;
+    runtime.spawn(std::mem::replace(&mut way.driver, Box::pin(std::future::ready(()))));
+    let introduction = ledger.introduce(admissions.endpoint(), keys.peppers.ids(), &way);
+    let introduced = runtime.block_on(introduction)?;
     let app = Arc::new(wire(config, authorities, keys)?);
     let (stop, stopped) = watch::channel(false);
     let Sockets { public, admin, hub } = sockets;
     let lanes = start_lanes(&app, &ledger, &admissions, public, &stopped)?;
     let outcome = runtime.block_on(async {
-        let outcome = supervise(&app, &ledger, admissions.local(), metrics, admin, hub).await;
+        let outcome = supervise(&app, &way, introduced, &admissions, metrics, admin, hub).await;
         // Whatever ended the supervision, the lanes finish what they have promised. Until then
         // health is told here, and the stand-in hub answers.
         let _ = stop.send(true);
@@ -226,61 +212,9 @@ pub fn run(config: Config, base: &Path, release_in: Option<Duration>) -> Result<
         }
         outcome
     });
-    if let Err(failure) = ledger.shutdown() {
-        tracing::error!(%failure, "the journal");
-        std::process::exit(EXIT_JOURNAL.into());
-    }
+    ledger.shutdown();
     tracing::info!("stopped");
     outcome
-}
-
-fn open_ledger(
-    config: &Config,
-    authorities: Vec<Authority>,
-    release_in: Option<Duration>,
-) -> Result<(Embedded, String), Failure> {
-    let directory = config.journal_directory();
-    let disk = RealDisk::create(&directory)
-        .map_err(Failure::system(format!("data_dir {}", directory.display())))?;
-    let kind = match config.mode {
-        ProcessMode::Demo => JournalKind::Demo,
-        ProcessMode::Production => JournalKind::Production,
-    };
-    let setup = Setup {
-        disk: Arc::new(disk),
-        journal: Options { segment_bytes: config.journal.segment_bytes, ..Options::new(kind) },
-        authorities,
-        clock: Box::new(SystemClock::default()),
-        entropy: Box::new(OsEntropy),
-        journal_entropy: Box::new(OsEntropy),
-        release_in_micros: release_in
-            .map(|pause| i64::try_from(pause.as_micros()).unwrap_or(i64::MAX)),
-    };
-    let (core, recovery) = Core::open(setup)
-        .map_err(|source| Failure::Ledger { directory, source: Box::new(source) })?;
-    report(&recovery);
-    let ledger = Embedded::start(core, |failure| {
-        // Nothing after the watermark may be promised: the process ends here.
-        tracing::error!(%failure, "the journal failed; exiting");
-        std::process::exit(EXIT_JOURNAL.into());
-    });
-    let ledger = ledger.map_err(Failure::system("the ledger's threads"))?;
-    Ok((ledger, recovery.journal.to_string()))
-}
-
-fn report(recovery: &Recovery) {
-    let head = format!("{}:{}", recovery.last_sequence, recovery.head);
-    tracing::info!(
-        journal = %recovery.journal, kind = %recovery.kind, created = recovery.created,
-        segments = recovery.segments, head, "the journal is open"
-    );
-    if let Some(cut) = &recovery.cut {
-        tracing::warn!(
-            segment = %cut.tail.segment, offset = cut.tail.offset, bytes = cut.tail.bytes,
-            first_lost = %cut.tail.first_lost, side_file = cut.side_file,
-            "a torn tail was cut; unacknowledged records may be lost from the first one named on"
-        );
-    }
 }
 
 fn wire(config: Config, authorities: Vec<Authority>, keys: Keys) -> Result<App, Failure> {
@@ -347,7 +281,7 @@ fn lane_count(config: &Config) -> usize {
 
 fn start_lanes(
     app: &Arc<App>,
-    ledger: &Embedded,
+    ledger: &LedgerOfProcess,
     admissions: &Admissions,
     listeners: Vec<TcpListener>,
     stopped: &watch::Receiver<bool>,
@@ -357,22 +291,22 @@ fn start_lanes(
     let mut lanes = Vec::new();
     for (number, listener) in listeners.into_iter().enumerate() {
         let runtime = runtime()?;
-        let (handle, driver) = ledger.handle();
+        let way = ledger.way()?;
         let admission = {
             let _inside = runtime.enter();
             admissions.handle()?
         };
         let lane = Lane {
             app: Arc::clone(app),
-            ledger: Arc::new(handle),
+            ledger: way.ledger,
             admission,
-            hub: Arc::new(Provider::IdGovUa(hub_client(app))),
+            hub: Arc::new(provider::of(app)?),
         };
         let stop = stopped.clone();
         let max_connections = settings.max_connections.div_ceil(count);
         let drain = Duration::from_secs(settings.drain_seconds);
         let work = move || {
-            runtime.spawn(driver);
+            runtime.spawn(way.driver);
             let cold = cold::router(lane.clone());
             let serving = server::serve(lane, cold, listener, max_connections, drain, stop);
             if let Err(error) = runtime.block_on(serving) {
@@ -383,18 +317,6 @@ fn start_lanes(
         lanes.push(thread.spawn(work).map_err(Failure::system("a thread"))?);
     }
     Ok(lanes)
-}
-
-fn hub_client(app: &App) -> HubClient {
-    let hub = &app.config.hub;
-    HubClient::new(
-        &hub.origin,
-        hub.browser_origin(),
-        &hub.client_id,
-        &app.keys.hub_client_secret,
-        &hub.auth_type,
-        Duration::from_millis(hub.deadline_ms),
-    )
 }
 
 fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
@@ -416,15 +338,14 @@ fn join(lanes: Vec<JoinHandle<()>>) {
 /// started goes on as long as the runtime does.
 async fn supervise(
     app: &Arc<App>,
-    ledger: &Embedded,
-    local: &Arc<EmbeddedStore>,
+    way: &Way,
+    introduced: Option<()>,
+    admissions: &Admissions,
     metrics: PrometheusHandle,
     admin: TcpListener,
     hub: Option<TcpListener>,
 ) -> Result<(), Failure> {
-    let (handle, driver) = ledger.handle();
-    tokio::spawn(driver);
-    tokio::spawn(tidy(Arc::clone(app), Arc::clone(local)));
+    tokio::spawn(tidy(Arc::clone(app), Arc::clone(admissions.local())));
     tokio::spawn(upkeep(metrics.clone()));
     #[cfg(feature = "demo")]
     if let Some(listener) = hub {
@@ -439,22 +360,29 @@ async fn supervise(
     let listener = tokio::net::TcpListener::from_std(admin)
         .map_err(Failure::system(format!("admin.listen {address}")))?;
     let serving = Arc::new(AtomicBool::new(true));
-    let ledger: Arc<dyn Ledger> = Arc::new(handle);
-    let router = admin::router(Admin { ledger, serving: Arc::clone(&serving), metrics });
+    let router = admin::router(Admin {
+        ledger: Arc::clone(&way.ledger),
+        remote: way.remote.clone(),
+        serving: Arc::clone(&serving),
+        metrics,
+    });
     tokio::spawn(async move {
         if let Err(error) = axum::serve(listener, router).await {
             tracing::error!(%error, "the admin listener ended");
         }
     });
     tracing::info!(origin = app.origin, admin = %address, "booking is open");
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-    }
+    let (redis, peppers) = (admissions.endpoint(), app.keys.peppers.ids());
+    let introduction = ledger::introduce_unless(introduced, redis, peppers, way);
+    let outcome = tokio::select! {
+        _ = terminate.recv() => Ok(()),
+        _ = interrupt.recv() => Ok(()),
+        Err(failure) = introduction => Err(failure),
+    };
     tracing::info!("stopping: finishing what is under way");
     // Relaxed: a flag of its own.
     serving.store(false, Ordering::Relaxed);
-    Ok(())
+    outcome
 }
 
 async fn tidy(app: Arc<App>, local: Arc<EmbeddedStore>) {

@@ -3,7 +3,7 @@
 use std::net::TcpListener;
 
 use super::Failure;
-use crate::config::{Config, ProcessMode};
+use crate::config::{Config, HubKind, ProcessMode};
 use crate::server;
 
 /// The listeners of a gateway.
@@ -33,11 +33,11 @@ impl Sockets {
             .map_err(refused())?;
         let admin = server::listen(config.admin.listen, false)
             .map_err(Failure::system(format!("admin.listen {}", config.admin.listen)))?;
-        let is_demo = config.mode == ProcessMode::Demo;
+        let has_stand_in = config.mode == ProcessMode::Demo && config.hub.kind == HubKind::IdGovUa;
         let hub = config
             .hub
             .address()
-            .filter(|_| is_demo)
+            .filter(|_| has_stand_in)
             .map(|address| {
                 server::listen(address, false)
                     .map_err(Failure::system(format!("hub.origin {address}")))

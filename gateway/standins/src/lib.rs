@@ -8,6 +8,11 @@
 //! tokens, `page` its HTML, [`faults`] its misbehaviour on command and `misbehaviour` how it is done,
 //! [`people`] and `names` who can log in, [`entities`] for whom they may act, `user_info` what is
 //! said about them, [`guard`] who may talk to a demo at all.
+//!
+//! What a link to the hub may say besides the protocol, so that programs need no page: `person=42`
+//! logs that person in at once, `entity=7` with the signature of that organisation, `without=rnokpp`
+//! or `without=rnokpp,unzr` as somebody who lacks these numbers. What goes wrong on command is set
+//! by `POST /stand-in/faults`, see [`HubFaults`].
 
 pub mod entities;
 pub mod faults;

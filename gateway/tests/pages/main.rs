@@ -71,6 +71,22 @@ fn a_visit_is_booked_and_cancelled_without_scripts_in_both_languages() {
 }
 
 #[test]
+fn what_people_have_to_know_stands_folded_before_the_choice_of_an_office_in_both_languages() {
+    let site = Site::start();
+    for (language, says) in [
+        ("uk", ["Хто може записатися", "Свідоцтво про закінчення автошколи", "350 грн"]),
+        ("en", ["Who may book", "Certificate of the driving school", "350 UAH"]),
+    ] {
+        let page = Browser::new(&site, language).get("/book/mvs/theory-exam");
+        let text = page.text();
+        let folded = between(text, "<details class=\"region alone\">", "</details>");
+        let folded = folded.collect::<String>();
+        assert!(says.iter().all(|word| folded.contains(word)), "{folded}");
+        assert!(folded.contains("href=\"tel:+380442901988\""), "{folded}");
+    }
+}
+
+#[test]
 fn a_form_sent_twice_books_once_and_another_form_says_why_not() {
     let site = Site::start();
     let mut browser = Browser::new(&site, "uk");

@@ -64,6 +64,24 @@ fn a_disk_that_fails_at_the_start_is_not_taken_for_damage() {
     }
 }
 
+#[tokio::test]
+async fn a_journal_whose_segments_are_elsewhere_and_whose_snapshot_is_bad_is_not_started() {
+    let gateway = Launch::new().start();
+    Visit::any(HALL, "exam", &day(2), &day(9)).book(&mut somebody(&gateway), "k").await.expect(201);
+    let launch = gateway.stop();
+    let (first, elsewhere) =
+        (launch.journal().join("segment-0000000001.talon"), launch.directory().join("archived"));
+    std::fs::rename(&first, &elsewhere).unwrap();
+    std::fs::write(launch.journal().join("snapshot-0000000001.talon"), "not good").unwrap();
+    let (code, said) = launch.run_to_the_end();
+    assert_eq!(code, Some(65), "{said}");
+    assert!(said.contains("a snapshot is not good"), "{said}");
+    assert!(said.contains("segment-0000000001.talon"), "{said}");
+    assert!(said.contains("Put the file back from the archive"), "{said}");
+    std::fs::rename(elsewhere, first).unwrap();
+    assert_eq!(bookings_in(&launch.start().stop().journal()), 1);
+}
+
 /// What is left after the process ended.
 struct Failed {
     launch: Launch,

@@ -14,6 +14,8 @@ mod drain;
 mod harness;
 mod login;
 mod moves;
+#[cfg(feature = "oidc")]
+mod openid;
 mod persons;
 mod pressure;
 mod proof;
@@ -26,6 +28,7 @@ mod redis_server;
 mod redis_trouble;
 mod refusals;
 mod release;
+mod remote;
 mod requests;
 mod sessions;
 mod story;

@@ -52,9 +52,48 @@ async fn a_new_pepper_leaves_people_their_bookings_and_no_fifth_one() {
     let mut citizen = citizen.twin_at(gateway.public());
     visit(ONE_MORE).book(&mut citizen, "fifth").await.refused(429, "quota-exceeded");
     assert_eq!(listed(&mut citizen).await, before);
+    // The lost answer from before the change: its key still finds what it booked.
+    let repeated = visit(MONTH[0]).book(&mut again, MONTH[0]).await.expect(200);
+    assert!(before.iter().any(|booking| booking["id"] == id(&repeated)));
     // Somebody who was not there before is nobody's twin.
     let mut other = log_in(&gateway, 61).await;
     assert!(listed(&mut other).await.is_empty());
+}
+
+#[tokio::test]
+async fn as_many_peppers_as_there_may_be_are_one_person_and_one_more_is_refused() {
+    let mut gateway = Launch::new().start();
+    let mut citizen = log_in(&gateway, 71).await;
+    visit("exam").book(&mut citizen, "k").await.expect(201);
+    let names =
+        ["pepper.key", "pepper.previous.key", "pepper.previous-2.key", "pepper.previous-3.key"];
+    for change in 1..names.len() {
+        let launch = gateway.stop();
+        for older in (0..change).rev() {
+            rename(&launch, names[older], names[older + 1]);
+        }
+        gateway = launch.start();
+        let mut again = log_in(&gateway, 71).await;
+        assert_eq!(listed(&mut again).await.len(), 1, "change {change}");
+        visit("exam").book(&mut again, "more").await.refused(409, "already-booked");
+    }
+    let launch = gateway.stop();
+    let keys = launch.data().join("keys");
+    std::fs::copy(keys.join("session.key"), keys.join("pepper.previous-4.key")).unwrap();
+    let (code, said) = launch.run_to_the_end();
+    assert_eq!(code, Some(78), "{said}");
+    assert!(said.contains("5 peppers; there are 1 to 4"), "{said}");
+}
+
+#[tokio::test]
+async fn a_pepper_under_which_nobody_counts_may_go() {
+    let launch = Launch::new().start().stop();
+    rename(&launch, "pepper.key", "pepper.previous.key");
+    let launch = launch.start().stop();
+    std::fs::remove_file(launch.data().join("keys/pepper.previous.key")).unwrap();
+    let gateway = launch.start();
+    let mut citizen = log_in(&gateway, 72).await;
+    visit("exam").book(&mut citizen, "k").await.expect(201);
 }
 
 #[tokio::test]
@@ -192,4 +231,27 @@ async fn a_full_month_of_an_organisation_leaves_the_person_theirs_and_the_other_
         visit(MONTH[3]).book(&mut elsewhere, "own-fifth").await.refused(429, "quota-exceeded");
     }
     for_entity(MONTH[3]).book(&mut elsewhere, "theirs").await.expect(201);
+}
+
+#[tokio::test]
+async fn what_one_human_books_for_all_they_act_for_has_a_cap() {
+    let gateway = shared();
+    let strict = |subject: &str| {
+        let visit = Visit::any(1, "visit", &day(2), &day(6)).with("authority", "strict");
+        visit.with("for", subject)
+    };
+    let mut director = log_in_with(gateway, 73, "&entity=17").await;
+    strict("person").book(&mut director, "1").await.expect(201);
+    strict("entity").book(&mut director, "2").await.expect(201);
+    let mut elsewhere = log_in_with(gateway, 73, "&entity=18").await;
+    strict("entity").book(&mut elsewhere, "3").await.expect(201);
+    let mut third = log_in_with(gateway, 73, "&entity=19").await;
+    for subject in ["entity", "person", "entity"] {
+        let problem = strict(subject).book(&mut third, "4").await.refused(429, "quota-exceeded");
+        let told = (&problem["rule"], &problem["count"], &problem["limit"]);
+        assert_eq!(told, (&json!("actor-month"), &json!(3), &json!(3)), "{subject}");
+    }
+    // The organisation is free to send somebody else.
+    let mut deputy = log_in_with(gateway, 74, "&entity=19").await;
+    strict("entity").book(&mut deputy, "4").await.expect(201);
 }

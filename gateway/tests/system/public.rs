@@ -51,11 +51,21 @@ async fn the_catalogue_is_told_in_both_languages() {
     assert_eq!((&driving["minutes"], &driving["proof"]), (&json!(40), &json!(true)));
     let release = json!({ "days_ahead": 14, "time": "00:00", "zone": "Europe/Kyiv" });
     assert_eq!(driving["release"], release);
+    assert_eq!(driving["test_mode"], true);
+    assert_eq!(driving["about"]["fee"]["kopiyky"], 35_000);
+    let exam = find(&services["services"], "code", &json!("exam"));
+    assert_eq!((&exam["test_mode"], exam.get("about")), (&json!(false), None));
     let offices = browser.get("/api/v1/authorities/small/offices").await.json();
     let village = find(&offices["offices"], "id", &json!(2));
     assert_eq!(village["services"], json!(["exchange"]));
     assert_eq!(village["region"]["code"], "UA-30");
     assert_eq!(village["address"]["en"], "2 Second St");
+    assert_eq!(village["phones"], json!(["+380 44 123 45 67"]));
+    assert_eq!(village["alternatives"][0]["link"], "https://example.org/");
+    let closure = &village["closures"][0];
+    assert_eq!((&closure["to"], &closure["limited"]), (&json!("2020-03-02"), &json!(false)));
+    let hall = find(&offices["offices"], "id", &json!(3));
+    assert!(["phones", "alternatives", "closures"].iter().all(|key| hall.get(key).is_none()));
 }
 
 fn find<'a>(list: &'a Value, member: &str, value: &Value) -> &'a Value {

@@ -180,7 +180,7 @@ async fn a_failover_that_loses_acknowledged_counters_lets_nobody_over_the_limit(
 async fn an_authority_can_close_its_bookings_without_redis_and_reads_go_on() {
     let server = RedisServer::start();
     let port = server.port();
-    let gateway = with(&server.url()).config(fixture("closed.toml")).start();
+    let gateway = with(&server.url()).on(fixture("closed.toml")).start();
     let mut who = somebody(&gateway);
     any("exam").book(&mut who, "1").await.expect(201);
     drop(server);

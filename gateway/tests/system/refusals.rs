@@ -170,6 +170,22 @@ async fn a_fifth_booking_is_refused_with_rule_count_limit_and_reset() {
 }
 
 #[tokio::test]
+async fn a_limit_of_one_service_refuses_again_and_no_other_service() {
+    let who = &mut somebody(shared());
+    let any = |service: &str| Visit::any(TOWN, service, &day(2), &day(9));
+    for key in ["first", "second"] {
+        let ticket = any("permit").book(who, key).await.expect(201);
+        who.post(&format!("{}/cancel", ticket.header("location"))).await.expect(200);
+    }
+    for key in ["third", "fourth"] {
+        let problem = refused(who, any("permit").ask(key), 429, "quota-exceeded").await;
+        assert_eq!((&problem["rule"], &problem["limit"]), (&json!("permits-a-day"), &json!(2)));
+    }
+    // The gateway remembers the refusal, and for what it was.
+    any("exchange").book(who, "exchange").await.expect(201);
+}
+
+#[tokio::test]
 async fn a_late_cancellation_is_refused_with_its_deadline() {
     let who = &mut somebody(shared());
     let visit = Visit::any(1, "visit", &day(2), &day(5)).with("authority", "strict");

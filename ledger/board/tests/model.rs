@@ -6,7 +6,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use proptest::prelude::*;
-use talon_board::{MAX_STEPS, ShiftWord, Steps, Taken, count_free, free_starts};
+use talon_board::{MAX_STEPS, ShiftWord, Steps, Taken, count_free, free_starts, starts_lost};
 
 /// What can happen to a word; runs may reach past the shift, and then are refused.
 #[derive(Clone, Debug)]
@@ -130,5 +130,20 @@ proptest! {
             let run = Steps::run(start, length).unwrap();
             prop_assert_eq!(word.claim(run).is_ok(), starts.contains(start));
         }
+    }
+
+    #[test]
+    fn a_claim_loses_the_starts_that_are_free_before_it_and_not_after(
+        unclaimed in any::<[u64; 2]>(),
+        grid in any::<u64>(),
+        usable in any::<[u64; 2]>(),
+        length in 0..=8_u8,
+        run in any_run(),
+    ) {
+        let before = Steps::from_bits(unclaimed[0] | unclaimed[1]);
+        let (grid, usable) = (Steps::from_bits(grid), Steps::from_bits(usable[0] | usable[1]));
+        let free = |of: Steps| free_starts(of, grid, usable, length).len();
+        let lost = free(before) - free(before.difference(run));
+        prop_assert_eq!(starts_lost(before, grid, usable, length, run), u32::from(lost));
     }
 }

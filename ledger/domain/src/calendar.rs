@@ -121,7 +121,9 @@ pub fn open_intervals(
 ///
 /// Yields each run's first minute and its number of steps. On the day clocks jump forward the
 /// steps they skip do not exist, and what is left before and after are runs of their own, so
-/// nothing can be booked across the gap. A remainder shorter than a step is left out.
+/// nothing can be booked across the gap. An hour that clocks show twice is offered once, by its
+/// first showing; during the second the desk has no visits. A remainder shorter than a step is
+/// left out.
 pub fn shown_runs(
     zone: &TimeZone,
     date: CivilDate,

@@ -8,8 +8,10 @@ use std::collections::HashMap;
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
+use crate::about::{About, Alternative, Closure};
 use crate::calendar::{Exceptions, Intervals, WeeklyHours};
 use crate::ids::{AuthorityId, DeskId, OfficeId, ServiceId};
+use crate::shares::Shares;
 
 /// One text in each language that Talon speaks.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -52,6 +54,10 @@ pub struct Service {
     pub minutes: u16,
     /// Visits start on this grid, counted from a shift's first minute.
     pub grid_minutes: u16,
+    /// Whether booking it online is only being tried out.
+    pub test_mode: bool,
+    /// What people have to know.
+    pub about: About,
 }
 
 /// A part of the country.
@@ -80,10 +86,18 @@ pub struct Office {
     pub zone: TimeZone,
     /// Length of a step: 5, 10 or 15 minutes.
     pub step_minutes: u8,
+    /// How its days are shared between the channels.
+    pub shares: Shares,
     /// Its desks, sorted by id.
     pub desks: Vec<Desk>,
-    /// Dates with hours of their own.
+    /// Dates with hours of their own, those of the closures among them.
     pub exceptions: Exceptions,
+    /// Periods in which it is closed or works less, by their first date.
+    pub closures: Vec<Closure>,
+    /// Who else there is when it offers nothing.
+    pub alternatives: Vec<Alternative>,
+    /// Whom to call.
+    pub phones: Vec<String>,
 }
 
 /// A workplace in an office.

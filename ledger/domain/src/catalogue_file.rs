@@ -8,14 +8,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
-use crate::calendar::{BadInterval, Exceptions, Intervals, Overlap, WeeklyHours};
+use crate::about::{self, About, Alternative, Closure, ClosureFile};
+use crate::calendar::{Exceptions, Intervals, WeeklyHours};
 use crate::catalogue::{Catalogue, Desk, Office, Region, Service, Text};
+pub use crate::catalogue_error::BadCatalogue;
 use crate::civil::CivilDate;
 use crate::ids::{AuthorityId, DeskId, OfficeId, ServiceId};
 use crate::shape::{
     MAX_OFFERS_PER_DAY, MAX_SERVICES_PER_OFFICE, MAX_SHIFTS_PER_DAY, MAX_STEPS_PER_SHIFT,
     ShiftTooLong,
 };
+use crate::shares::Shares;
 use crate::suggest::nearest;
 
 /// Most offices of one authority.
@@ -60,6 +63,10 @@ struct ServiceFile {
     name: Text,
     minutes: u16,
     grid_minutes: u16,
+    #[serde(default)]
+    test_mode: bool,
+    #[serde(default)]
+    about: About,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -70,6 +77,7 @@ struct ProfileFile {
     hours: HoursFile,
     #[serde(default)]
     breaks: Vec<String>,
+    shares: Option<Shares>,
     desks: Vec<DeskFile>,
 }
 
@@ -105,6 +113,12 @@ struct OfficeFile {
     zone: Option<String>,
     #[serde(default)]
     exceptions: Vec<ExceptionFile>,
+    #[serde(default)]
+    closures: Vec<ClosureFile>,
+    #[serde(default)]
+    alternatives: Vec<Alternative>,
+    #[serde(default)]
+    phones: Vec<String>,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -115,75 +129,6 @@ struct ExceptionFile {
     closed: bool,
     #[serde(default)]
     hours: Vec<String>,
-}
-
-/// Why a catalogue is refused.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum BadCatalogue {
-    /// Two things with one id or code.
-    #[error("{what} {id} stands twice; ids and codes are unique")]
-    Twice {
-        /// What kind of thing.
-        what: &'static str,
-        /// Its id or code.
-        id: String,
-    },
-    /// A name that refers to nothing.
-    #[error("{at}: no {what} `{name}`{}", did_you_mean(.nearest.as_deref()))]
-    Unknown {
-        /// Where the name stands.
-        at: String,
-        /// What it should name.
-        what: &'static str,
-        /// The name.
-        name: String,
-        /// The nearest known one.
-        nearest: Option<String>,
-    },
-    /// More than a named bound allows.
-    #[error("{at}: {count} {what}, at most {max}")]
-    TooMany {
-        /// Where.
-        at: String,
-        /// Of what.
-        what: &'static str,
-        /// How many there are.
-        count: usize,
-        /// How many there may be.
-        max: usize,
-    },
-    /// A value outside its range.
-    #[error("{at}: {problem}")]
-    Value {
-        /// Where.
-        at: String,
-        /// What is wrong and what would be right.
-        problem: String,
-    },
-    /// An interval that is none.
-    #[error("{at}: {source}")]
-    Interval {
-        /// Where.
-        at: String,
-        /// The text.
-        source: BadInterval,
-    },
-    /// Intervals that overlap.
-    #[error("{at}: overlapping shifts, {source}")]
-    Overlap {
-        /// Where.
-        at: String,
-        /// Which.
-        source: Overlap,
-    },
-    /// A shift with more steps than a word has bits.
-    #[error("{at}: {source}")]
-    ShiftTooLong {
-        /// Where.
-        at: String,
-        /// Which.
-        source: ShiftTooLong,
-    },
 }
 
 pub(crate) fn did_you_mean(nearest: Option<&str>) -> String {
@@ -259,12 +204,15 @@ fn service(file: &ServiceFile) -> Result<Service, BadCatalogue> {
             problem: "minutes and grid_minutes are at least one step".to_owned(),
         });
     }
+    file.about.check(&format!("service {}", file.code))?;
     Ok(Service {
         id: file.id,
         code: file.code.clone(),
         name: file.name.clone(),
         minutes: file.minutes,
         grid_minutes: file.grid_minutes,
+        test_mode: file.test_mode,
+        about: file.about.clone(),
     })
 }
 
@@ -321,8 +269,16 @@ impl OfficeReader<'_> {
                 ),
             });
         }
+        let shares = profile.shares.unwrap_or(Shares::WEB).check();
+        let shares = shares.map_err(|refusal| BadCatalogue::Value {
+            at: format!("profile {}, shares", profile.code),
+            problem: refusal.to_string(),
+        })?;
         let zone_name = office.zone.as_ref().unwrap_or(&file.authority.zone);
-        let exceptions = self.exceptions(&at)?;
+        about::check_alternatives(&at, &office.alternatives)?;
+        about::phones(&at, &office.phones)?;
+        let mut exceptions = self.exceptions(&at)?;
+        let closures = self.closures(&at, profile, &mut exceptions)?;
         let mut desks = self.desks(&at, profile, &exceptions)?;
         desks.sort_by_key(|desk| desk.id);
         day_fits(&at, &desks, &exceptions)?;
@@ -334,8 +290,12 @@ impl OfficeReader<'_> {
             zone: zone(&at, zone_name)?,
             zone_name: zone_name.clone(),
             step_minutes: profile.step_minutes,
+            shares,
             desks,
             exceptions,
+            closures,
+            alternatives: office.alternatives.clone(),
+            phones: office.phones.clone(),
         })
     }
 
@@ -355,6 +315,26 @@ impl OfficeReader<'_> {
             }
         }
         Ok(exceptions)
+    }
+
+    /// Reads the closures; their dates become exceptions.
+    fn closures(
+        &self,
+        at: &str,
+        profile: &ProfileFile,
+        exceptions: &mut Exceptions,
+    ) -> Result<Vec<Closure>, BadCatalogue> {
+        if self.office.closures.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut weeks = vec![weekly(at, &profile.hours)?];
+        for desk in &profile.desks {
+            weeks.extend(desk.hours.as_ref().map(|hours| weekly(at, hours)).transpose()?);
+        }
+        let works = |date: CivilDate| {
+            weeks.iter().any(|week| week.on(date.date().weekday()).iter().next().is_some())
+        };
+        about::closures(at, &self.office.closures, exceptions, works, intervals)
     }
 
     fn desks(

@@ -3,7 +3,7 @@
 use super::*;
 use crate::catalogue_file::{BadCatalogue, CatalogueFile};
 
-const SMALL: &str = r#"
+pub(crate) const SMALL: &str = r#"
 [authority]
 id = 1
 code = "mvs"
@@ -159,4 +159,23 @@ fn a_day_that_no_shape_could_hold_is_refused() {
 #[test]
 fn unknown_keys_are_refused() {
     assert!(toml::from_str::<CatalogueFile>(&SMALL.replace("breaks", "brakes")).is_err());
+}
+
+#[test]
+fn the_shares_of_a_day_are_a_whole_and_the_webs_where_nothing_is_said() {
+    use crate::ids::Channel;
+    let of = |text: &str| {
+        let catalogue = parse(&SMALL.replace("step_minutes", text)).unwrap();
+        Channel::ALL.map(|channel| catalogue.offices[0].shares.of(channel))
+    };
+    assert_eq!(of("step_minutes"), [100, 0, 0]);
+    assert_eq!(of("shares = { kiosk = 30, web = 70 }\nstep_minutes"), [70, 30, 0]);
+    assert_eq!(of("shares = { web = 70, kiosk = 20, walk-in = 10 }\nstep_minutes"), [70, 20, 10]);
+    assert_eq!(
+        refusal("step_minutes", "shares = { web = 70, kiosk = 20 }\nstep_minutes"),
+        "profile small, shares: web + kiosk + walk-in are 90 percent, they must be 100"
+    );
+    let unknown = SMALL.replace("step_minutes", "shares = { web = 80, app = 20 }\nstep_minutes");
+    let message = toml::from_str::<CatalogueFile>(&unknown).unwrap_err().to_string();
+    assert!(message.contains("unknown field `app`, expected one of `web`, `kiosk`"), "{message}");
 }

@@ -121,6 +121,22 @@ pub enum Channel {
     WalkIn,
 }
 
+impl Channel {
+    /// All channels, each at its [`Channel::index`].
+    pub const ALL: [Self; 3] = [Self::Web, Self::Kiosk, Self::WalkIn];
+    /// Those through which one books a time. Who walks in takes no time but a number.
+    pub const WITH_TIMES: [Self; 2] = [Self::Web, Self::Kiosk];
+
+    /// The channel's place in [`Channel::ALL`].
+    pub const fn index(self) -> usize {
+        match self {
+            Self::Web => 0,
+            Self::Kiosk => 1,
+            Self::WalkIn => 2,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

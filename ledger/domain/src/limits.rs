@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::booking::{BookingState, Subject};
 use crate::civil::{CivilDate, UtcMicros};
 use crate::ids::{Channel, ServiceId};
-use crate::policy::{CompiledPolicy, Holder, Limit, LimitKind, Mode, Moment, Subjects};
+use crate::policy::{CompiledPolicy, Holder, Limit, LimitKind, Mode, Moment, Period};
 
 /// What a limit needs to know of one earlier booking.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -101,6 +101,14 @@ pub struct Verdict {
     pub shadow: Vec<LimitRefusal>,
 }
 
+/// What a limit counts against an attempt.
+struct Counted {
+    count: u32,
+    /// Whether the attempt would go beyond what the limit allows.
+    is_exceeded: bool,
+    resets_at: Option<UtcMicros>,
+}
+
 /// Judges `attempt` by every limit of the policy.
 ///
 /// `subject` and `actor` are the standings of the one and the other; for whoever books for
@@ -114,16 +122,16 @@ pub fn judge(
     let mut verdict = Verdict::default();
     for limit in &policy.policy().limits {
         let standing = holder(limit, subject, actor);
-        let Some((count, resets_at)) = counted(policy, limit, attempt, standing) else { continue };
-        if count < limit.max {
+        let Some(counted) = counted(policy, limit, attempt, standing) else { continue };
+        if !counted.is_exceeded {
             continue;
         }
         let refusal = LimitRefusal {
             rule: limit.name.clone(),
             kind: limit.kind,
-            count,
+            count: counted.count,
             limit: limit.max,
-            resets_at,
+            resets_at: counted.resets_at,
         };
         match limit.mode {
             Mode::Shadow => verdict.shadow.push(refusal),
@@ -148,22 +156,23 @@ pub fn usage(
             return None;
         }
         let standing = holder(limit, subject, actor);
-        let (count, resets_at) = counted(policy, limit, attempt, standing)?;
-        let date = period_date(policy, of, attempt.registered_at, attempt.visit_date);
+        let counted = counted(policy, limit, attempt, standing)?;
+        let date = attempt_date(policy, of, attempt);
         Some(Usage {
             rule: u16::try_from(rule).ok()?,
             period: CompiledPolicy::period_start(period, date),
-            count,
+            count: counted.count,
             limit: limit.max,
-            resets_at: resets_at?,
+            resets_at: counted.resets_at?,
         })
     })
 }
 
-/// How many visits of the period of `visit_date` were missed, when that is enough for a block.
+/// How many visits of the period of `visit_date` were missed, when they are enough for a block.
 ///
-/// Visits missed before `unblocked_at` do not count. `bookings` are those of the subject, the one
-/// just missed included.
+/// `bookings` are the subject's, the one that was just missed among them; what ended before
+/// `unblocked_at` was forgiven and does not count. A limit in shadow mode blocks as well, so that
+/// its shadow refusals can be seen; that block then refuses nobody.
 pub fn no_show_block(
     policy: &CompiledPolicy,
     bookings: &[BookingFact],
@@ -175,6 +184,7 @@ pub fn no_show_block(
         let start = CompiledPolicy::period_start(period, visit_date);
         let missed = bookings.iter().filter(|fact| {
             fact.state == BookingState::Absent
+                && limit.is_for_service(fact.service)
                 && CompiledPolicy::period_start(period, fact.visit_date) == start
                 && unblocked_at.is_none_or(|at| fact.ends_at > at)
         });
@@ -190,24 +200,23 @@ fn holder<'a>(limit: &Limit, subject: Standing<'a>, actor: Standing<'a>) -> Stan
     }
 }
 
-/// The bookings that `limit` counts against `attempt` and when it resets; nothing when the limit
-/// does not concern the attempt.
+/// What `limit` counts against `attempt`; nothing when the limit does not concern the attempt.
 fn counted(
     policy: &CompiledPolicy,
     limit: &Limit,
     attempt: &Attempt,
     standing: Standing<'_>,
-) -> Option<(u32, Option<UtcMicros>)> {
-    if !concerns(limit.subjects, attempt.subject) {
+) -> Option<Counted> {
+    if !limit.concerns(attempt.subject, attempt.service) {
         return None;
     }
-    let facts = standing.bookings;
+    let facts = || standing.bookings.iter().filter(|fact| limit.is_for_service(fact.service));
     match limit.kind {
         LimitKind::PerPeriod { period, of, count_cancelled, channel } => {
             if attempt.channel != channel {
                 return None;
             }
-            let date = period_date(policy, of, attempt.registered_at, attempt.visit_date);
+            let date = attempt_date(policy, of, attempt);
             let start = CompiledPolicy::period_start(period, date);
             let counts = |fact: &&BookingFact| {
                 let of_fact = period_date(policy, of, fact.registered_at, fact.visit_date);
@@ -215,28 +224,66 @@ fn counted(
                     && (count_cancelled || !fact.state.is_given_back())
                     && CompiledPolicy::period_start(period, of_fact) == start
             };
-            Some((count(facts.iter().filter(counts)), Some(policy.period_end(period, date))))
+            let count = count(facts().filter(counts));
+            let resets_at = Some(policy.period_end(period, date));
+            Some(Counted { count, is_exceeded: count >= limit.max, resets_at })
         }
         LimitKind::LivePerService => {
-            let live = |fact: &&BookingFact| {
+            let is_live = |fact: &&BookingFact| {
                 fact.service == attempt.service
                     && fact.state == BookingState::Booked
                     && fact.ends_at > attempt.now
             };
-            let resets_at = facts.iter().filter(live).map(|fact| fact.ends_at).min();
-            Some((count(facts.iter().filter(live)), resets_at))
+            Some(live(limit.max, facts().filter(is_live)))
         }
-        LimitKind::NoShows { .. } => standing.block.map(|block| (block.count.max(limit.max), None)),
-        LimitKind::RetakeWait { .. } => None,
+        LimitKind::NoShows { .. } => no_shows(attempt, standing),
+        LimitKind::RetakeWait { days } => retake(policy, days, attempt, facts()),
     }
 }
 
-fn concerns(subjects: Subjects, subject: Subject) -> bool {
-    match subjects {
-        Subjects::All => true,
-        Subjects::Persons => subject == Subject::Person,
-        Subjects::Entities => subject == Subject::Entity,
+/// Of visits still to come, so many have to be over that one more is allowed.
+fn live<'a>(max: u32, live: impl Iterator<Item = &'a BookingFact>) -> Counted {
+    let mut ends: Vec<UtcMicros> = live.map(|fact| fact.ends_at).collect();
+    ends.sort_unstable();
+    let count = u32::try_from(ends.len()).unwrap_or(u32::MAX);
+    let last_in_the_way = count.checked_sub(max).and_then(|index| ends.get(index as usize));
+    Counted { count, is_exceeded: count >= max, resets_at: last_in_the_way.copied() }
+}
+
+/// A block is lifted in person, by somebody who sees whom it is for. It holds for what is booked
+/// from afar; whoever stands in the office, at the kiosk or in the queue, is there in person and
+/// may be served.
+fn no_shows(attempt: &Attempt, standing: Standing<'_>) -> Option<Counted> {
+    match attempt.channel {
+        Channel::Web => {
+            let count = standing.block?.count;
+            Some(Counted { count, is_exceeded: true, resets_at: None })
+        }
+        Channel::Kiosk | Channel::WalkIn => None,
     }
+}
+
+/// The last failed visit for the same service says from which date on the next may be.
+fn retake<'a>(
+    policy: &CompiledPolicy,
+    days: u16,
+    attempt: &Attempt,
+    facts: impl Iterator<Item = &'a BookingFact>,
+) -> Option<Counted> {
+    let failed = facts
+        .filter(|fact| fact.service == attempt.service && fact.state == BookingState::Failed)
+        .map(|fact| fact.visit_date)
+        .max()?;
+    let allowed_from = failed.plus_days(days.into());
+    (attempt.visit_date < allowed_from).then(|| Counted {
+        count: 1,
+        is_exceeded: true,
+        resets_at: Some(policy.period_end(Period::Day, allowed_from.plus_days(-1))),
+    })
+}
+
+fn attempt_date(policy: &CompiledPolicy, of: Moment, attempt: &Attempt) -> CivilDate {
+    period_date(policy, of, attempt.registered_at, attempt.visit_date)
 }
 
 fn period_date(
@@ -258,3 +305,7 @@ fn count<'a>(facts: impl Iterator<Item = &'a BookingFact>) -> u32 {
 #[cfg(test)]
 #[path = "limits_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "limits_kinds_tests.rs"]
+mod kinds_tests;

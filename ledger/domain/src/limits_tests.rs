@@ -6,18 +6,18 @@ use super::*;
 use crate::policy::Period;
 use crate::policy::tests::policy;
 
-const EXAM: ServiceId = ServiceId(1);
-const EXCHANGE: ServiceId = ServiceId(2);
+pub(super) const EXAM: ServiceId = ServiceId(1);
+pub(super) const EXCHANGE: ServiceId = ServiceId(2);
 
-fn utc(text: &str) -> UtcMicros {
+pub(super) fn utc(text: &str) -> UtcMicros {
     text.parse::<jiff::Timestamp>().unwrap().into()
 }
 
-fn of(bookings: &[BookingFact]) -> Standing<'_> {
+pub(super) fn of(bookings: &[BookingFact]) -> Standing<'_> {
     Standing { bookings, block: None }
 }
 
-fn judge(
+pub(super) fn judge(
     policy: &CompiledPolicy,
     attempt: &Attempt,
     subject: &[BookingFact],
@@ -26,7 +26,7 @@ fn judge(
     super::judge(policy, attempt, of(subject), of(actor))
 }
 
-fn usage(
+pub(super) fn usage(
     policy: &CompiledPolicy,
     attempt: &Attempt,
     subject: &[BookingFact],
@@ -35,7 +35,7 @@ fn usage(
     super::usage(policy, attempt, of(subject), of(actor))
 }
 
-fn monthly(of: Moment, count_cancelled: bool) -> Limit {
+pub(super) fn monthly(of: Moment, count_cancelled: bool) -> Limit {
     Limit {
         name: "month".to_owned(),
         kind: LimitKind::PerPeriod {
@@ -52,7 +52,7 @@ fn monthly(of: Moment, count_cancelled: bool) -> Limit {
     }
 }
 
-fn live() -> Limit {
+pub(super) fn live() -> Limit {
     Limit {
         name: "live".to_owned(),
         kind: LimitKind::LivePerService,
@@ -64,7 +64,7 @@ fn live() -> Limit {
     }
 }
 
-fn fact(service: ServiceId, registered_at: &str, ends_at: &str) -> BookingFact {
+pub(super) fn fact(service: ServiceId, registered_at: &str, ends_at: &str) -> BookingFact {
     BookingFact {
         service,
         channel: Channel::Web,
@@ -75,7 +75,7 @@ fn fact(service: ServiceId, registered_at: &str, ends_at: &str) -> BookingFact {
     }
 }
 
-fn attempt(now: &str, visit_date: &str) -> Attempt {
+pub(super) fn attempt(now: &str, visit_date: &str) -> Attempt {
     Attempt {
         now: utc(now),
         registered_at: utc(now),
@@ -86,7 +86,7 @@ fn attempt(now: &str, visit_date: &str) -> Attempt {
     }
 }
 
-fn four_in_december() -> Vec<BookingFact> {
+pub(super) fn four_in_december() -> Vec<BookingFact> {
     vec![fact(EXCHANGE, "2026-12-01T04:00:00Z", "2026-12-22T07:00:00Z"); 4]
 }
 

@@ -6,8 +6,10 @@
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
+use crate::booking::Subject;
 use crate::civil::{CivilDate, Minute, UtcMicros, resolve};
 use crate::ids::{AuthorityId, Channel, ServiceId};
+use crate::zones::Zones;
 
 /// Most limits of one policy.
 pub const MAX_LIMITS: usize = 32;
@@ -19,10 +21,12 @@ pub struct Policy {
     pub authority: AuthorityId,
     /// IANA name of the zone of its days and months.
     pub zone: String,
-    /// When dates open, for services without a release of their own.
+    /// When dates open for the web, for services without a release of their own.
     pub release: Release,
-    /// When dates open, by service.
+    /// When dates open for the web, by service.
     pub releases: Vec<(ServiceId, Release)>,
+    /// When dates open at the kiosk, for every service; nothing: when they open for the web.
+    pub kiosk_release: Option<Release>,
     /// How long after a restart a release missed while down opens, in minutes.
     pub late_release_delay_minutes: u32,
     /// A visit may be cancelled until this many minutes before its start.
@@ -90,6 +94,23 @@ pub struct Limit {
     pub services: Vec<ServiceId>,
 }
 
+impl Limit {
+    /// Whether it is for bookings of this subject for this service.
+    pub fn concerns(&self, subject: Subject, service: ServiceId) -> bool {
+        let is_for_subject = match self.subjects {
+            Subjects::All => true,
+            Subjects::Persons => subject == Subject::Person,
+            Subjects::Entities => subject == Subject::Entity,
+        };
+        is_for_subject && self.is_for_service(service)
+    }
+
+    /// Whether it looks at bookings for this service.
+    pub(crate) fn is_for_service(&self, service: ServiceId) -> bool {
+        self.services.is_empty() || self.services.contains(&service)
+    }
+}
+
 /// What a limit counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum LimitKind {
@@ -107,12 +128,14 @@ pub enum LimitKind {
     /// Bookings for the same service whose visit is still to come.
     LivePerService,
     /// Visits of a period to which nobody came: at the maximum the holder is blocked until they are
-    /// unblocked in person.
+    /// unblocked in person. A block holds for the web; it does not say of which limit it is, so a
+    /// policy has one limit of this kind.
     NoShows {
         /// The length of the period, by the date of the visit.
         period: Period,
     },
-    /// A visit that was failed, as an exam: the same service again only so many days after it.
+    /// A visit that was failed, as an exam: the same service again only so many days after it. The
+    /// limit's maximum is 1 and has no meaning of its own.
     RetakeWait {
         /// How many days after the failed visit the next one may be.
         days: u16,
@@ -184,15 +207,25 @@ pub struct CompiledPolicy {
     zone: TimeZone,
     release_zone: TimeZone,
     release_zones: Vec<TimeZone>,
+    kiosk_zone: Option<TimeZone>,
+    walk_in: Release,
 }
 
 impl CompiledPolicy {
-    /// Looks up the zones.
+    /// Looks up the zones in the built-in database.
     ///
     /// # Errors
     /// [`UnknownZone`].
     pub fn new(policy: Policy) -> Result<Self, UnknownZone> {
-        let zone = |name: &String| TimeZone::get(name).map_err(|_| UnknownZone(name.clone()));
+        Self::in_zones(policy, &Zones::default())
+    }
+
+    /// Looks up the zones.
+    ///
+    /// # Errors
+    /// [`UnknownZone`].
+    pub fn in_zones(policy: Policy, zones: &Zones) -> Result<Self, UnknownZone> {
+        let zone = |name: &String| zones.get(name).ok_or_else(|| UnknownZone(name.clone()));
         Ok(Self {
             zone: zone(&policy.zone)?,
             release_zone: zone(&policy.release.zone)?,
@@ -201,6 +234,8 @@ impl CompiledPolicy {
                 .iter()
                 .map(|(_, release)| zone(&release.zone))
                 .collect::<Result<_, _>>()?,
+            kiosk_zone: policy.kiosk_release.as_ref().map(|own| zone(&own.zone)).transpose()?,
+            walk_in: same_day(&policy.zone),
             policy,
         })
     }
@@ -215,22 +250,39 @@ impl CompiledPolicy {
         &self.zone
     }
 
-    /// The release of `service`.
-    pub fn release(&self, service: ServiceId) -> &Release {
-        self.release_and_zone(service).0
+    /// The release of `service` for `channel`. Who walks in comes on the day itself.
+    pub fn release(&self, service: ServiceId, channel: Channel) -> &Release {
+        self.release_and_zone(service, channel).0
     }
 
-    /// When `date` opens for `service`.
-    pub fn opens_at(&self, service: ServiceId, date: CivilDate) -> UtcMicros {
-        let (release, zone) = self.release_and_zone(service);
+    /// When `date` opens for `service` and `channel`.
+    pub fn opens_at(&self, service: ServiceId, channel: Channel, date: CivilDate) -> UtcMicros {
+        let (release, zone) = self.release_and_zone(service, channel);
         resolve(zone, date.plus_days(-i32::from(release.days_ahead)), release.time)
     }
 
-    /// The last date whose moment for `service` is not after `now`.
-    pub fn last_open_date(&self, service: ServiceId, now: UtcMicros) -> CivilDate {
-        let (release, zone) = self.release_and_zone(service);
+    /// The last date whose moment for `service` and `channel` is not after `now`.
+    pub fn last_open_date(
+        &self,
+        service: ServiceId,
+        channel: Channel,
+        now: UtcMicros,
+    ) -> CivilDate {
+        let (release, zone) = self.release_and_zone(service, channel);
         let newest = CivilDate::at(now, zone).plus_days(i32::from(release.days_ahead));
-        if self.opens_at(service, newest) <= now { newest } else { newest.plus_days(-1) }
+        if self.opens_at(service, channel, newest) <= now { newest } else { newest.plus_days(-1) }
+    }
+
+    /// How many days a visit has to be remembered because of what it forbids after its month: the
+    /// longest wait for a retake.
+    pub fn kept_days(&self) -> u16 {
+        let days = |limit: &Limit| match limit.kind {
+            LimitKind::RetakeWait { days } => days,
+            LimitKind::PerPeriod { .. } | LimitKind::LivePerService | LimitKind::NoShows { .. } => {
+                0
+            }
+        };
+        self.policy.limits.iter().map(days).max().unwrap_or(0)
     }
 
     /// The last moment at which a visit that starts at `starts_at` may be cancelled.
@@ -271,13 +323,27 @@ impl CompiledPolicy {
         resolve(&self.zone, next, midnight)
     }
 
-    fn release_and_zone(&self, service: ServiceId) -> (&Release, &TimeZone) {
+    fn release_and_zone(&self, service: ServiceId, channel: Channel) -> (&Release, &TimeZone) {
+        match (channel, &self.policy.kiosk_release, &self.kiosk_zone) {
+            (Channel::WalkIn, ..) => (&self.walk_in, &self.zone),
+            (Channel::Kiosk, Some(release), Some(zone)) => (release, zone),
+            (Channel::Kiosk | Channel::Web, ..) => self.web_release_and_zone(service),
+        }
+    }
+
+    fn web_release_and_zone(&self, service: ServiceId) -> (&Release, &TimeZone) {
         let own = self.policy.releases.iter().position(|(of, _)| *of == service);
         match own {
             Some(index) => (&self.policy.releases[index].1, &self.release_zones[index]),
             None => (&self.policy.release, &self.release_zone),
         }
     }
+}
+
+/// A date opens with its first minute.
+fn same_day(zone: &str) -> Release {
+    let time = Minute::new(0).expect("midnight is a minute");
+    Release { days_ahead: 0, time, zone: zone.to_owned(), proof: None }
 }
 
 #[cfg(test)]

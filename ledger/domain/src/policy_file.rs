@@ -9,17 +9,21 @@ use serde::{Deserialize, Serialize};
 use crate::catalogue::Catalogue;
 use crate::catalogue_file::did_you_mean;
 use crate::civil::Minute;
-use crate::ids::{Channel, ServiceId};
-use crate::policy::{
-    CompiledPolicy, Holder, Limit, LimitKind, MAX_LIMITS, Mode, Moment, Moving, Period, Policy,
-    ProofRule, Release, Subjects, UnknownZone,
-};
+use crate::ids::ServiceId;
+use crate::limit_file::{self, LimitFile};
+use crate::policy::{CompiledPolicy, Moving, Policy, ProofRule, Release, UnknownZone};
 use crate::suggest::nearest;
 
 /// Farthest horizon, in days.
 pub const MAX_DAYS_AHEAD: u16 = 366;
 /// Longest wait that a policy can name, in minutes: 30 days.
 pub const MAX_POLICY_MINUTES: u32 = 30 * 24 * 60;
+/// How often one booking can be moved at most.
+pub const MAX_MOVES: u32 = 20;
+/// How often one booking can be moved where the policy does not say.
+const DEFAULT_MOVES: u32 = 2;
+
+const _: () = assert!(DEFAULT_MOVES <= MAX_MOVES && MAX_MOVES <= u8::MAX as u32);
 
 /// A whole policy file.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -29,6 +33,8 @@ pub struct PolicyFile {
     zone: String,
     release: ReleaseFile,
     cancel: CancelFile,
+    #[serde(default, rename = "move")]
+    moving: MoveFile,
     #[serde(rename = "limit")]
     limits: Vec<LimitFile>,
 }
@@ -41,8 +47,19 @@ struct ReleaseFile {
     zone: Option<String>,
     late_delay_minutes: u32,
     proof: Option<ProofFile>,
+    kiosk: Option<KioskReleaseFile>,
     #[serde(default)]
     services: BTreeMap<String, ServiceReleaseFile>,
+}
+
+/// What the kiosk has of its own, for every service; the rest is the authority's. Who stands at a
+/// kiosk proves no work.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct KioskReleaseFile {
+    days_ahead: Option<u16>,
+    time: Option<String>,
+    zone: Option<String>,
 }
 
 /// What a service has of its own; the rest is the authority's.
@@ -70,25 +87,13 @@ struct CancelFile {
     returns_after_minutes: (u32, u32),
 }
 
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
-enum LimitFile {
-    PerPeriod {
-        name: String,
-        period: Period,
-        of: Moment,
-        count_cancelled: bool,
-        channel: Channel,
-        holder: Holder,
-        max: u32,
-        mode: Mode,
-    },
-    LivePerService {
-        name: String,
-        holder: Holder,
-        max: u32,
-        mode: Mode,
-    },
+/// How a booking may be moved; a file without it takes the defaults.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct MoveFile {
+    deadline_minutes: Option<u32>,
+    max: Option<u32>,
+    counts: Option<bool>,
 }
 
 /// Why a policy is refused.
@@ -103,13 +108,10 @@ pub enum BadPolicy {
         catalogue: String,
     },
     /// A service the catalogue lacks.
-    #[error(
-        "release.services.{name}: no such service{}",
-        did_you_mean(.nearest.as_deref())
-    )]
+    #[error("{key}: no such service{}", did_you_mean(.nearest.as_deref()))]
     UnknownService {
-        /// The name.
-        name: String,
+        /// The key, which ends with the name.
+        key: String,
         /// The nearest known one.
         nearest: Option<String>,
     },
@@ -126,7 +128,7 @@ pub enum BadPolicy {
     Zone(#[from] UnknownZone),
 }
 
-fn value(key: impl Into<String>, problem: impl Into<String>) -> BadPolicy {
+pub(crate) fn value(key: impl Into<String>, problem: impl Into<String>) -> BadPolicy {
     BadPolicy::Value { key: key.into(), problem: problem.into() }
 }
 
@@ -151,10 +153,9 @@ impl PolicyFile {
         }
         minutes("cancel.deadline_minutes", self.cancel.deadline_minutes)?;
         minutes("release.late_delay_minutes", self.release.late_delay_minutes)?;
-        if self.limits.len() > MAX_LIMITS {
-            return Err(value("limit", format!("at most {MAX_LIMITS} limits")));
-        }
         let release = authority_release(&self.zone, &self.release)?;
+        let kiosk_release =
+            self.release.kiosk.as_ref().map(|own| kiosk_release(&release, own)).transpose()?;
         let releases = self
             .release
             .services
@@ -166,15 +167,12 @@ impl PolicyFile {
             zone: self.zone,
             release,
             releases,
+            kiosk_release,
             late_release_delay_minutes: self.release.late_delay_minutes,
             cancel_deadline_minutes: self.cancel.deadline_minutes,
-            moving: Moving {
-                deadline_minutes: self.cancel.deadline_minutes,
-                max: 2,
-                counts: false,
-            },
+            moving: moving(&self.moving, self.cancel.deadline_minutes)?,
             return_after_minutes: (least, most),
-            limits: self.limits.into_iter().map(limit).collect::<Result<_, _>>()?,
+            limits: limit_file::limits(self.limits, catalogue)?,
         };
         Ok(CompiledPolicy::new(policy)?)
     }
@@ -220,17 +218,51 @@ fn authority_release(zone: &str, file: &ReleaseFile) -> Result<Release, BadPolic
     })
 }
 
+fn kiosk_release(default: &Release, own: &KioskReleaseFile) -> Result<Release, BadPolicy> {
+    let key = |name: &str| format!("release.kiosk.{name}");
+    Ok(Release {
+        days_ahead: days(key("days_ahead"), own.days_ahead.unwrap_or(default.days_ahead))?,
+        time: own.time.as_ref().map_or(Ok(default.time), |text| time(key("time"), text))?,
+        zone: own.zone.clone().unwrap_or_else(|| default.zone.clone()),
+        proof: None,
+    })
+}
+
+/// The service with this code; `key` is where the code stands.
+pub(crate) fn service(
+    catalogue: &Catalogue,
+    key: &str,
+    code: &str,
+) -> Result<ServiceId, BadPolicy> {
+    let known = || catalogue.services.iter().map(|service| service.code.as_str());
+    let unknown = || BadPolicy::UnknownService {
+        key: format!("{key}.{code}"),
+        nearest: nearest(code, known()).map(str::to_owned),
+    };
+    catalogue.service_by_code(code).map(|service| service.id).ok_or_else(unknown)
+}
+
+fn moving(file: &MoveFile, cancel_deadline_minutes: u32) -> Result<Moving, BadPolicy> {
+    let deadline_minutes = file.deadline_minutes.unwrap_or(cancel_deadline_minutes);
+    minutes("move.deadline_minutes", deadline_minutes)?;
+    let max = file.max.unwrap_or(DEFAULT_MOVES);
+    if max > MAX_MOVES {
+        return Err(value("move.max", format!("{max} is more than {MAX_MOVES}")));
+    }
+    Ok(Moving {
+        deadline_minutes,
+        max: u8::try_from(max).expect("a small number"),
+        counts: file.counts.unwrap_or(false),
+    })
+}
+
 fn service_release(
     catalogue: &Catalogue,
     default: &Release,
     code: &str,
     own: &ServiceReleaseFile,
 ) -> Result<(ServiceId, Release), BadPolicy> {
-    let service = catalogue.service_by_code(code).ok_or_else(|| BadPolicy::UnknownService {
-        name: code.to_owned(),
-        nearest: nearest(code, catalogue.services.iter().map(|s| s.code.as_str()))
-            .map(str::to_owned),
-    })?;
+    let service = service(catalogue, "release.services", code)?;
     let key = |name: &str| format!("release.services.{code}.{name}");
     let release = Release {
         days_ahead: days(key("days_ahead"), own.days_ahead.unwrap_or(default.days_ahead))?,
@@ -238,101 +270,9 @@ fn service_release(
         zone: own.zone.clone().unwrap_or_else(|| default.zone.clone()),
         proof: own.proof.as_ref().map(proof).or_else(|| default.proof.clone()),
     };
-    Ok((service.id, release))
-}
-
-fn limit(file: LimitFile) -> Result<Limit, BadPolicy> {
-    let limit = match file {
-        LimitFile::PerPeriod { name, period, of, count_cancelled, channel, holder, max, mode } => {
-            let (subjects, services) = (Subjects::All, Vec::new());
-            let kind = LimitKind::PerPeriod { period, of, count_cancelled, channel };
-            Limit { name, kind, holder, max, mode, subjects, services }
-        }
-        LimitFile::LivePerService { name, holder, max, mode } => {
-            let (subjects, services) = (Subjects::All, Vec::new());
-            Limit { name, kind: LimitKind::LivePerService, holder, max, mode, subjects, services }
-        }
-    };
-    if limit.max == 0 {
-        return Err(value(format!("limit {}", limit.name), "max is at least 1"));
-    }
-    Ok(limit)
+    Ok((service, release))
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::catalogue::tests::small_catalogue;
-
-    const GOOD: &str = r#"
-authority = "mvs"
-zone = "Europe/Kyiv"
-
-[release]
-days_ahead = 21
-time = "06:00"
-late_delay_minutes = 10
-
-[release.services.theory-exam]
-days_ahead = 14
-proof = { algorithm = "SHA-256", cost = 10, key_prefix = "00" }
-
-[cancel]
-deadline_minutes = 120
-returns_after_minutes = [5, 60]
-
-[[limit]]
-kind = "per-period"
-name = "online-month"
-period = "month"
-of = "registration"
-count_cancelled = true
-channel = "web"
-holder = "subject"
-max = 4
-mode = "enforced"
-
-[[limit]]
-kind = "live-per-service"
-name = "live-per-service"
-holder = "subject"
-max = 1
-mode = "shadow"
-"#;
-
-    fn check(text: &str) -> Result<CompiledPolicy, BadPolicy> {
-        toml::from_str::<PolicyFile>(text).unwrap().check(&small_catalogue())
-    }
-
-    fn refusal(from: &str, to: &str) -> String {
-        let spoilt = GOOD.replace(from, to);
-        assert_ne!(spoilt, GOOD);
-        check(&spoilt).expect_err(to).to_string()
-    }
-
-    #[test]
-    fn a_service_takes_from_the_authority_what_it_does_not_say() {
-        let policy = check(GOOD).unwrap();
-        let own = policy.release(ServiceId(1));
-        assert_eq!((own.days_ahead, own.time.to_string().as_str()), (14, "06:00"));
-        assert!(own.proof.is_some());
-        assert_eq!(policy.release(ServiceId(2)).days_ahead, 21);
-        assert_eq!(policy.policy().limits.len(), 2);
-    }
-
-    #[test]
-    fn refusals_name_the_key_and_what_would_be_right() {
-        assert!(refusal("\"mvs\"", "\"dms\"").contains("the catalogue's is `mvs`"));
-        assert!(refusal("theory-exam", "theory-exams").contains("mean `theory-exam`?"));
-        assert!(refusal("[5, 60]", "[60, 5]").contains("least ≤ most"));
-        assert!(refusal("\"06:00\"", "\"6\"").starts_with("release.time: `6`"));
-        assert!(refusal("max = 4", "max = 0").contains("limit online-month: max is at least 1"));
-        assert!(refusal("days_ahead = 21", "days_ahead = 400").contains("more than 366"));
-        assert!(refusal("Europe/Kyiv", "Kyiv/Europe").contains("no IANA zone `Kyiv/Europe`"));
-    }
-
-    #[test]
-    fn unknown_keys_are_refused() {
-        assert!(toml::from_str::<PolicyFile>(&GOOD.replace("max = 4", "maxx = 4")).is_err());
-    }
-}
+#[path = "policy_file_tests.rs"]
+mod tests;

@@ -6,10 +6,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::catalogue::{Catalogue, Desk, Office};
+use crate::catalogue::{Catalogue, Desk, Office, Service};
 use crate::civil::{CivilDate, Minute};
 use crate::ids::{Channel, DeskId, ServiceId};
-use crate::{calendar, catalogue};
+use crate::{calendar, catalogue, shares};
 
 /// Most steps of one shift: the bits of its word.
 pub const MAX_STEPS_PER_SHIFT: u16 = 64;
@@ -18,7 +18,7 @@ pub const MAX_SHIFTS_PER_DAY: usize = 4096;
 /// Most services of one office; a day keeps one bit for each.
 pub const MAX_SERVICES_PER_OFFICE: usize = 64;
 /// Most offers of one office on one day: shifts, each times the services of its desk. Bounds the
-/// bytes of a day's shape, about 40 for each offer.
+/// bytes of a day's shape: at most 48 for each offer that three channels share, 8 for each shift.
 pub const MAX_OFFERS_PER_DAY: usize = 16_384;
 
 const _: () = assert!(MAX_STEPS_PER_SHIFT as u32 == u64::BITS);
@@ -129,41 +129,37 @@ pub fn day_shape(catalogue: &Catalogue, office: &Office, date: CivilDate) -> Day
             }
         }
     }
-    shifts.sort_by_key(|shift| (shift.desk, shift.start));
+    shifts.sort_by_key(|(shift, _)| (shift.desk, shift.start));
     assert!(shifts.len() <= MAX_SHIFTS_PER_DAY, "catalogues bound the desks of an office");
+    shares::share_out(&office.shares, office.step_minutes, &mut shifts);
+    let shifts = shifts.into_iter().map(|(shift, _)| shift).collect();
     DayShape { zone: office.zone_name.clone(), step_minutes: office.step_minutes, shifts }
 }
 
+/// A shift that nobody may use yet, and the length of its blocks.
 fn shift_shape(
     catalogue: &Catalogue,
     office: &Office,
     desk: &Desk,
     start: Minute,
     steps: u16,
-) -> ShiftShape {
+) -> (ShiftShape, u8) {
     let steps = u8::try_from(steps).expect("catalogues bound the steps of a shift");
-    let all = all_steps(steps);
-    let services = desk
-        .services
-        .iter()
-        .filter_map(|id| catalogue.service(*id))
+    let length_and_grid = |service: &Service| {
+        let steps = |minutes| catalogue::steps_of(minutes, office.step_minutes);
+        (steps(service.minutes), steps(service.grid_minutes))
+    };
+    let offered: Vec<_> = desk.services.iter().filter_map(|id| catalogue.service(*id)).collect();
+    let block = shares::block_steps(steps, offered.iter().copied().map(length_and_grid));
+    let services = offered
+        .into_iter()
         .map(|service| {
-            let length = catalogue::steps_of(service.minutes, office.step_minutes);
-            let grid = catalogue::steps_of(service.grid_minutes, office.step_minutes);
-            ServiceShape {
-                service: service.id,
-                steps: length,
-                starts: grid_starts(steps, length, grid),
-                usable: vec![(Channel::Web, all)],
-            }
+            let (length, grid) = length_and_grid(service);
+            let starts = grid_starts(steps, length, grid);
+            ServiceShape { service: service.id, steps: length, starts, usable: Vec::new() }
         })
         .collect();
-    ShiftShape { desk: desk.id, start, steps, services }
-}
-
-/// The first `steps` bits.
-const fn all_steps(steps: u8) -> u64 {
-    if steps as u32 >= u64::BITS { u64::MAX } else { (1 << steps) - 1 }
+    (ShiftShape { desk: desk.id, start, steps, services }, block)
 }
 
 /// Every `grid`-th step from which `length` steps fit into `steps`.
@@ -214,6 +210,5 @@ mod tests {
     fn grids_leave_out_starts_that_do_not_fit() {
         assert_eq!(grid_starts(8, 3, 2), 0b0001_0101);
         assert_eq!(grid_starts(64, 64, 1), 1);
-        assert_eq!(all_steps(64), u64::MAX);
     }
 }

@@ -160,7 +160,10 @@ impl Damage {
                 "Restore the file from a backup, or find out what appended to it and, on a copy, cut it \
                  to that size"
             }
-            Self::MissingSegment => "Restore the file from a backup",
+            Self::MissingSegment => {
+                "Put the file back from the archive or a backup. A segment that was archived may be missing \
+                 only when a good snapshot covers it: putting such a snapshot back helps as well"
+            }
             Self::OtherJournal { .. } => {
                 "Two journals were mixed in one directory: put each one's segments into its own"
             }
@@ -177,6 +180,55 @@ impl Damage {
             }
         }
     }
+}
+
+/// Why a snapshot is not used. Never fatal by itself: an older one, or the segments, say the same.
+#[derive(Debug, thiserror::Error)]
+pub enum BadSnapshot {
+    /// The file system refused something.
+    #[error("{0}")]
+    Disk(#[from] io::Error),
+    /// The bytes are not what was written, or do not belong here.
+    #[error("{0}")]
+    Unsound(&'static str),
+    /// A framing this program does not know.
+    #[error("it has version {found}; this program reads version {expected}")]
+    UnknownVersion {
+        /// The snapshot's version.
+        found: u32,
+        /// The version this program knows.
+        expected: u32,
+    },
+}
+
+/// Why a file could not be copied. The original is as it was.
+#[derive(Debug, thiserror::Error)]
+pub enum CopyError {
+    /// A file system refused something.
+    #[error("{action} {file}: {source}")]
+    Disk {
+        /// What was tried.
+        action: &'static str,
+        /// With which file.
+        file: String,
+        /// What the file system said.
+        source: io::Error,
+    },
+    /// There is a file of that name with other contents; it is left alone.
+    #[error(
+        "{file} is there already with other contents and is left alone; \
+         give every journal an archive of its own, and check that disk"
+    )]
+    Differs {
+        /// Which file.
+        file: String,
+    },
+    /// The copy, read back, is not what was written.
+    #[error("the copy of {file} reads back as something else; check the disk it was written to")]
+    NotTheSame {
+        /// Which file.
+        file: String,
+    },
 }
 
 /// Why opening failed: the journal itself, or the caller's replay.

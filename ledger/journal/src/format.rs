@@ -23,8 +23,6 @@ pub const FORMAT_VERSION: u32 = 1;
 const SEGMENT_MAGIC: [u8; 8] = *b"TALONSEG";
 const FRAME_MAGIC: [u8; 4] = *b"TFRM";
 const SEGMENT_HEADER_BYTES: usize = 92;
-const KIND_DEMO: u32 = 1;
-const KIND_PRODUCTION: u32 = 2;
 
 const _: () = assert!(SEGMENT_HEADER_BYTES <= BLOCK && BLOCK as u64 == BLOCK_BYTES);
 
@@ -34,7 +32,7 @@ pub(crate) const fn blocks_for(bytes: usize) -> u64 {
 }
 
 /// `N` bytes at `at`, for the `from_le_bytes` functions.
-fn field<const N: usize>(bytes: &[u8], at: usize) -> [u8; N] {
+pub(crate) fn field<const N: usize>(bytes: &[u8], at: usize) -> [u8; N] {
     bytes[at..at + N].try_into().expect("the slice has N bytes")
 }
 
@@ -62,13 +60,9 @@ pub(crate) enum HeaderError {
 impl SegmentHeader {
     pub(crate) fn encode(&self) -> [u8; BLOCK] {
         let mut block = [0; BLOCK];
-        let kind = match self.kind {
-            JournalKind::Demo => KIND_DEMO,
-            JournalKind::Production => KIND_PRODUCTION,
-        };
         block[0..8].copy_from_slice(&SEGMENT_MAGIC);
         block[8..12].copy_from_slice(&FORMAT_VERSION.to_le_bytes());
-        block[12..16].copy_from_slice(&kind.to_le_bytes());
+        block[12..16].copy_from_slice(&self.kind.code().to_le_bytes());
         block[16..32].copy_from_slice(&self.journal.0);
         block[32..40].copy_from_slice(&self.segment.get().to_le_bytes());
         block[40..48].copy_from_slice(&self.segment_bytes.to_le_bytes());
@@ -93,10 +87,8 @@ impl SegmentHeader {
         if block[SEGMENT_HEADER_BYTES..].iter().any(|byte| *byte != 0) {
             return Err(HeaderError::Unsound("bytes follow it in its block"));
         }
-        let kind = match u32::from_le_bytes(field(block, 12)) {
-            KIND_DEMO => JournalKind::Demo,
-            KIND_PRODUCTION => JournalKind::Production,
-            _ => return Err(HeaderError::Unsound("it is neither demo nor production")),
+        let Some(kind) = JournalKind::from_code(u32::from_le_bytes(field(block, 12))) else {
+            return Err(HeaderError::Unsound("it is neither demo nor production"));
         };
         Ok(Self {
             kind,

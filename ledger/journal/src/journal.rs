@@ -5,7 +5,7 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::disk::Disk;
 use crate::entropy::Entropy;
@@ -17,13 +17,28 @@ use crate::scan::Entry;
 use crate::segment;
 use crate::shared::{CommitListener, Shared, reset_frame};
 use crate::space::{Claim, Class, SpaceReport, SpareStatus};
-use crate::words::{ChainHash, Sequence};
+use crate::span::{Covered, Span};
+use crate::words::{ChainHash, SegmentNumber, Sequence};
 
 /// The open journal. Clones are handles to the same one; the directory's lock is released with the
 /// last of them, reservations included.
 #[derive(Clone)]
 pub struct Journal {
     shared: Arc<Shared>,
+}
+
+/// The number of the segment that a journal is filling; all before it are sealed. Keeps nothing of the
+/// journal alive.
+#[derive(Clone, Debug)]
+pub struct ActiveSegment(Arc<AtomicU64>);
+
+impl ActiveSegment {
+    /// The number now.
+    #[must_use]
+    pub fn get(&self) -> SegmentNumber {
+        // Relaxed: who reads the files rests on what is in them, not on this number.
+        SegmentNumber::new(self.0.load(Ordering::Relaxed))
+    }
 }
 
 /// Space promised to records that are not appended yet. Dropping it gives the space back.
@@ -66,15 +81,31 @@ impl Journal {
     pub fn open<E>(
         disk: Arc<dyn Disk>,
         options: Options,
+        entropy: Box<dyn Entropy>,
+        visit: impl FnMut(Sequence, i64, &[u8]) -> Result<(), E>,
+    ) -> Result<(Self, Recovery), OpenError<E>> {
+        Self::open_after(disk, options, entropy, None, visit)
+    }
+
+    /// Like [`Journal::open`], for a caller that knows what a part of the journal adds up to: only the
+    /// records after `covered` are shown, and the segments up to there need not be there any more.
+    ///
+    /// # Errors
+    /// As [`Journal::open`].
+    pub fn open_after<E>(
+        disk: Arc<dyn Disk>,
+        options: Options,
         mut entropy: Box<dyn Entropy>,
+        covered: Option<Covered>,
         mut visit: impl FnMut(Sequence, i64, &[u8]) -> Result<(), E>,
     ) -> Result<(Self, Recovery), OpenError<E>> {
         let mut visit_records = |entry: Entry<'_>| match entry {
             Entry::Record { sequence, at_micros, body } => visit(sequence, at_micros, body),
             Entry::Batch(_) => Ok(()),
         };
+        let span = Span::after(covered);
         let (opened, recovery) =
-            recovery::open(&*disk, &options, &mut *entropy, &mut visit_records)?;
+            recovery::open(&*disk, &options, &mut *entropy, &span, &mut visit_records)?;
         let journal = Self { shared: Arc::new(Shared::new(disk, options, entropy, opened)) };
         Ok((journal, recovery))
     }
@@ -230,6 +261,12 @@ impl Journal {
         let state = self.shared.state.lock();
         // Published under the same lock, so the two belong together.
         (self.watermark(), state.head)
+    }
+
+    /// The segment that is being filled, to be watched.
+    #[must_use]
+    pub fn active_segment(&self) -> ActiveSegment {
+        ActiveSegment(Arc::clone(&self.shared.active_segment))
     }
 
     /// Waits until `sequence` is durable. Blocks the thread; not for asynchronous callers.

@@ -10,10 +10,26 @@ pub(crate) const SPARE: &str = "spare.talon";
 pub(crate) const UNFINISHED_SIDE_FILE: &str = "cut.unfinished";
 /// The file whose lock says that a process writes this directory.
 pub(crate) const LOCK: &str = "LOCK";
+/// The file whose lock says that a process makes a snapshot here or takes segments away.
+pub(crate) const UPKEEP_LOCK: &str = "LOCK.upkeep";
+/// A snapshot that is still being written.
+pub(crate) const UNFINISHED_SNAPSHOT: &str = "snapshot.unfinished";
+/// A file that is being copied here from another directory.
+pub(crate) const UNFINISHED_COPY: &str = "copy.unfinished";
 
 /// `segment-0000000001.talon`
 pub(crate) fn segment(number: SegmentNumber) -> String {
     format!("segment-{:010}.talon", number.get())
+}
+
+/// `snapshot-0000000001.talon`: what the journal adds up to at the end of that segment.
+pub(crate) fn snapshot(covered: SegmentNumber) -> String {
+    format!("snapshot-{:010}.talon", covered.get())
+}
+
+/// `recycled-0000000001.talon`: a segment that was archived, to be zeroed and used again.
+pub(crate) fn recycled(number: SegmentNumber) -> String {
+    format!("recycled-{:010}.talon", number.get())
 }
 
 /// `cut-<segment>-<offset>.bin`; when tails were cut there before, `…-<offset>-2.bin` and so on.
@@ -31,9 +47,23 @@ pub(crate) fn is_side_file(name: &str) -> bool {
 
 /// The segment's number, if the name is exactly what [`segment`] gives for one.
 pub(crate) fn parse_segment(name: &str) -> Option<SegmentNumber> {
-    let digits = name.strip_prefix("segment-")?.strip_suffix(".talon")?;
+    parse("segment-", segment, name)
+}
+
+/// The last segment covered, if the name is exactly what [`snapshot`] gives for one.
+pub(crate) fn parse_snapshot(name: &str) -> Option<SegmentNumber> {
+    parse("snapshot-", snapshot, name)
+}
+
+/// The number a recycled segment had, if the name is exactly what [`recycled`] gives for one.
+pub(crate) fn parse_recycled(name: &str) -> Option<SegmentNumber> {
+    parse("recycled-", recycled, name)
+}
+
+fn parse(prefix: &str, back: fn(SegmentNumber) -> String, name: &str) -> Option<SegmentNumber> {
+    let digits = name.strip_prefix(prefix)?.strip_suffix(".talon")?;
     let number = SegmentNumber::new(digits.parse().ok()?);
-    (segment(number) == name).then_some(number)
+    (back(number) == name).then_some(number)
 }
 
 #[cfg(test)]
@@ -45,6 +75,8 @@ mod tests {
         for value in [1, 42, 9_999_999_999, u64::MAX] {
             let number = SegmentNumber::new(value);
             assert_eq!(parse_segment(&segment(number)), Some(number));
+            assert_eq!(parse_snapshot(&snapshot(number)), Some(number));
+            assert_eq!(parse_recycled(&recycled(number)), Some(number));
         }
         assert_eq!(segment(SegmentNumber::FIRST), "segment-0000000001.talon");
     }

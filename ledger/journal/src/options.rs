@@ -33,6 +33,24 @@ pub enum JournalKind {
     Production,
 }
 
+impl JournalKind {
+    /// What headers on disk say for it.
+    pub(crate) const fn code(self) -> u32 {
+        match self {
+            Self::Demo => 1,
+            Self::Production => 2,
+        }
+    }
+
+    pub(crate) const fn from_code(code: u32) -> Option<Self> {
+        match code {
+            1 => Some(Self::Demo),
+            2 => Some(Self::Production),
+            _ => None,
+        }
+    }
+}
+
 impl std::fmt::Display for JournalKind {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.write_str(match self {

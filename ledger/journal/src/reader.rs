@@ -7,6 +7,7 @@ use crate::disk::Disk;
 use crate::error::OpenError;
 use crate::options::JournalKind;
 use crate::scan::{self, Entry, TornTail};
+use crate::span::Span;
 use crate::words::{ChainHash, JournalId, Sequence};
 
 /// What was read.
@@ -16,11 +17,13 @@ pub struct JournalSummary {
     pub journal: JournalId,
     /// Demo or production.
     pub kind: JournalKind,
+    /// The record after which the reading began, [`Sequence::NONE`] when that was at the beginning.
+    pub after: Sequence,
     /// The last record, [`Sequence::NONE`] when there is none.
     pub last_sequence: Sequence,
     /// Chain hash of the last batch.
     pub head: ChainHash,
-    /// Segment files.
+    /// Segment files that were read.
     pub segments: u64,
     /// Their length together, in bytes.
     pub bytes: u64,
@@ -37,13 +40,27 @@ pub struct JournalSummary {
 /// Damage, a refusal by the file system, or the visitor's own error.
 pub fn read_journal<E>(
     disk: &dyn Disk,
+    visit: impl FnMut(Entry<'_>) -> Result<(), E>,
+    progress: impl FnMut(u64, u64),
+) -> Result<Option<JournalSummary>, OpenError<E>> {
+    read_span(disk, &Span::whole(), visit, progress)
+}
+
+/// Like [`read_journal`], of a part of the journal. Segments outside of it are not looked at.
+///
+/// # Errors
+/// Damage, a refusal by the file system, or the visitor's own error.
+pub fn read_span<E>(
+    disk: &dyn Disk,
+    span: &Span,
     mut visit: impl FnMut(Entry<'_>) -> Result<(), E>,
     mut progress: impl FnMut(u64, u64),
 ) -> Result<Option<JournalSummary>, OpenError<E>> {
-    let scanned = scan::scan_directory(disk, None, &mut visit, &mut progress)?;
+    let scanned = scan::scan_directory(disk, span, None, &mut visit, &mut progress)?;
     Ok(scanned.map(|scanned| JournalSummary {
         journal: scanned.last.header.journal,
         kind: scanned.last.header.kind,
+        after: scanned.after,
         last_sequence: scanned.next.previous(),
         head: scanned.head,
         segments: scanned.segments,

@@ -13,6 +13,7 @@ use crate::names;
 use crate::options::{JournalKind, Options};
 use crate::scan::{self, Entry, LastSegment, Scanned, TornTail};
 use crate::segment::{self, DiskFault};
+use crate::span::Span;
 use crate::words::{ChainHash, JournalId, SegmentNumber, Sequence};
 
 /// Side files that may exist for tails cut at one place; at the bound, opening is refused.
@@ -27,11 +28,13 @@ pub struct Recovery {
     pub kind: JournalKind,
     /// Whether the journal was created now.
     pub created: bool,
+    /// The record after which it was read, [`Sequence::NONE`] when that was from the beginning.
+    pub after: Sequence,
     /// The last record, [`Sequence::NONE`] when there is none.
     pub last_sequence: Sequence,
     /// Chain hash of the last batch.
     pub head: ChainHash,
-    /// Segment files.
+    /// Segment files that were read.
     pub segments: u64,
     /// Their length together, in bytes.
     pub bytes: u64,
@@ -62,12 +65,13 @@ pub(crate) fn open<E>(
     disk: &dyn Disk,
     options: &Options,
     entropy: &mut dyn Entropy,
+    span: &Span,
     visit: &mut dyn FnMut(Entry<'_>) -> Result<(), E>,
 ) -> Result<(Opened, Recovery), OpenError<E>> {
     options.validate()?;
     let lock = disk.lock(names::LOCK).map_err(DiskFault::of("lock", names::LOCK));
     let lock = lock.map_err(JournalError::from)?.ok_or(JournalError::Locked)?;
-    match scan::scan_directory(disk, Some(options.kind), visit, &mut |_, _| {})? {
+    match scan::scan_directory(disk, span, Some(options.kind), visit, &mut |_, _| {})? {
         Some(scanned) => Ok(continue_journal(disk, lock, scanned)?),
         None => Ok(create_journal(disk, lock, options, entropy)?),
     }
@@ -98,6 +102,7 @@ fn create_journal(
         journal: header.journal,
         kind: header.kind,
         created: true,
+        after: Sequence::NONE,
         last_sequence: Sequence::NONE,
         head: ChainHash::GENESIS,
         segments: 1,
@@ -132,6 +137,7 @@ fn continue_journal(
         journal: header.journal,
         kind: header.kind,
         created: false,
+        after: scanned.after,
         last_sequence: scanned.next.previous(),
         head: scanned.head,
         segments: scanned.segments,
@@ -146,7 +152,7 @@ fn continue_journal(
 /// may carry the header of an activation that did not happen. It never holds a frame.
 fn remove_leftovers(disk: &dyn Disk) -> Result<(), DiskFault> {
     let names = disk.list().map_err(DiskFault::of("list", "."))?;
-    for leftover in [names::SPARE, names::UNFINISHED_SIDE_FILE] {
+    for leftover in [names::SPARE, names::UNFINISHED_SIDE_FILE, names::UNFINISHED_COPY] {
         if names.iter().any(|name| name == leftover) {
             disk.remove(leftover).map_err(DiskFault::of("remove", leftover))?;
         }

@@ -13,8 +13,9 @@ use crate::format::{
 };
 use crate::names;
 use crate::options::JournalKind;
+use crate::span::{self, Begin, Listed, Span};
 use crate::window::Window;
-use crate::words::{ChainHash, SegmentNumber, Sequence};
+use crate::words::{ChainHash, JournalId, SegmentNumber, Sequence};
 
 /// One batch, told after its records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,6 +80,8 @@ pub(crate) struct LastSegment {
 
 /// What a directory holds.
 pub(crate) struct Scanned {
+    /// The record after which the reading began.
+    pub(crate) after: Sequence,
     pub(crate) last: LastSegment,
     pub(crate) next: Sequence,
     pub(crate) head: ChainHash,
@@ -91,19 +94,43 @@ pub(crate) struct Scanned {
 struct Cursor {
     next: Sequence,
     head: ChainHash,
-    first_header: Option<SegmentHeader>,
+    /// What every header must say, once it is known.
+    identity: Option<(JournalId, JournalKind)>,
     buffer: Vec<u8>,
 }
 
-/// Reads everything. `None` when there are no segments. `expected_kind` is checked before the first
+impl Cursor {
+    /// Before the first record of a span whose first segment is `first`.
+    fn new(
+        disk: &dyn Disk,
+        begin: &Begin,
+        first: Option<SegmentNumber>,
+    ) -> Result<Self, JournalError> {
+        let (next, head, identity) = match (begin, first) {
+            (Begin::After(covered), _) => {
+                let identity = Some((covered.journal, covered.kind));
+                (covered.last_sequence.plus(1), covered.head, identity)
+            }
+            (Begin::Present, Some(first)) => {
+                let header = header_of(disk, first)?;
+                (header.base_sequence, header.previous, None)
+            }
+            (Begin::First | Begin::Present, _) => (Sequence::new(1), ChainHash::GENESIS, None),
+        };
+        Ok(Self { next, head, identity, buffer: Vec::new() })
+    }
+}
+
+/// Reads all of `span`. `None` when it has no segments. `expected_kind` is checked before the first
 /// entry is shown; `progress` gets bytes done and bytes in all.
 pub(crate) fn scan_directory<E>(
     disk: &dyn Disk,
+    span: &Span,
     expected_kind: Option<JournalKind>,
     visit: &mut dyn FnMut(Entry<'_>) -> Result<(), E>,
     progress: &mut dyn FnMut(u64, u64),
 ) -> Result<Option<Scanned>, OpenError<E>> {
-    let segments = list_segments(disk)?;
+    let Listed { segments, last: last_number } = span::list(disk, span)?;
     let mut files = Vec::with_capacity(segments.len());
     for number in &segments {
         let name = names::segment(*number);
@@ -114,20 +141,15 @@ pub(crate) fn scan_directory<E>(
         files.push((*number, name, length));
     }
     let total = files.iter().map(|(_, _, length)| length).sum();
-    let mut cursor = Cursor {
-        next: Sequence::new(1),
-        head: ChainHash::GENESIS,
-        first_header: None,
-        buffer: Vec::new(),
-    };
+    let mut cursor = Cursor::new(disk, &span.begin, segments.first().copied())?;
+    let after = cursor.next.previous();
     let mut done = 0;
     let mut found = None;
-    let last_number = segments.last().copied();
     for (number, name, length) in files {
         let file =
             disk.open(&name, Access::Read).map_err(|error| disk_error("open", &name, error))?;
         let header = read_header(&*file, &name, number, length, expected_kind, &cursor)?;
-        cursor.first_header.get_or_insert_with(|| header.clone());
+        cursor.identity.get_or_insert((header.journal, header.kind));
         let window = Window::new(&*file, length, std::mem::take(&mut cursor.buffer));
         let is_last = last_number == Some(number);
         let mut scan = SegmentScan { window, name: &name, header: &header, is_last };
@@ -139,6 +161,7 @@ pub(crate) fn scan_directory<E>(
         found = Some((LastSegment { header, end }, torn));
     }
     Ok(found.map(|(last, torn)| Scanned {
+        after,
         last,
         next: cursor.next,
         head: cursor.head,
@@ -148,23 +171,35 @@ pub(crate) fn scan_directory<E>(
     }))
 }
 
-/// The numbers of all segments, which must be 1, 2, 3 and so on.
-fn list_segments(disk: &dyn Disk) -> Result<Vec<SegmentNumber>, JournalError> {
-    let names = disk.list().map_err(|error| disk_error("list", ".", error))?;
-    let mut segments: Vec<_> = names.iter().filter_map(|name| names::parse_segment(name)).collect();
-    segments.sort_unstable();
-    let mut expected = SegmentNumber::FIRST;
-    for number in &segments {
-        if *number != expected {
-            return Err(damage(&names::segment(expected), 0, Damage::MissingSegment));
+/// The header of a segment, checked by itself alone.
+pub(crate) fn header_of(
+    disk: &dyn Disk,
+    number: SegmentNumber,
+) -> Result<SegmentHeader, JournalError> {
+    let name = names::segment(number);
+    let file = disk.open(&name, Access::Read).map_err(|error| disk_error("open", &name, error))?;
+    let length = file.length().map_err(|error| disk_error("open", &name, error))?;
+    decode_header(&*file, &name, length)
+}
+
+fn decode_header(
+    file: &dyn DiskFile,
+    name: &str,
+    length: u64,
+) -> Result<SegmentHeader, JournalError> {
+    if length < BLOCK_BYTES {
+        let reason = "the file is too short to hold it";
+        return Err(damage(name, 0, Damage::Header { reason }));
+    }
+    let mut block = [0; BLOCK];
+    file.read_at(0, &mut block).map_err(|error| disk_error("read", name, error))?;
+    SegmentHeader::decode(&block).map_err(|error| match error {
+        HeaderError::Unsound(reason) => damage(name, 0, Damage::Header { reason }),
+        HeaderError::UnknownVersion(found) => {
+            let expected = FORMAT_VERSION;
+            JournalError::UnknownVersion { file: name.to_owned(), found, expected }
         }
-        expected = expected.next();
-    }
-    // A tail was cut here once, so there was a journal; an empty one must not take its place.
-    if segments.is_empty() && names.iter().any(|name| names::is_side_file(name)) {
-        return Err(damage(&names::segment(expected), 0, Damage::MissingSegment));
-    }
-    Ok(segments)
+    })
 }
 
 fn read_header(
@@ -176,24 +211,12 @@ fn read_header(
     cursor: &Cursor,
 ) -> Result<SegmentHeader, JournalError> {
     let at_start = |what| Err(damage(name, 0, what));
-    if length < BLOCK_BYTES {
-        return at_start(Damage::Header { reason: "the file is too short to hold it" });
+    let header = decode_header(file, name, length)?;
+    let (journal, kind) = cursor.identity.unwrap_or((header.journal, header.kind));
+    if header.journal != journal {
+        return at_start(Damage::OtherJournal { found: header.journal, expected: journal });
     }
-    let mut block = [0; BLOCK];
-    file.read_at(0, &mut block).map_err(|error| disk_error("read", name, error))?;
-    let header = match SegmentHeader::decode(&block) {
-        Ok(header) => header,
-        Err(HeaderError::Unsound(reason)) => return at_start(Damage::Header { reason }),
-        Err(HeaderError::UnknownVersion(found)) => {
-            let expected = FORMAT_VERSION;
-            return Err(JournalError::UnknownVersion { file: name.to_owned(), found, expected });
-        }
-    };
-    let first = cursor.first_header.as_ref().unwrap_or(&header);
-    if header.journal != first.journal {
-        return at_start(Damage::OtherJournal { found: header.journal, expected: first.journal });
-    }
-    let expected = expected_kind.unwrap_or(first.kind);
+    let expected = expected_kind.unwrap_or(kind);
     if header.kind != expected {
         let found = header.kind;
         return Err(JournalError::KindMismatch { file: name.to_owned(), found, expected });
@@ -332,7 +355,7 @@ impl SegmentScan<'_> {
     }
 }
 
-fn damage(file: &str, offset: u64, damage: Damage) -> JournalError {
+pub(crate) fn damage(file: &str, offset: u64, damage: Damage) -> JournalError {
     JournalError::Damage { file: file.to_owned(), offset, damage }
 }
 

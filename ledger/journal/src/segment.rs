@@ -4,7 +4,7 @@
 
 use std::io;
 
-use crate::disk::{Disk, DiskFile};
+use crate::disk::{Access, Disk, DiskFile};
 use crate::error::{JournalError, JournalFailure};
 use crate::format::SegmentHeader;
 use crate::names;
@@ -56,10 +56,28 @@ pub(crate) fn make_spare(
     disk: &dyn Disk,
     segment_bytes: u64,
 ) -> Result<Box<dyn DiskFile>, DiskFault> {
-    let file = disk.create(names::SPARE).map_err(DiskFault::of("create", names::SPARE))?;
+    let file = match recycle(disk, segment_bytes)? {
+        Some(file) => file,
+        None => disk.create(names::SPARE).map_err(DiskFault::of("create", names::SPARE))?,
+    };
     write_zeros(&*file, names::SPARE, 0, segment_bytes)?;
     file.sync().map_err(DiskFault::of("sync", names::SPARE))?;
     Ok(file)
+}
+
+/// Takes a recycled segment of that length for the spare: its room on the disk is there already, so
+/// that a full disk cannot refuse it. Its old bytes are still in it; what decides over torn tails is
+/// that all is zero after the last frame, so it is zeroed like a new one.
+fn recycle(disk: &dyn Disk, segment_bytes: u64) -> Result<Option<Box<dyn DiskFile>>, DiskFault> {
+    let names = disk.list().map_err(DiskFault::of("list", "."))?;
+    for name in names.iter().filter(|name| names::parse_recycled(name).is_some()) {
+        let file = disk.open(name, Access::ReadWrite).map_err(DiskFault::of("open", name))?;
+        if file.length().map_err(DiskFault::of("open", name))? == segment_bytes {
+            disk.rename(name, names::SPARE).map_err(DiskFault::of("recycle", name))?;
+            return Ok(Some(file));
+        }
+    }
+    Ok(None)
 }
 
 /// Writes zeros from `offset` up to `end`.

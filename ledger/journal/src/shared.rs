@@ -44,6 +44,8 @@ pub(crate) struct Shared {
     /// The last durable sequence number. The store is `Release`, after the sync has returned, and loads
     /// are `Acquire`: who sees a number here also sees everything the committing thread did before.
     pub(crate) watermark: AtomicU64,
+    /// The number of the segment being filled; shared with those who watch it.
+    pub(crate) active_segment: Arc<AtomicU64>,
     pub(crate) listeners: RwLock<Vec<Arc<dyn CommitListener>>>,
     _lock: Box<dyn DiskLock>,
 }
@@ -74,6 +76,7 @@ impl Shared {
         reset_frame(&mut frame);
         let space = Space::new(&options, remaining);
         let state = State { space, frame, next, head, failed: None, stopping: false };
+        let active_segment = Arc::new(AtomicU64::new(last.header.segment.get()));
         let writer = Writer::new(file, file_name, last, next, head, entropy);
         Self {
             disk,
@@ -85,6 +88,7 @@ impl Shared {
             spare_wanted: Condvar::new(),
             durable: Condvar::new(),
             watermark: AtomicU64::new(next.previous().get()),
+            active_segment,
             listeners: RwLock::new(Vec::new()),
             _lock: lock,
         }
@@ -101,6 +105,8 @@ impl Shared {
         }
         self.durable.notify_all();
         if rotated {
+            // Relaxed: see `ActiveSegment`.
+            self.active_segment.store(writer.header.segment.get(), Ordering::Relaxed);
             self.spare_wanted.notify_one();
         }
         for listener in self.listeners.read().iter() {

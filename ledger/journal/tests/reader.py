@@ -76,8 +76,26 @@ def read_segment(data, number, sequence, head):
     return sequence, head
 
 
-sequence, head = 1, bytes(32)
-files = sorted(pathlib.Path(sys.argv[1]).glob("segment-*.talon"))
-for number, file in enumerate(files, 1):
-    sequence, head = read_segment(file.read_bytes(), number, sequence, head)
+def read_snapshot(data, number):
+    magic, version, _kind, _journal, segment, last = struct.unpack_from("<8sII16sQQ", data)
+    length, body_crc, crc = struct.unpack_from("<QII", data, 80)
+    check(magic == b"TALONSNP" and version == 1, f"magic of snapshot {number}")
+    check(crc32c(data[:92]) == crc and segment == number, f"header of snapshot {number}")
+    check(len(data) == 96 + length and crc32c(data[96:]) == body_crc, f"body of snapshot {number}")
+    return last + 1, data[48:80]
+
+
+def numbered(kind):
+    files = pathlib.Path(sys.argv[1]).glob(f"{kind}-*.talon")
+    return {int(file.stem.rpartition("-")[2]): file for file in files}
+
+
+sequence, head, covered = 1, bytes(32), 0
+segments, snapshots = numbered("segment"), numbered("snapshot")
+if 1 not in segments and snapshots:
+    covered = max(snapshots)
+    sequence, head = read_snapshot(snapshots[covered].read_bytes(), covered)
+for number in range(covered + 1, max(segments) + 1):
+    check(number in segments, f"segment {number} is missing")
+    sequence, head = read_segment(segments[number].read_bytes(), number, sequence, head)
 print(f"head {sequence - 1}:{head.hex()}")

@@ -5,7 +5,6 @@
 //! `main` calls it.
 
 use std::io::{self, Write};
-use std::path::Path;
 
 use anyhow::Context;
 use clap::ValueEnum;
@@ -23,8 +22,8 @@ use talon_ledger::record::{DayKey, Seat};
 use talon_ledger::state::State;
 
 use super::json::{DayView, SeatView, Text, moment, policy_json};
-use super::print;
 use super::replay::{Replayed, replay};
+use super::{Source, print};
 
 /// How a state can be written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -33,9 +32,9 @@ pub(crate) enum Format {
     Json,
 }
 
-/// Prints the state of the journal in `directory`.
-pub(crate) fn run(directory: &Path, format: Format) -> anyhow::Result<()> {
-    let replayed = replay(directory, None)?;
+/// Prints the state of a journal.
+pub(crate) fn run(source: &Source, format: Format) -> anyhow::Result<()> {
+    let replayed = replay(source, None)?;
     let summary = replayed.summary.as_ref().context("the journal was not read to its end")?;
     match format {
         Format::Json => print(|output| write_json(&replayed, summary, output)),
@@ -126,23 +125,31 @@ struct OfficeDay {
 #[derive(Serialize)]
 struct Offer {
     service: ServiceId,
+    channel: Channel,
     released: bool,
-    /// Visits that the web could book, one after the other, from the last record's time on; when
-    /// the service is not released, as soon as it is.
+    /// Visits that the channel could book, one after the other, from the last record's time on;
+    /// when the service is not released to it, as soon as it is.
     free: u32,
 }
 
 impl OfficeDay {
     fn new(key: DayKey, day: &Day, now: UtcMicros) -> Self {
-        let offer = |&service: &ServiceId| Offer {
+        let offer = |(service, channel): (ServiceId, Channel)| Offer {
             service,
-            released: day.is_released(service),
-            free: day.count_free(key.date, service, now),
+            channel,
+            released: day.is_released(service, channel),
+            free: day.count_free(key.date, service, channel, now),
         };
+        let by_channel =
+            |&service: &ServiceId| Channel::ALL.map(|channel| (service, channel)).into_iter();
+        let offered = day.shape().services().iter().flat_map(by_channel);
         Self {
             day: key.into(),
             zone: day.shape().shape().zone.clone(),
-            services: day.shape().services().iter().map(offer).collect(),
+            services: offered
+                .filter(|(service, channel)| day.shape().offers(*service, *channel))
+                .map(offer)
+                .collect(),
         }
     }
 }

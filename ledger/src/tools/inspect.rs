@@ -5,17 +5,16 @@
 //! `verify` refuses can be looked into. `main` calls it.
 
 use std::io::{self, BufWriter, IsTerminal, StdoutLock, Write};
-use std::path::Path;
 
 use serde::Serialize;
 use talon_domain::civil::UtcMicros;
-use talon_journal::{BatchInfo, Entry, Sequence};
+use talon_journal::{BatchInfo, Begin, Entry, Layers, Sequence, Span, segments_present};
 use talon_ledger::record::Record;
 
 use super::json::{FactView, Text, moment};
 use super::places::Places;
 use super::selection::{Kind, Selection};
-use super::{Stop, progress_bar_beside_output, quiet_when_closed, read};
+use super::{Source, Stop, progress_bar_beside_output, quiet_when_closed, read};
 
 /// One line: the record, then its batch, then the fact. Where the batch is is unknown when its end
 /// could not be read.
@@ -31,8 +30,11 @@ struct Line {
     fact: FactView,
 }
 
-/// Prints the records of the journal in `directory` that `selection` wants.
-pub(crate) fn run(directory: &Path, selection: Selection) -> anyhow::Result<()> {
+/// Prints the records of a journal that `selection` wants, from the first segment that is there.
+pub(crate) fn run(source: &Source, selection: Selection) -> anyhow::Result<()> {
+    let disk = source.open()?;
+    tell_beginning(&disk)?;
+    let span = Span { begin: Begin::Present, through: None };
     let stdout = io::stdout().lock();
     let is_watched = stdout.is_terminal();
     let mut inspection = Inspection {
@@ -43,7 +45,7 @@ pub(crate) fn run(directory: &Path, selection: Selection) -> anyhow::Result<()> 
         output: BufWriter::new(stdout),
         is_watched,
     };
-    let read = read(directory, &progress_bar_beside_output(), |entry| match entry {
+    let read = read(source, &disk, &span, &progress_bar_beside_output(), |entry| match entry {
         Entry::Record { sequence, at_micros, body } => {
             inspection.record(sequence, UtcMicros(at_micros), body)
         }
@@ -53,6 +55,20 @@ pub(crate) fn run(directory: &Path, selection: Selection) -> anyhow::Result<()> 
     let printed = inspection.print_batch(None).and_then(|()| inspection.output.flush());
     read?;
     quiet_when_closed(printed)
+}
+
+/// Says when the first records are elsewhere: what is shown of bookings that they made lacks its place.
+fn tell_beginning(disk: &Layers) -> anyhow::Result<()> {
+    match segments_present(disk)?.first() {
+        Some(first) if first.get() > 1 => {
+            let _ = writeln!(
+                io::stderr(),
+                "talon-ledger: the segments before {first} are not here; --archive shows them"
+            );
+        }
+        _ => {}
+    }
+    Ok(())
 }
 
 struct Inspection<'a> {

@@ -1,25 +1,33 @@
-//! The tools that read a journal, one module each, and what they share.
+//! The tools of a journal, one module each, and what they share.
 //!
-//! Owns reading a directory with a progress bar ([`read`]) and writing to a standard output that
-//! may close early ([`print`]). Must not write to the directory or take its lock. `main` calls them.
+//! Owns reading a directory, and the archive beside it, with a progress bar ([`read`]), and writing to a
+//! standard output that may close early ([`print`]). Must not take the journal's lock; what writes
+//! to its directory takes the lock for upkeep. `main` calls them.
 
+pub(crate) mod archive;
+pub(crate) mod backup;
 pub(crate) mod export;
 pub(crate) mod inspect;
 pub(crate) mod json;
 pub(crate) mod places;
 pub(crate) mod replay;
 pub(crate) mod selection;
+pub(crate) mod snapshot;
 pub(crate) mod verify;
 
 use std::io::{self, BufWriter, ErrorKind, IsTerminal, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
+use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
-use talon_journal::{Entry, JournalSummary, OpenError, RealDisk, TornTail, read_journal};
+use talon_journal::{
+    Disk, Entry, JournalSummary, Layers, OpenError, RealDisk, Span, TornTail, read_span,
+};
 use talon_ledger::apply::Violation;
 use talon_ledger::core::BadReplay;
 use talon_ledger::record::BadRecord;
+use talon_ledger::snapshot::Skipped;
 use talon_ledger::verify::BadJournal;
 
 /// Why a visitor ends the reading.
@@ -44,15 +52,41 @@ impl From<Violation> for Stop {
     }
 }
 
-/// Shows `visit` every entry of the journal in `directory`; gives nothing when the visitor ended
+/// Where a journal is: its directory, and the archives that have its older segments.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Source {
+    /// The journal's directory.
+    directory: PathBuf,
+    /// A directory to which segments were archived; may be given several times.
+    #[arg(long = "archive", value_name = "DIR")]
+    archives: Vec<PathBuf>,
+}
+
+impl Source {
+    /// All directories as one to read from.
+    pub(crate) fn open(&self) -> anyhow::Result<Layers> {
+        let mut disks: Vec<Box<dyn Disk>> = vec![Box::new(open(&self.directory)?)];
+        for archive in &self.archives {
+            disks.push(Box::new(open(archive)?));
+        }
+        Ok(Layers::new(disks))
+    }
+
+    pub(crate) fn not_good(&self) -> String {
+        not_good(&self.directory)
+    }
+}
+
+/// Shows `visit` every entry of `span` of the journal in `disk`; gives nothing when the visitor ended
 /// it. A torn tail is told on standard error.
 pub(crate) fn read(
-    directory: &Path,
+    source: &Source,
+    disk: &Layers,
+    span: &Span,
     bar: &ProgressBar,
     visit: impl FnMut(Entry<'_>) -> Result<(), Stop>,
 ) -> anyhow::Result<Option<JournalSummary>> {
-    let disk = open(directory)?;
-    let result = read_journal(&disk, visit, |done, all| show(bar, done, all));
+    let result = read_span(disk, span, visit, |done, all| show(bar, done, all));
     bar.finish_and_clear();
     let bad = match result {
         Ok(Some(summary)) => {
@@ -71,7 +105,14 @@ pub(crate) fn read(
             return quiet_when_closed(Err(error)).map(|()| None);
         }
     };
-    Err(bad).with_context(|| not_good(directory))
+    Err(bad).with_context(|| source.not_good())
+}
+
+/// Says on standard error which snapshots were passed over.
+pub(crate) fn tell_skipped(skipped: &[Skipped]) {
+    for Skipped { segment, reason } in skipped {
+        let _ = writeln!(io::stderr(), "talon-ledger: snapshot {segment} is not good: {reason}");
+    }
 }
 
 fn open(directory: &Path) -> anyhow::Result<RealDisk> {

@@ -4,18 +4,18 @@
 //! is `verify`. `main` calls it, and `export` for the state.
 
 use std::io::{self, Write};
-use std::path::Path;
 use std::str::FromStr;
 
 use anyhow::bail;
 use talon_domain::booking::BookingState;
 use talon_domain::civil::UtcMicros;
-use talon_journal::{BatchInfo, ChainHash, Entry, JournalSummary, Sequence};
+use talon_journal::{ChainHash, Entry, JournalSummary, Layers, Sequence, segments_present};
 use talon_ledger::hash::state_hash;
 use talon_ledger::record::Record;
+use talon_ledger::snapshot;
 use talon_ledger::state::State;
 
-use super::{Stop, print, progress_bar, read};
+use super::{Source, Stop, print, progress_bar, read, tell_skipped};
 
 /// How far to replay.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,25 +51,37 @@ pub(crate) struct Replayed {
     pub(crate) last: Sequence,
     /// The latest ledger time of any record that is in it; 1970 when there is none.
     pub(crate) at: UtcMicros,
-    /// The last batch that was read whole.
-    pub(crate) batch: Option<BatchInfo>,
+    /// Where the last batch that is in it whole ended, and its chain hash.
+    pub(crate) ended: Option<(Sequence, ChainHash)>,
     /// What the journal says of itself, when it was read to its end.
     pub(crate) summary: Option<JournalSummary>,
 }
 
-/// Replays the journal in `directory` up to `until`, or to its end.
-pub(crate) fn replay(directory: &Path, until: Option<Until>) -> anyhow::Result<Replayed> {
+/// Replays a journal up to `until`, or to its end, beginning with the newest snapshot before it.
+pub(crate) fn replay(source: &Source, until: Option<Until>) -> anyhow::Result<Replayed> {
+    let disk = source.open()?;
+    let loaded = snapshot::best(&disk, |covered, at| match until {
+        None => true,
+        Some(Until::Record(wanted)) => covered.last_sequence <= wanted,
+        Some(Until::Moment(moment)) => at <= moment,
+    })?;
+    tell_skipped(&loaded.skipped);
+    let span = loaded.rest();
+    if until.is_some() && loaded.covered.is_none() {
+        refuse_trimmed(&disk)?;
+    }
+    let begins = loaded.covered.as_ref().map(|covered| (covered.last_sequence, covered.head));
     let mut replayed = Replayed {
-        state: State::default(),
-        last: Sequence::NONE,
-        at: UtcMicros::default(),
-        batch: None,
+        state: loaded.state,
+        last: begins.map_or(Sequence::NONE, |(last, _)| last),
+        at: loaded.at,
+        ended: begins.or(Some((Sequence::NONE, ChainHash::GENESIS))),
         summary: None,
     };
-    let summary = read(directory, &progress_bar(), |entry| match entry {
+    let summary = read(source, &disk, &span, &progress_bar(), |entry| match entry {
         Entry::Record { sequence, body, .. } => replayed.take(until, sequence, body),
         Entry::Batch(batch) => {
-            replayed.batch = Some(batch);
+            replayed.ended = Some((batch.last_sequence(), batch.chain_hash));
             Ok(())
         }
     })?;
@@ -79,6 +91,17 @@ pub(crate) fn replay(directory: &Path, until: Option<Until>) -> anyhow::Result<R
             bail!("there is no record {wanted}: the journal ends with record {}", replayed.last)
         }
         _ => Ok(replayed),
+    }
+}
+
+/// What was before all snapshots needs the segments from the first on.
+fn refuse_trimmed(disk: &Layers) -> anyhow::Result<()> {
+    match segments_present(disk)?.first() {
+        Some(first) if first.get() > 1 => bail!(
+            "that is before the oldest snapshot, and the segments before {first} are not here; give the \
+             archive that has them with --archive"
+        ),
+        _ => Ok(()),
     }
 }
 
@@ -100,24 +123,20 @@ impl Replayed {
 
     /// `SEQUENCE:HASH` as a ledger publishes it, when a batch ends with the last record.
     pub(crate) fn head(&self) -> Option<String> {
-        let hash = match self.batch {
-            Some(batch) if batch.last_sequence() == self.last => batch.chain_hash,
-            None if self.last == Sequence::NONE => ChainHash::GENESIS,
-            _ => return None,
-        };
+        let (_, hash) = self.ended.filter(|(last, _)| *last == self.last)?;
         Some(format!("{}:{hash}", self.last))
     }
 }
 
-/// Prints the head of the journal in `directory` and the state hash after it.
-pub(crate) fn state_hash_of(directory: &Path) -> anyhow::Result<()> {
-    let replayed = replay(directory, None)?;
+/// Prints the head of a journal and the state hash after it.
+pub(crate) fn state_hash_of(source: &Source) -> anyhow::Result<()> {
+    let replayed = replay(source, None)?;
     print(|output| write_hashes(&replayed, output))
 }
 
 /// Prints what the state was, `until` then.
-pub(crate) fn run(directory: &Path, until: Until) -> anyhow::Result<()> {
-    let replayed = replay(directory, Some(until))?;
+pub(crate) fn run(source: &Source, until: Until) -> anyhow::Result<()> {
+    let replayed = replay(source, Some(until))?;
     let now = match until {
         Until::Record(_) => replayed.at,
         Until::Moment(moment) => moment,

@@ -1,6 +1,6 @@
 //! Who gets which place, and what the others are told.
 
-use talon_domain::ids::{AuthorityId, Fingerprint, OfficeId, ServiceId};
+use talon_domain::ids::{AuthorityId, Channel, Fingerprint, OfficeId, ServiceId};
 use talon_journal::Sequence;
 use talon_wire::{Answer, BookingState, FreeStart, Place, Refusal, Release, Wishes};
 
@@ -62,7 +62,8 @@ fn a_visit_takes_all_its_steps_from_every_other_service() {
     world.books(1, EXAM, "2026-12-02", "08:30");
     // Desk 2 still has each of these; desk 1 lost 08:20 and 08:40 to the exam.
     let place = Place { authority: AUTHORITY, office: TOWN, service: EXCHANGE };
-    let Answer::Starts(view) = world.core.starts(&place, date("2026-12-02")).answer else {
+    let Answer::Starts(view) = world.core.starts(&place, Channel::Web, date("2026-12-02")).answer
+    else {
         panic!("the date is open")
     };
     let desks = |time| view.free.iter().find(|f| f.start == minute(time)).map(|f| f.desks);
@@ -193,13 +194,14 @@ fn a_date_that_is_not_open_says_when_it_opens() {
     let far = world.is_refused(1, EXAM, "2026-12-30", "08:30");
     assert_eq!(far, opens("2026-12-23T04:00:00Z"));
     let place = Place { authority: AUTHORITY, office: TOWN, service: EXAM };
-    let Answer::Starts(view) = world.core.starts(&place, date("2026-12-09")).answer else {
+    let Answer::Starts(view) = world.core.starts(&place, Channel::Web, date("2026-12-09")).answer
+    else {
         panic!("a date that exists")
     };
     assert!(view.free.is_empty() && view.release.is_some(), "{view:?}");
-    let far = refused(world.core.starts(&place, date("2026-12-30")));
+    let far = refused(world.core.starts(&place, Channel::Web, date("2026-12-30")));
     assert_eq!(far, opens("2026-12-23T04:00:00Z"), "nothing to show of a date that does not exist");
-    assert_eq!(refused(world.core.starts(&place, date("2026-11-30"))), Refusal::Past);
+    assert_eq!(refused(world.core.starts(&place, Channel::Web, date("2026-11-30"))), Refusal::Past);
 }
 
 #[test]
@@ -274,7 +276,9 @@ fn the_days_of_an_office_end_with_the_first_that_is_not_open() {
     let world = World::new();
     world.books(1, EXAM, "2026-12-02", "08:30");
     let place = Place { authority: AUTHORITY, office: TOWN, service: EXAM };
-    let Answer::Days(days) = world.core.days(&place).answer else { panic!("it offers exams") };
+    let Answer::Days(days) = world.core.days(&place, Channel::Web).answer else {
+        panic!("it offers exams")
+    };
     let shown: Vec<_> =
         days.iter().map(|day| (day.date.to_string(), day.free, day.release.is_some())).collect();
     let expected = [
@@ -289,5 +293,5 @@ fn the_days_of_an_office_end_with_the_first_that_is_not_open() {
     ];
     assert_eq!(shown, expected.map(|(day, free, shut)| (day.to_owned(), free, shut)));
     let village = Place { office: VILLAGE, ..place };
-    assert_eq!(refused(world.core.days(&village)), Refusal::UnknownService);
+    assert_eq!(refused(world.core.days(&village, Channel::Web)), Refusal::UnknownService);
 }

@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 
 use talon_domain::catalogue::{Catalogue, Desk, Office};
 use talon_domain::civil::{CivilDate, Minute, clocks_change, resolve};
-use talon_domain::ids::{DeskId, ServiceId};
+use talon_domain::ids::{Channel, DeskId, ServiceId};
+use talon_domain::policy::{Holder, Limit, Mode, Subjects};
 use talon_domain::shape::{DayShape, MAX_STEPS_PER_SHIFT, day_shape};
 use talon_ledger::core::Authority;
 use talon_ledger::load;
@@ -59,7 +60,7 @@ fn release(authority: &Authority) -> (u16, String, String) {
         .catalogue
         .services
         .iter()
-        .map(|service| authority.policy.release(service.id))
+        .map(|service| authority.policy.release(service.id, Channel::Web))
         .map(|release| (release.days_ahead, release.time.to_string(), release.zone.clone()))
         .collect();
     assert_eq!(releases.len(), 1, "{releases:?}");
@@ -173,12 +174,96 @@ fn a_desk_of_the_migration_service_serves_one_service_and_wastes_no_minute() {
 }
 
 #[test]
+fn the_migration_service_shares_every_day_with_its_kiosks_and_opens_it_there_earlier() {
+    let authority = load("dms");
+    for service in &authority.catalogue.services {
+        let days_ahead = |channel| authority.policy.release(service.id, channel).days_ahead;
+        assert_eq!((days_ahead(Channel::Web), days_ahead(Channel::Kiosk)), (14, 28));
+    }
+    for office in &authority.catalogue.offices {
+        for shape in dates(7).map(|date| day_shape(&authority.catalogue, office, date)) {
+            let longest = shape.shifts.iter().map(|shift| shift.services[0].steps).max();
+            let all: i32 = shape.shifts.iter().map(|shift| i32::from(shift.steps)).sum();
+            for (channel, percent) in
+                [(Channel::Web, 70), (Channel::Kiosk, 20), (Channel::WalkIn, 10)]
+            {
+                let usable = |of: u64| i32::try_from(of.count_ones()).expect("a small number");
+                let masks = shape.shifts.iter().map(|shift| shift.services[0].usable(channel));
+                let steps: i32 = masks.map(usable).sum();
+                let off = (100 * steps - percent * all).abs();
+                let two_blocks = 200 * i32::from(longest.unwrap_or(0));
+                assert!(off <= two_blocks, "{} {channel:?}: {steps} of {all}", office.id);
+            }
+        }
+    }
+}
+
+#[test]
+fn every_service_says_who_may_book_what_to_bring_and_whom_to_call() {
+    for code in ["mvs", "dms", "mfa"] {
+        for service in &load(code).catalogue.services {
+            let about = &service.about;
+            let is_said = about.who.is_some()
+                && !about.documents.is_empty()
+                && !about.legal_basis.is_empty()
+                && !about.phones.is_empty();
+            assert!(is_said, "{code} {}", service.code);
+            assert!(code != "dms" || about.fee.is_some() && !about.questions.is_empty());
+        }
+    }
+}
+
+/// A policy's limits: name, whom they are for, whose bookings count, how many, and whether it refuses.
+fn limits(code: &str) -> Vec<(String, Subjects, Holder, u32, Mode)> {
+    let limits = load(code).policy.policy().limits.clone();
+    let told = |limit: Limit| (limit.name, limit.subjects, limit.holder, limit.max, limit.mode);
+    limits.into_iter().map(told).collect()
+}
+
+#[test]
+fn service_centres_hold_persons_companies_and_kiosks_to_limits_of_their_own() {
+    use Holder::{Actor, Subject};
+    use Mode::{Enforced, Shadow};
+    use Subjects::{All, Entities, Persons};
+    let expected = [
+        ("live-per-service", Persons, Subject, 1, Enforced),
+        ("no-shows-month", All, Subject, 4, Enforced),
+        ("retake-theory", All, Subject, 1, Enforced),
+        ("retake-practical", All, Subject, 1, Enforced),
+        ("online-month", Persons, Subject, 4, Enforced),
+        ("online-day", Entities, Subject, 4, Enforced),
+        ("kiosk-month", Persons, Subject, 4, Enforced),
+        ("kiosk-day", Entities, Subject, 6, Enforced),
+        ("online-month-of-actor", All, Actor, 8, Shadow),
+    ];
+    let expected = expected
+        .map(|(name, subjects, holder, max, mode)| (name.to_owned(), subjects, holder, max, mode));
+    assert_eq!(limits("mvs"), expected);
+}
+
+#[test]
+fn a_renovated_office_of_the_migration_service_is_closed_and_a_quarantined_one_works_mornings() {
+    let catalogue = load("dms").catalogue;
+    let minutes = |office: u32, day: &str| {
+        let office = catalogue.office(talon_domain::ids::OfficeId(office)).expect("it is there");
+        let shape = day_shape(&catalogue, office, date(day));
+        shape.shifts.iter().map(|shift| u32::from(shift.steps)).sum::<u32>()
+    };
+    assert!(minutes(8003, "2027-01-08") > 0 && minutes(8003, "2027-01-26") > 0);
+    assert_eq!((minutes(8003, "2027-01-11"), minutes(8003, "2027-01-22")), (0, 0));
+    let (limited, whole) = (minutes(7401, "2026-12-29"), minutes(7401, "2027-01-12"));
+    assert!(0 < limited && limited < whole, "{limited} of {whole}");
+    assert_eq!(minutes(7401, "2027-01-03"), 0, "nobody works on Sunday");
+}
+
+#[test]
 fn services_for_foreigners_are_offered_in_few_offices_of_the_migration_service() {
     let catalogue = load("dms").catalogue;
     for code in ["temporary-residence-permit", "permanent-residence-permit"] {
         let service = catalogue.service_by_code(code).expect("it is there").id;
         let offices = catalogue.offices.iter().filter(|office| office.offers(service)).count();
         assert_eq!(offices, 7, "{code}");
+        assert!(catalogue.service_by_code(code).is_some_and(|service| service.test_mode));
     }
 }
 

@@ -224,6 +224,22 @@ fn a_clock_that_jumped_is_not_ready() {
 }
 
 #[test]
+fn a_machine_that_slept_is_ready_when_it_wakes() {
+    let running = Running::new();
+    let (handle, _driver) = running.ledger.handle();
+    running.clock.sleep_micros(crate::fixture::HOUR);
+    running.ledger.core().keep();
+    assert!(handle.health().is_ready());
+    // One that its host had stopped does not know: its wall clock was set forward.
+    running.clock.jump_micros(crate::fixture::HOUR);
+    running.ledger.core().keep();
+    assert_eq!(problems(&handle.health()), [false, true]);
+    running.clock.advance_micros(talon_ledger::clock::CLOCK_AGREEMENT_MICROS);
+    running.ledger.core().keep();
+    assert!(handle.health().is_ready(), "and it does not stay so for ever");
+}
+
+#[test]
 fn a_shutdown_commits_what_is_pending() {
     let running = Running::new();
     let before = facts(&running.disk).len();

@@ -254,14 +254,17 @@ impl World {
     /// Whether a date is open for a service in an office.
     #[track_caller]
     pub(crate) fn is_open(&self, office: OfficeId, service: ServiceId, text: &str) -> bool {
-        self.core.state().day(&day(office, text)).is_some_and(|day| day.is_released(service))
+        self.core
+            .state()
+            .day(&day(office, text))
+            .is_some_and(|day| day.is_released(service, Channel::Web))
     }
 
     /// The free starts of the town as text.
     #[track_caller]
     pub(crate) fn free(&self, service: ServiceId, day: &str) -> Vec<String> {
         let place = Place { authority: AUTHORITY, office: TOWN, service };
-        match self.core.starts(&place, date(day)).answer {
+        match self.core.starts(&place, Channel::Web, date(day)).answer {
             Answer::Starts(view) => view.free.iter().map(|free| free.start.to_string()).collect(),
             other => panic!("{other:?}"),
         }

@@ -1,7 +1,7 @@
 //! What happens by itself: days, releases, forgetting, and clocks that jump.
 
 use talon_domain::civil::{CivilDate, UtcMicros};
-use talon_domain::ids::{OfficeId, ServiceId};
+use talon_domain::ids::{Channel, OfficeId, ServiceId};
 use talon_journal::simulation::SimDisk;
 use talon_ledger::clock::manual::ManualClock;
 use talon_ledger::clock::{CLOCK_AGREEMENT_MICROS, MAX_CLOCK_JUMP_MICROS};
@@ -37,7 +37,7 @@ fn down_for(world: World, micros: i64, authority: Authority) -> World {
 
 fn release(world: &World, service: ServiceId, day: &str) -> Option<Release> {
     let place = Place { authority: AUTHORITY, office: TOWN, service };
-    match world.core.starts(&place, date(day)).answer {
+    match world.core.starts(&place, Channel::Web, date(day)).answer {
         Answer::Starts(view) => view.release,
         other => panic!("{other:?}"),
     }
@@ -57,7 +57,7 @@ fn an_empty_journal_opens_its_whole_horizon_at_once() {
 fn a_closed_office_has_a_day_without_starts_and_is_not_released() {
     let world = World::new();
     let closed = world.core.state().day(&day(VILLAGE, "2026-12-04")).expect("it exists");
-    assert_eq!((closed.words().len(), closed.released_bits()), (0, 0));
+    assert_eq!((closed.words().len(), closed.released_bits()), (0, [0; 3]));
     let dates = released(&world.disk, PERMIT);
     let offices =
         |day: &str| dates.iter().find(|(of, ..)| of == day).map(|(_, all, _)| all.clone());
@@ -156,8 +156,9 @@ fn a_demonstration_opens_the_next_date_with_visits_when_it_was_told_to() {
     start_with.release_in_micros = Some(30 * SECOND);
     let (core, _) = Core::open(start_with).expect("an empty disk opens");
     core.keep();
-    let is_open =
-        |text| core.state().day(&day(TOWN, text)).is_some_and(|day| day.is_released(EXAM));
+    let is_open = |text| {
+        core.state().day(&day(TOWN, text)).is_some_and(|day| day.is_released(EXAM, Channel::Web))
+    };
     assert!(is_open("2026-12-05") && !is_open("2026-12-07"));
     let book = wish(1, TOWN, EXAM, start("2026-12-07", "08:30"));
     let opens_at = core.now().0 + 30 * SECOND;
@@ -231,6 +232,26 @@ fn what_counts_no_more_is_forgotten_at_the_change_of_the_month() {
     assert_eq!(state.revoked(), []);
     let hash = world.core.state_hash();
     assert_eq!(world.reopen().core.state_hash(), hash);
+}
+
+#[test]
+fn a_visit_is_remembered_as_long_as_it_can_forbid_a_retake() {
+    let wait = "\n[[limit]]\nkind = \"retake-wait\"\nname = \"retake-exam\"\ndays = 20\n\
+                mode = \"enforced\"\nservices = [\"exam\"]\n\n[[limit]]\nkind = \"per-period\"";
+    let world = World::with(&[("\n[[limit]]\nkind = \"per-period\"", wait)]);
+    // Failed on 8 December, it forbids the exam until 27 December; failed on 31 December, until
+    // 19 January.
+    world.books(1, EXAM, "2026-12-08", "08:00");
+    world.pass(30 * DAY);
+    world.books(2, EXAM, "2026-12-31", "11:30");
+    let oldest = || world.core.state().oldest_day(AUTHORITY).expect("there are days");
+    world.pass(21 * DAY);
+    assert_eq!(CivilDate::at(world.core.now(), &jiff::tz::TimeZone::UTC), date("2027-01-21"));
+    assert!(oldest() <= date("2026-12-08"), "both are remembered: {}", oldest());
+    world.pass(2 * DAY);
+    assert_eq!(oldest(), date("2026-12-30"), "a month of days that forbid nothing any more");
+    assert!(world.core.state().person(&person(1).person).is_none());
+    assert!(world.core.state().person(&person(2).person).is_some());
 }
 
 #[test]

@@ -3,10 +3,16 @@
 //! One program, so that its parts share the fixture and link once. Must not reach into the
 //! crate's insides: whatever stands here holds through the public interface.
 
+mod backup;
 mod booking;
 mod cancelling;
+mod channels;
+mod clocks;
 mod configs;
+mod contract;
 mod crowd;
+mod cuts;
+mod disk_full;
 mod embedded;
 mod entities;
 mod fixture;
@@ -17,9 +23,14 @@ mod moving;
 mod names;
 mod power_loss;
 mod random;
+mod real_world;
+mod remote;
 mod replay;
 mod room;
+mod served;
+mod snapshots;
 mod tool;
+mod tool_archive;
 mod tool_export;
 mod tool_inspect;
 mod tool_journal;

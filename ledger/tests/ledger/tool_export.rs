@@ -36,7 +36,7 @@ fn a_day_shows_what_is_free_by_service() {
         let mut of_day = days.filter(|day| day["office"] == office && day["date"] == date);
         of_day.next().expect("it was generated")["services"].clone()
     };
-    let offer = |service, free| json!({ "service": service, "released": true, "free": free });
+    let offer = |service, free| json!({ "service": service, "channel": "web", "released": true, "free": free });
     // The cancelled exam has returned; the village gave out one of its six permits.
     assert_eq!(day(1, "2026-12-02"), json!([offer(1, 8), offer(2, 24), offer(3, 48)]));
     assert_eq!(day(2, "2026-12-03"), json!([offer(2, 2), offer(3, 5)]));
@@ -44,7 +44,7 @@ fn a_day_shows_what_is_free_by_service() {
     // At the end of the journal it is eleven o'clock: what has started is not free.
     assert_eq!(day(1, "2026-12-01")[0], offer(1, 2));
     let beyond = day(1, "2026-12-09");
-    assert_eq!(beyond[0], json!({ "service": 1, "released": false, "free": 8 }));
+    assert_eq!(beyond[0], json!({ "service": 1, "channel": "web", "released": false, "free": 8 }));
 }
 
 #[test]

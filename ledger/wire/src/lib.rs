@@ -1,11 +1,14 @@
 //! Commands and answers between a gateway and the ledger, and the one trait between them.
 //!
-//! Owns the words of that conversation and their bytes (postcard, held by golden tests). Must not
-//! know how either side works: not HTTP, not the journal. Called by the gateway, the ledger and
-//! the load tester.
+//! Owns the words of that conversation and their bytes (postcard, held by golden tests), also as
+//! frames of a connection. Must not know how either side works: not sockets, not HTTP, not the
+//! journal. Called by the gateway, the ledger and the load tester.
 
 pub mod answer;
 pub mod command;
+pub mod frame;
+pub mod hello;
+pub mod repeat;
 
 use std::future::Future;
 use std::pin::Pin;

@@ -87,5 +87,5 @@ fn a_booking_command_has_these_bytes() {
 fn a_booked_answer_reads_back() {
     let bytes = postcard::to_stdvec(&booked()).unwrap();
     assert_eq!(postcard::from_bytes::<Answer>(&bytes).unwrap(), booked());
-    assert_eq!(hex_of(&Answer::Refused(Refusal::Busy)), "0c0c");
+    assert_eq!(hex_of(&Answer::Refused(Refusal::Busy)), "0c11");
 }

@@ -26,14 +26,22 @@ const TABLE: &[Row] = &[
     row("talon-journal", &[]),
     row("talon-wire", &["talon-domain"]),
     row("talon-ledger", &["talon-board", "talon-domain", "talon-journal", "talon-wire"]),
+    row("talon-ledger-client", &["talon-domain", "talon-wire"]),
     row("talon-pow", &[]),
     row("talon-standins", &[]),
     Row {
         name: "talon-gateway",
-        may_use: &["talon-domain", "talon-ledger", "talon-pow", "talon-standins", "talon-wire"],
+        may_use: &[
+            "talon-domain",
+            "talon-ledger",
+            "talon-ledger-client",
+            "talon-pow",
+            "talon-standins",
+            "talon-wire",
+        ],
         only_optional: &["talon-standins"],
     },
-    row("talon-loadtest", &["talon-domain", "talon-pow", "talon-wire"]),
+    row("talon-loadtest", &["talon-domain", "talon-ledger-client", "talon-pow", "talon-wire"]),
     row(
         "talon-bench",
         &[
@@ -42,6 +50,7 @@ const TABLE: &[Row] = &[
             "talon-gateway",
             "talon-journal",
             "talon-ledger",
+            "talon-ledger-client",
             "talon-loadtest",
             "talon-pow",
             "talon-standins",
@@ -57,7 +66,7 @@ const OUTERMOST: &[&str] = &["talon-bench", "talon-loadtest", "xtask"];
 /// Crates from outside that bring I/O, clocks or threads of their own, and who does without them.
 const PURE: &[&str] = &["talon-board", "talon-domain", "talon-pow", "talon-wire"];
 const IMPURE: &[&str] =
-    &["axum", "hyper", "hyper-util", "redis", "reqwest", "rustix", "socket2", "tokio"];
+    &["axum", "hyper", "hyper-util", "redis", "reqwest", "rustix", "rustls", "socket2", "tokio"];
 
 /// Checks every member of the workspace against the table.
 pub(super) fn check(members: &[Member]) -> Vec<Finding> {

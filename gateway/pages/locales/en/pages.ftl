@@ -79,6 +79,24 @@ offices-found = { $count ->
    *[other] { $count } offices offer this service.
 }
 
+# What people have to know before they come.
+about-title = Before you book: who may book, documents, fee
+about-test-mode = Test mode
+about-test-mode-explained = Online booking of this service works in test mode, and only at some offices.
+about-no-booking = You do not need to book for this:
+about-who = Who may book
+about-documents = Bring with you
+about-fee = Fee
+about-free = free of charge
+about-hryvnias = { $amount } UAH
+about-legal-basis = Legal basis
+about-phones = Help by telephone
+about-questions = Questions and answers
+about-alternatives = Where else to go
+about-office-phones = Telephone of the office:
+about-closed = Closed from { $from } to { $to }: { $reason }
+about-limited = Shorter hours from { $from } to { $to }: { $reason }
+
 # Days.
 days-title = Choose a day
 days-none = This office has no days for this service yet.

@@ -84,6 +84,24 @@ offices-found = { $count ->
    *[many] Цю послугу надають { $count } офісів.
 }
 
+# Що треба знати, перш ніж прийти.
+about-title = Перш ніж записатися: хто може, документи, вартість
+about-test-mode = Тестовий режим
+about-test-mode-explained = Онлайн-запис на цю послугу працює в тестовому режимі й лише в окремих офісах.
+about-no-booking = Записуватися не потрібно:
+about-who = Хто може записатися
+about-documents = Візьміть із собою
+about-fee = Вартість
+about-free = безоплатно
+about-hryvnias = { $amount } грн
+about-legal-basis = Правові підстави
+about-phones = Допомога телефоном
+about-questions = Запитання й відповіді
+about-alternatives = Куди ще звернутися
+about-office-phones = Телефон офісу:
+about-closed = Зачинено від { $from } до { $to }: { $reason }
+about-limited = Скорочені години від { $from } до { $to }: { $reason }
+
 # Дні.
 days-title = Оберіть день
 days-none = Цей офіс поки не має днів для цієї послуги.

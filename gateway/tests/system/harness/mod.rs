@@ -4,6 +4,7 @@
 //! Must not know any rule of booking. Called by the tests beside it.
 
 mod browser;
+mod ledger;
 mod people;
 mod process;
 
@@ -11,9 +12,12 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 pub(crate) use browser::{Ask, Browser, Reply};
+pub(crate) use ledger::LedgerServer;
 pub(crate) use people::{
     Visit, at_hub, authorize_link, day, log_in, log_in_with, now_s, somebody, token_with,
 };
+#[cfg(feature = "oidc")]
+pub(crate) use process::free_port;
 pub(crate) use process::{Gateway, Launch, run, shared};
 
 /// How long anything may take on a busy machine; the end of a test that would hang.

@@ -63,9 +63,10 @@ impl Launch {
         .set("admission.read_burst=60")
     }
 
-    /// With another configuration.
-    pub(crate) fn config(self, config: PathBuf) -> Self {
-        Self { config, ..self }
+    /// With another configuration file.
+    pub(crate) fn on(mut self, config: PathBuf) -> Self {
+        self.config = config;
+        self
     }
 
     /// With one more `--set`.
@@ -268,10 +269,10 @@ impl Drop for Gateway {
 
 /// A shell that kills a process and removes its directory once this process is gone, whichever
 /// way it ended: its standard input ends then.
-struct Reaper(Child);
+pub(super) struct Reaper(Child);
 
 impl Reaper {
-    fn watch(pid: u32, directory: &Path) -> Self {
+    pub(super) fn watch(pid: u32, directory: &Path) -> Self {
         let script = r#"read -r _; kill -9 "$0"; rm -rf "$1""#;
         let shell = Command::new("sh")
             .args(["-c", script, &pid.to_string()])
@@ -283,7 +284,7 @@ impl Reaper {
         Self(shell.unwrap())
     }
 
-    fn dismiss(&mut self) {
+    pub(super) fn dismiss(&mut self) {
         let _already_ended = self.0.kill();
         let _already_waited = self.0.wait();
     }
@@ -310,7 +311,7 @@ pub(crate) fn run(arguments: &[&str], variables: &[(&str, &str)]) -> (i32, Strin
 }
 
 /// What is set where the tests run must not change what they mean.
-fn without_talon_variables(command: &mut Command) {
+pub(super) fn without_talon_variables(command: &mut Command) {
     for (name, _) in std::env::vars_os() {
         if name.to_str().is_some_and(|name| name.starts_with("TALON_")) {
             command.env_remove(name);

@@ -1,9 +1,8 @@
 //! The simulated directory: names, faults to order, and the power loss.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use parking_lot::Mutex;
 
@@ -16,8 +15,11 @@ use crate::disk::{Access, Disk, DiskFile, DiskLock};
 #[derive(Clone, Debug, Default)]
 pub struct SimDisk {
     state: Arc<Mutex<State>>,
-    locked: Arc<AtomicBool>,
+    locked: LockedNames,
 }
+
+/// The names whose locks are held.
+type LockedNames = Arc<Mutex<BTreeSet<String>>>;
 
 type FileId = u64;
 type Names = BTreeMap<String, FileId>;
@@ -320,27 +322,27 @@ impl Disk for SimDisk {
     fn lock(&self, name: &str) -> io::Result<Option<Box<dyn DiskLock>>> {
         let mut state = self.state.lock();
         state.operate()?;
-        if self.locked.swap(true, Ordering::AcqRel) {
+        if !self.locked.lock().insert(name.to_owned()) {
             return Ok(None);
         }
         if state.find(name).is_err() {
             let file = state.new_file(SimFile::default());
             state.change_name(NameChange::Put { name: name.to_owned(), file });
         }
-        Ok(Some(Box::new(SimLock { locked: Arc::clone(&self.locked) })))
+        Ok(Some(Box::new(SimLock { name: name.to_owned(), locked: Arc::clone(&self.locked) })))
     }
 }
 
 struct SimLock {
-    locked: Arc<AtomicBool>,
+    name: String,
+    locked: LockedNames,
 }
 
 impl DiskLock for SimLock {}
 
 impl Drop for SimLock {
     fn drop(&mut self) {
-        // Release, so that the next holder's Acquire sees what this one did.
-        self.locked.store(false, Ordering::Release);
+        self.locked.lock().remove(&self.name);
     }
 }
 

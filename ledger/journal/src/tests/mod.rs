@@ -5,6 +5,7 @@ mod crashes;
 mod faults;
 mod golden;
 mod round_trip;
+mod snapshots;
 mod threads;
 
 use std::convert::Infallible;

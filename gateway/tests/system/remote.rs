@@ -1,0 +1,144 @@
+//! With a ledger of its own: several gateways hold everybody to one limit, over one Redis; the
+//! ledger can be killed, and whoever would sell places twice is not let in.
+
+use talon_ledger::journal::RealDisk;
+use talon_ledger::verify::verify;
+
+use crate::harness::{Browser, Gateway, Launch, LedgerServer, Visit, day, eventually, somebody};
+use crate::redis_server::RedisServer;
+use crate::story::whole_story;
+
+fn any(service: &str) -> Visit {
+    Visit::any(1, service, &day(2), &day(9))
+}
+
+fn with_redis(launch: Launch, server: &RedisServer) -> Launch {
+    launch.flag("--redis").flag(server.url()).set("admission.redis_deadline_ms=5000")
+}
+
+/// With the secrets of another gateway, so that its sessions are good here.
+fn with_keys_of(launch: Launch, other: &Gateway) -> Launch {
+    let keys = other.launch().data().join("keys");
+    launch.set(&format!("keys.directory={}", keys.display()))
+}
+
+async fn is_ready(gateway: &Gateway, status: u16) -> String {
+    let mut admin = Browser::new(gateway.admin());
+    eventually("readiness", async || {
+        let ready = admin.get("/readyz").await;
+        (ready.status == status).then(|| ready.text())
+    })
+    .await
+}
+
+#[tokio::test]
+async fn the_whole_story_runs_with_a_ledger_elsewhere() {
+    let mut ledger = LedgerServer::new();
+    ledger.start();
+    let gateway = whole_story(ledger.gateway()).await;
+    assert!(!gateway.launch().journal().exists(), "the gateway has no journal of its own");
+    let text = is_ready(&gateway, 200).await;
+    assert!(text.contains("ledger connection: ok\n") && text.contains("journal: ok\n"), "{text}");
+    let mut admin = Browser::new(ledger.admin());
+    let metrics = admin.get("/metrics").await.expect(200).text();
+    assert!(metrics.contains("ledger_answers_per_write"), "{metrics}");
+    admin.get("/readyz").await.expect(200);
+}
+
+#[tokio::test]
+async fn two_gateways_on_one_redis_and_one_ledger_hold_one_person_to_one_limit() {
+    let server = RedisServer::start();
+    let mut ledger = LedgerServer::new();
+    ledger.start();
+    let first = with_redis(ledger.gateway(), &server).start();
+    let second = with_keys_of(with_redis(ledger.gateway(), &server), &first).start();
+    let mut here = somebody(&first);
+    let mut there = here.twin_at(second.public());
+    any("exam").book(&mut here, "1").await.expect(201);
+    any("exchange").book(&mut there, "2").await.expect(201);
+    any("permit").book(&mut here, "3").await.expect(201);
+    // The same attempt over the other gateway finds the same booking.
+    any("permit").book(&mut there, "3").await.expect(200);
+    any("registration").book(&mut there, "4").await.expect(201);
+    any("licence").book(&mut here, "5").await.refused(429, "quota-exceeded");
+    any("licence").book(&mut there, "6").await.refused(429, "quota-exceeded");
+    drop((first, second));
+    assert_eq!(ledger.stop().code(), Some(0));
+    let report = verify(&RealDisk::open(ledger.journal()).unwrap(), None, |_, _| {}).unwrap();
+    assert!(report.is_good());
+    assert_eq!(report.bookings, 4);
+}
+
+#[tokio::test]
+async fn what_was_confirmed_is_there_after_the_ledger_was_killed() {
+    let mut ledger = LedgerServer::new();
+    ledger.start();
+    let gateway = ledger.gateway().start();
+    let mut who = somebody(&gateway);
+    let booked = any("exam").book(&mut who, "1").await.expect(201);
+    ledger.kill();
+    // Nobody is told yes or no, and not after a long wait; the gateway says why.
+    any("exchange").book(&mut who, "2").await.refused(503, "unavailable");
+    let text = is_ready(&gateway, 503).await;
+    assert!(text.contains("ledger connection: "), "{text}");
+    ledger.start();
+    is_ready(&gateway, 200).await;
+    who.get(booked.header("location")).await.expect(200);
+    any("exchange").book(&mut who, "2").await.expect(201);
+}
+
+#[tokio::test]
+async fn a_gateway_starts_without_its_ledger_and_is_ready_once_that_is_there() {
+    let mut ledger = LedgerServer::new();
+    let server = RedisServer::start();
+    let gateway = with_redis(ledger.gateway(), &server).start();
+    let mut who = somebody(&gateway);
+    is_ready(&gateway, 503).await;
+    any("exam").book(&mut who, "1").await.refused(503, "unavailable");
+    ledger.start();
+    is_ready(&gateway, 200).await;
+    eventually("each core has its connection", async || {
+        (any("exam").book(&mut who, "1").await.status == 201).then_some(())
+    })
+    .await;
+    // Late, but the Redis is this ledger's from now on.
+    let (code, said) = with_redis(Launch::new(), &server).run_to_the_end();
+    assert_eq!(code, Some(78), "{said}");
+}
+
+#[test]
+fn an_embedded_and_a_remote_ledger_on_one_redis_are_refused() {
+    let mut ledger = LedgerServer::new();
+    ledger.start();
+    let server = RedisServer::start();
+    let first = with_redis(ledger.gateway(), &server).start();
+    let (code, said) = with_redis(Launch::new(), &server).run_to_the_end();
+    assert_eq!(code, Some(78), "{said}");
+    assert!(said.contains("admission.redis_url: this Redis serves"), "{said}");
+    drop(first);
+    let other = RedisServer::start();
+    let _embedded = with_redis(Launch::new(), &other).start();
+    let (code, said) = with_redis(ledger.gateway(), &other).run_to_the_end();
+    assert_eq!(code, Some(78), "{said}");
+    assert!(said.contains("admission.redis_url: this Redis serves"), "{said}");
+}
+
+#[test]
+fn a_second_ledger_on_the_same_journal_or_port_is_refused() {
+    let mut ledger = LedgerServer::new();
+    ledger.start();
+    let (code, said) = ledger.run_to_the_end();
+    assert_eq!(code, Some(71), "{said}");
+    assert!(said.contains("listen 127.0.0.1:"), "{said}");
+}
+
+#[tokio::test]
+async fn other_files_than_the_ledgers_are_told_and_turn_nobody_away() {
+    let mut ledger = LedgerServer::new();
+    ledger.start();
+    let lean = ledger.gateway();
+    let gateway = lean.on(crate::harness::fixture("lean.toml")).start();
+    let text = is_ready(&gateway, 200).await;
+    assert!(text.contains("note: the ledger has other files for authority 2\n"), "{text}");
+    any("exam").book(&mut somebody(&gateway), "1").await.expect(201);
+}

@@ -1,0 +1,240 @@
+//! `talon-ledger serve`: a ledger for gateways in other processes, from its configuration to its
+//! exit code.
+//!
+//! Owns the flags and the life of the process. Must not know frames or commands.
+
+mod admin;
+mod config;
+
+use std::io::Write as _;
+use std::net::{SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use clap::Args;
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use talon_journal::JournalKind;
+use talon_ledger::core::Authority;
+use talon_ledger::embedded::Embedded;
+use talon_ledger::load::{self, BadAuthority};
+use talon_ledger::open::{self, EXIT_CONFIG, EXIT_JOURNAL, EXIT_SYSTEM, Keep, OpenFailure};
+use talon_ledger::serve::tls::{BadTls, server_config};
+use talon_ledger::serve::{self, Bounds, Server, digests};
+use talon_wire::Ledger;
+use talon_wire::hello::{Mode, Welcome};
+use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+
+use config::{BadConfig, Config};
+
+/// Upper bounds of histograms, which all count.
+const COUNT_BUCKETS: [f64; 11] =
+    [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 1024.0];
+/// How often the metrics are tidied.
+const UPKEEP_EVERY: Duration = Duration::from_secs(5);
+
+/// What to serve.
+#[derive(Args)]
+pub(crate) struct Flags {
+    /// The configuration file; `configs/ledger.example.toml` shows every key.
+    #[arg(long, value_name = "FILE")]
+    config: PathBuf,
+    /// Address and port for gateways, instead of the file's.
+    #[arg(long, value_name = "ADDRESS")]
+    listen: Option<SocketAddr>,
+    /// Where the journal lives, instead of the file's.
+    #[arg(long, value_name = "DIRECTORY")]
+    data_dir: Option<PathBuf>,
+    /// Address and port for health and metrics, instead of the file's.
+    #[arg(long, value_name = "ADDRESS")]
+    admin: Option<SocketAddr>,
+}
+
+/// Why a ledger does not serve.
+#[derive(Debug, thiserror::Error)]
+enum Failure {
+    #[error(transparent)]
+    Config(#[from] BadConfig),
+    #[error(transparent)]
+    Authority(#[from] BadAuthority),
+    #[error("tls: {0}")]
+    Tls(#[from] BadTls),
+    #[error(transparent)]
+    Open(#[from] OpenFailure),
+    #[error("{action}: {source}")]
+    System { action: String, source: std::io::Error },
+    #[error("the journal failed: {0}")]
+    Journal(talon_journal::JournalFailure),
+}
+
+impl Failure {
+    fn exit_code(&self) -> u8 {
+        match self {
+            Self::Config(_) | Self::Authority(_) | Self::Tls(_) => EXIT_CONFIG,
+            Self::Open(failure) => failure.exit_code(),
+            Self::System { .. } => EXIT_SYSTEM,
+            Self::Journal(_) => EXIT_JOURNAL,
+        }
+    }
+
+    fn system(action: impl Into<String>) -> impl FnOnce(std::io::Error) -> Self {
+        let action = action.into();
+        |source| Self::System { action, source }
+    }
+}
+
+/// Serves until told to stop.
+pub(crate) fn main(flags: &Flags) -> ExitCode {
+    let filter = EnvFilter::try_from_env("TALON_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    let ansi = std::io::IsTerminal::is_terminal(&std::io::stderr());
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(ansi)
+        .init();
+    match run(flags) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            // With nobody left to read it, the exit code still says it.
+            let _ = writeln!(std::io::stderr(), "talon-ledger: {failure}");
+            ExitCode::from(failure.exit_code())
+        }
+    }
+}
+
+fn run(flags: &Flags) -> Result<(), Failure> {
+    let config = configure(flags)?;
+    let base = flags.config.parent().unwrap_or(Path::new("."));
+    let authorities = authorities(&config, base)?;
+    let tls = config.tls.as_ref().map(|tls| {
+        let [certificate, key, ca] =
+            [&tls.certificate, &tls.key, &tls.client_ca].map(|file| base.join(file));
+        server_config(&certificate, &key, &ca)
+    });
+    let tls = tls.transpose()?;
+    let metrics = PrometheusBuilder::new()
+        .set_buckets(&COUNT_BUCKETS)
+        .and_then(PrometheusBuilder::install_recorder)
+        .map_err(|error| Failure::system("metrics")(std::io::Error::other(error)))?;
+    // The ports first: a second process must not come so far as to touch the journal.
+    let bind = |key: &str, address: SocketAddr| {
+        TcpListener::bind(address).map_err(Failure::system(format!("{key} {address}")))
+    };
+    let (listener, admin) =
+        (bind("listen", config.listen)?, bind("admin.listen", config.admin.listen)?);
+    let kind = match config.mode {
+        Mode::Demo => JournalKind::Demo,
+        Mode::Production => JournalKind::Production,
+    };
+    let keep = Keep {
+        kind,
+        segment_bytes: config.journal.segment_bytes,
+        snapshot_every_segments: config.journal.snapshot_every_segments,
+        release_in: None,
+    };
+    let files = digests(&authorities);
+    let directory = config.data_dir.join("journal");
+    let running = open::open(&directory, &keep, authorities)?;
+    let welcome = Welcome {
+        mode: config.mode,
+        journal: running.recovery.journal.to_string(),
+        build: env!("CARGO_PKG_VERSION").to_owned(),
+        files,
+    };
+    let lanes = match config.threads {
+        0 => std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
+        threads => threads,
+    };
+    let settings = serve::Settings { welcome, tls, lanes, bounds: Bounds::default() };
+    let server =
+        Server::start(&running.ledger, listener, settings).map_err(Failure::system("threads"))?;
+    supervise(&running.ledger, server, admin, metrics)?;
+    running.shutdown().map_err(Failure::Journal)?;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+fn configure(flags: &Flags) -> Result<Config, Failure> {
+    let mut config = Config::read(&flags.config)?;
+    if let Some(listen) = flags.listen {
+        config.listen = listen;
+    }
+    if let Some(directory) = &flags.data_dir {
+        config.data_dir.clone_from(directory);
+    }
+    if let Some(admin) = flags.admin {
+        config.admin.listen = admin;
+    }
+    let file = flags.config.display().to_string();
+    config.check().map_err(|problem| BadConfig { file, problem })?;
+    Ok(config)
+}
+
+/// The authorities, each under a name of its own.
+fn authorities(config: &Config, base: &Path) -> Result<Vec<Authority>, Failure> {
+    let mut authorities: Vec<Authority> = Vec::new();
+    for files in &config.authorities {
+        let next = load::authority(&base.join(&files.catalogue), &base.join(&files.policy))?;
+        let is_twin = |other: &Authority| other.catalogue.authority == next.catalogue.authority;
+        if authorities.iter().any(is_twin) {
+            let id = next.catalogue.authority;
+            let file = files.catalogue.display().to_string();
+            return Err(BadConfig { file, problem: format!("two authorities have id {id}") }.into());
+        }
+        authorities.push(next);
+    }
+    Ok(authorities)
+}
+
+/// Tells health until told to stop; then lets the server finish.
+fn supervise(
+    ledger: &Embedded,
+    server: Server,
+    admin: TcpListener,
+    metrics: PrometheusHandle,
+) -> Result<(), Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(Failure::system("a runtime"))?;
+    let serving = Arc::new(AtomicBool::new(true));
+    runtime.block_on(async {
+        let (handle, driver) = ledger.handle();
+        tokio::spawn(driver);
+        let mut terminate = signal(SignalKind::terminate()).map_err(Failure::system("a signal"))?;
+        let mut interrupt = signal(SignalKind::interrupt()).map_err(Failure::system("a signal"))?;
+        admin.set_nonblocking(true).map_err(Failure::system("admin.listen"))?;
+        let listener =
+            tokio::net::TcpListener::from_std(admin).map_err(Failure::system("admin.listen"))?;
+        let ledger: Arc<dyn Ledger> = Arc::new(handle);
+        let shown =
+            admin::Admin { ledger, serving: Arc::clone(&serving), metrics: metrics.clone() };
+        tokio::spawn(async move {
+            if let Err(error) = axum::serve(listener, admin::router(shown)).await {
+                tracing::error!(%error, "the admin listener ended");
+            }
+        });
+        tokio::spawn(async move {
+            let mut every = tokio::time::interval(UPKEEP_EVERY);
+            loop {
+                every.tick().await;
+                metrics.run_upkeep();
+            }
+        });
+        tracing::info!(address = %server.address(), "the ledger is open");
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        tracing::info!("stopping: answering what is under way");
+        // Relaxed: a flag of its own.
+        serving.store(false, Ordering::Relaxed);
+        if tokio::task::spawn_blocking(|| server.stop()).await.is_err() {
+            tracing::error!("the server could not be waited for");
+        }
+        Ok(())
+    })
+}
