@@ -4,12 +4,13 @@
 //! know how requests were parsed or how answers look.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use talon_domain::civil::{CivilDate, UtcMicros};
 use talon_domain::ids::{AuthorityId, BookingId, Channel, KeyHash};
 use talon_domain::limits::{Attempt, Standing, Usage, usage};
-use talon_domain::policy::{LimitKind, Moment};
+use talon_domain::policy::{CompiledPolicy, LimitKind, Moment};
+use talon_pow::Pressure;
 use talon_wire::{
     Answer, Book, BookingView, Caller, Cancel, Command, Place, Refusal, Subject, Wishes,
 };
@@ -17,11 +18,13 @@ use talon_wire::{
 use crate::admission::{
     AdmissionError, AdmissionRequest, Decision, Hint, PersonKey, QuotaQuery, RateRule, Spend,
 };
-use crate::app::{Lane, now};
+use crate::app::{App, Lane, now, now_s};
 use crate::caller::Identified;
+use crate::demand::KEPT_AFTER_MICROS;
 use crate::http::problem::Problem;
-use crate::proof::{self, Pending};
+use crate::proof::{self, CHALLENGE_TTL_S, Pending};
 use crate::request::fingerprint;
+use crate::slow_lane;
 
 /// How long an answer of the ledger is waited for; the outcome is found under the same key.
 pub const LEDGER_DEADLINE: Duration = Duration::from_secs(10);
@@ -70,7 +73,15 @@ pub async fn book(lane: &Lane, who: &Identified, wish: Wish<'_>) -> Result<Booke
         fingerprint: fingerprint(&wish.place, &wish.wishes),
         wishes: wish.wishes,
     };
-    match admit_booking(lane, &book, wish.solution).await {
+    let waiting_since = Instant::now();
+    let admitted = admit_booking(lane, &book, wish.solution).await;
+    lane.app.demands.waited(waiting_since.elapsed());
+    if let Err(problem) = &admitted
+        && is_failure(problem)
+    {
+        lane.app.demands.refused(&book.caller.person);
+    }
+    match admitted {
         Ok(()) => {}
         Err(problem @ (Problem::PowRequired | Problem::PowExpired | Problem::PowReplayed)) => {
             // A repeat of a request whose answer was lost carries a proof that is spent.
@@ -95,6 +106,9 @@ pub async fn book(lane: &Lane, who: &Identified, wish: Wish<'_>) -> Result<Booke
         }
         Answer::Refused(refusal) => {
             outcome("refused_by_ledger");
+            if matches!(refusal, Refusal::Taken { .. } | Refusal::NotReleased(_)) {
+                lane.app.demands.refused(&person);
+            }
             Err(refusal.into())
         }
         _ => Err(Problem::Unavailable),
@@ -177,9 +191,39 @@ pub async fn challenge(
     let caller = who.at(place.authority)?;
     let policy = lane.app.policy(place.authority).ok_or(Problem::UnknownAuthority)?;
     let rule = policy.release(place.service).proof.as_ref().ok_or(Problem::ProofNotNeeded)?;
+    let (app, now) = (&lane.app, now());
+    let Pressure::Step(step) = app.demands.of(policy, place.service, rule, &caller.person, now)
+    else {
+        return Err(Problem::ProofNotNeeded);
+    };
+    admit(lane, &caller, app.read_rate).await?;
+    check_session(lane, caller).await?;
+    // Before a release the challenge lasts until the crowd is through; its difficulty is signed.
+    let near = app.demands.near(policy, place.service, now);
+    let ahead = near.map(|release| UtcMicros(release.opens_at.0 + KEPT_AFTER_MICROS).seconds());
+    let least = now_s() + CHALLENGE_TTL_S;
+    let expires_at_s = ahead.map_or(least, |until| least.max(until.unsigned_abs()));
+    proof::challenge(app, &caller.person, &release_tag(place), rule, step, expires_at_s)
+}
+
+/// A promise to book without a proof after a wait, where the authority allows it.
+///
+/// # Errors
+/// [`Problem::ProofNotNeeded`], [`Problem::NotFound`] where it is not allowed, and the first refusal
+/// on the way.
+pub async fn slow_lane(
+    lane: &Lane,
+    who: &Identified,
+    place: &Place,
+) -> Result<slow_lane::Ticket, Problem> {
+    let caller = who.at(place.authority)?;
+    let policy = lane.app.policy(place.authority).ok_or(Problem::UnknownAuthority)?;
+    let rule = policy.release(place.service).proof.as_ref().ok_or(Problem::ProofNotNeeded)?;
+    let minutes = rule.slow_lane_minutes.ok_or(Problem::NotFound)?;
     admit(lane, &caller, lane.app.read_rate).await?;
     check_session(lane, caller).await?;
-    proof::challenge(&lane.app, &caller.person, &release_tag(place), rule)
+    let (keys, release) = (&lane.app.keys.session, release_tag(place));
+    Ok(slow_lane::issue(keys, &caller.person, &release, now_s(), minutes))
 }
 
 /// Checks that a session was not ended by a logout.
@@ -216,13 +260,7 @@ pub async fn log_out(lane: &Lane, who: &Identified) -> Result<(), Problem> {
 async fn admit_booking(lane: &Lane, book: &Book, solution: Option<&str>) -> Result<(), Problem> {
     let app = &lane.app;
     let policy = app.policy(book.place.authority).ok_or(Problem::UnknownAuthority)?;
-    let proof = match &policy.release(book.place.service).proof {
-        None => None,
-        Some(_) => {
-            let release = release_tag(&book.place);
-            Some(proof::check(app, &book.caller.person, &release, solution)?)
-        }
-    };
+    let evidence = evidence(app, policy, book, solution)?;
     let visit_date = match &book.wishes {
         Wishes::Starts(starts) => starts.first().map(|(date, _)| *date),
         Wishes::Any { from, .. } => Some(*from),
@@ -243,7 +281,7 @@ async fn admit_booking(lane: &Lane, book: &Book, solution: Option<&str>) -> Resu
             limit: usage.limit,
         });
     let person = PersonKey(book.caller.person.0);
-    let spend = proof.as_ref().map(Pending::spend);
+    let spend = evidence.spend();
     let mut request = AdmissionRequest { person, rate: app.write_rate, quota, spend };
     let mut decision = decide(lane, request).await?;
     if matches!(decision, Decision::OverQuotaHint { .. }) {
@@ -252,9 +290,48 @@ async fn admit_booking(lane: &Lane, book: &Book, solution: Option<&str>) -> Resu
         decision = decide(lane, request).await?;
     }
     problem_of(decision)?;
-    match proof {
-        Some(proof) => proof.derive().await,
-        None => Ok(()),
+    match evidence {
+        Evidence::Proof(proof) => proof.derive().await,
+        Evidence::NotNeeded | Evidence::Waited(_) => Ok(()),
+    }
+}
+
+/// What a booking shows for itself, where something is asked for.
+enum Evidence<'a> {
+    NotNeeded,
+    Proof(Pending<'a>),
+    Waited(Spend),
+}
+
+impl Evidence<'_> {
+    fn spend(&self) -> Option<Spend> {
+        match self {
+            Self::NotNeeded => None,
+            Self::Proof(proof) => Some(proof.spend()),
+            Self::Waited(spend) => Some(*spend),
+        }
+    }
+}
+
+fn evidence<'a>(
+    app: &'a App,
+    policy: &CompiledPolicy,
+    book: &Book,
+    solution: Option<&str>,
+) -> Result<Evidence<'a>, Problem> {
+    let (person, service) = (&book.caller.person, book.place.service);
+    let Some(rule) = &policy.release(service).proof else { return Ok(Evidence::NotNeeded) };
+    if app.demands.of(policy, service, rule, person, now()) == Pressure::Calm {
+        return Ok(Evidence::NotNeeded);
+    }
+    let release = release_tag(&book.place);
+    match solution {
+        Some(text) if text.starts_with(slow_lane::PREFIX) && rule.slow_lane_minutes.is_some() => {
+            slow_lane::check(&app.keys.session, text, person, &release, now_s())
+                .map(Evidence::Waited)
+                .map_err(Problem::from)
+        }
+        solution => proof::check(app, person, &release, solution).map(Evidence::Proof),
     }
 }
 
@@ -327,6 +404,17 @@ fn remember_usage(lane: &Lane, caller: &Caller, usage: Option<Usage>, sequence: 
         sequence,
         expires_at_s: UtcMicros::seconds(usage.resets_at).unsigned_abs(),
     });
+}
+
+/// Whether a refusal says something of who asks.
+fn is_failure(problem: &Problem) -> bool {
+    matches!(
+        problem,
+        Problem::RateLimited { .. }
+            | Problem::PowInvalid
+            | Problem::PowExpired
+            | Problem::PowReplayed
+    )
 }
 
 /// Only limits that hold for whatever is asked next may be remembered.

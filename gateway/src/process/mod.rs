@@ -17,6 +17,7 @@ use std::time::Duration;
 
 use metrics_exporter_prometheus::PrometheusHandle;
 use moka::sync::Cache;
+use talon_domain::civil::UtcMicros;
 use talon_ledger::clock::SystemClock;
 use talon_ledger::core::{Authority, BadLedger, Core, Setup};
 use talon_ledger::embedded::Embedded;
@@ -33,9 +34,11 @@ use crate::admission::{
 };
 use crate::app::{
     App, Lane, MAX_REMEMBERED_REFUSALS, MAX_REMEMBERED_SESSIONS, REFUSAL_MEMORY, SESSION_MEMORY,
+    now,
 };
 use crate::availability::{Lists, PublicAnswers};
 use crate::config::{Config, ProcessMode};
+use crate::demand::{self, Demands};
 use crate::http::language::Texts;
 use crate::identity::cookies::Cookies;
 use crate::identity::hub::HubClient;
@@ -203,7 +206,8 @@ pub fn run(config: Config, base: &Path, release_in: Option<Duration>) -> Result<
     let (ledger, journal) = open_ledger(&config, authorities.clone(), release_in)?;
     let runtime = runtime()?;
     runtime.block_on(redis_owner::claim(&config.admission.redis_url, &journal))?;
-    let app = Arc::new(wire(config, authorities, keys)?);
+    let demonstration = release_in.map(|pause| demand::moment_of(now(), pause));
+    let app = Arc::new(wire(config, authorities, keys, demonstration)?);
     let (stop, stopped) = watch::channel(false);
     let local = Arc::new(EmbeddedStore::new(system_clock(), EmbeddedBounds::default()));
     let Sockets { public, admin, hub } = sockets;
@@ -275,7 +279,12 @@ fn report(recovery: &Recovery) {
     }
 }
 
-fn wire(config: Config, authorities: Vec<Authority>, keys: Keys) -> Result<App, Failure> {
+fn wire(
+    config: Config,
+    authorities: Vec<Authority>,
+    keys: Keys,
+    demonstration: Option<UtcMicros>,
+) -> Result<App, Failure> {
     let setting = Failure::setting;
     let admission = &config.admission;
     let write_rate = RateRule::new(1, admission.write_interval_ms * 1000, admission.write_burst)
@@ -316,6 +325,7 @@ fn wire(config: Config, authorities: Vec<Authority>, keys: Keys) -> Result<App, 
             .build(),
         fence: fence(admission.address_per_second, "admission.address_per_second")?,
         login_fence: fence(admission.logins_per_second, "admission.logins_per_second")?,
+        demands: Demands::new(demonstration),
         kdf: KdfPool::start(cores.div_ceil(2)).map_err(Failure::system("threads for proofs"))?,
         write_rate,
         read_rate,
@@ -359,6 +369,9 @@ fn start_lanes(
         let drain = Duration::from_secs(settings.drain_seconds);
         let work = move || {
             runtime.spawn(driver);
+            if number == 0 {
+                runtime.spawn(demand::watch(Arc::clone(&lane.app)));
+            }
             let cold = cold::router(lane.clone());
             let serving = server::serve(lane, cold, listener, max_connections, drain, stop);
             if let Err(error) = runtime.block_on(serving) {

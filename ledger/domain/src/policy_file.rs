@@ -12,7 +12,7 @@ use crate::civil::Minute;
 use crate::ids::{Channel, ServiceId};
 use crate::policy::{
     CompiledPolicy, Holder, Limit, LimitKind, MAX_LIMITS, Mode, Moment, Moving, Period, Policy,
-    ProofRule, Release, Subjects, UnknownZone,
+    ProofRule, ProofWhen, Release, Subjects, UnknownZone,
 };
 use crate::suggest::nearest;
 
@@ -61,6 +61,9 @@ struct ProofFile {
     algorithm: String,
     cost: u32,
     key_prefix: String,
+    #[serde(default)]
+    when: ProofWhen,
+    slow_lane_minutes: Option<u16>,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -208,6 +211,8 @@ fn proof(file: &ProofFile) -> ProofRule {
         algorithm: file.algorithm.clone(),
         cost: file.cost,
         key_prefix: file.key_prefix.clone(),
+        when: file.when,
+        slow_lane_minutes: file.slow_lane_minutes,
     }
 }
 
