@@ -137,11 +137,11 @@ async fn who_cannot_compute_may_wait_once_where_the_authority_allows_it() {
 
 #[tokio::test]
 async fn what_a_service_asks_for_is_public() {
-    let who = &mut Browser::new(shared());
+    let who = &mut somebody(shared());
     let about = |service: &str| format!("/api/v1/authorities/small/services/{service}/proof");
     let asked = who.get(&about("driving")).await.expect(200).json();
     assert_eq!(asked["needed_now"], true);
     assert_eq!(asked["slow_lane_minutes"], 0);
-    assert_problem(&who.get(&about("theory")).await, 404, "proof-not-needed");
+    assert_problem(&who.get(&about("exam")).await, 404, "proof-not-needed");
     assert_problem(&who.get(&about("none")).await, 404, "unknown-service");
 }
