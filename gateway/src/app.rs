@@ -18,6 +18,7 @@ use talon_wire::{Ledger, Place};
 use crate::admission::{AdmissionHandle, LocalFence, RateRule, WhenDown};
 use crate::availability::{Lists, PublicAnswers};
 use crate::config::{Config, ProcessMode};
+use crate::demand::Demands;
 use crate::http::language::Texts;
 use crate::http::problem::Problem;
 use crate::identity::cookies::Cookies;
@@ -110,6 +111,8 @@ pub struct App {
     pub login_fence: LocalFence,
     /// Where proofs are derived.
     pub kdf: KdfPool,
+    /// What proof a booking needs now.
+    pub demands: Demands,
     /// How often a person may write.
     pub write_rate: RateRule,
     /// How often a person may read what is theirs.

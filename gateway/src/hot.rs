@@ -21,7 +21,7 @@ use crate::http::problem::Problem;
 use crate::http::request_id::RequestId;
 use crate::operations::{self, Booked, Wish};
 use crate::request::{BookRequest, idempotency_key};
-use crate::views::BookingJson;
+use crate::views::{BookingJson, SlowLaneJson};
 
 const COMMON_HEADERS: [(&str, &str); 4] = [
     ("x-content-type-options", "nosniff"),
@@ -206,11 +206,17 @@ async fn challenge(lane: &Lane, request: &Request<Incoming>) -> Result<Answer, P
         authority: String,
         office: u32,
         service: String,
+        #[serde(default)]
+        lane: String,
     }
     let who = identify(&lane.app, request.headers())?;
     let wanted: Wanted = serde_urlencoded::from_str(request.uri().query().unwrap_or(""))
         .map_err(|_| Problem::bad_request("the query needs authority, office and service"))?;
     let place = lane.app.place(&wanted.authority, wanted.office, &wanted.service)?;
+    if wanted.lane == "slow" {
+        let ticket = operations::slow_lane(lane, &who, &place).await?;
+        return Ok(body::private_json(StatusCode::OK, &SlowLaneJson::new(&ticket)));
+    }
     let challenge = operations::challenge(lane, &who, &place).await?;
     Ok(body::private_json(StatusCode::OK, &challenge))
 }

@@ -6,11 +6,14 @@ use serde::Serialize;
 use talon_domain::about::{About, Alternative, Closure};
 use talon_domain::booking::Subject;
 use talon_domain::catalogue::{Catalogue, Region, Text};
+use talon_domain::civil::UtcMicros;
 use talon_domain::ids::Channel;
 use talon_ledger::core::Authority;
+use talon_pow::Difficulty;
 use talon_wire::{BookingState, BookingView, DayView, StartsView};
 
 use crate::app::App;
+use crate::slow_lane::Ticket;
 
 /// A booking.
 #[derive(Debug, Serialize)]
@@ -54,6 +57,64 @@ impl<'a> BookingJson<'a> {
             cancel_until: view.cancel_until.to_string(),
             move_until: view.move_until.map(|until| until.to_string()),
         }
+    }
+}
+
+/// A promise to book without a proof from a moment on.
+#[derive(Debug, Serialize)]
+pub struct SlowLaneJson<'a> {
+    /// To be sent as `altcha`.
+    altcha: &'a str,
+    ready_at_s: u64,
+}
+
+impl<'a> SlowLaneJson<'a> {
+    /// What the client of a promise sees.
+    pub fn new(ticket: &'a Ticket) -> Self {
+        Self { altcha: &ticket.text, ready_at_s: ticket.ready_at_s }
+    }
+}
+
+/// What a service asks for now and at its next release.
+#[derive(Debug, Serialize)]
+pub struct ProofJson {
+    /// Whether somebody without refusals needs a proof now.
+    needed_now: bool,
+    /// Around a release: its moment and what it asks for, which is fixed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    release: Option<ReleaseProofJson>,
+    /// For devices that cannot compute: so many minutes of waiting instead.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    slow_lane_minutes: Option<u16>,
+}
+
+#[derive(Debug, Serialize)]
+struct ReleaseProofJson {
+    opens_at: String,
+    algorithm: String,
+    cost: u32,
+    key_prefix: String,
+    expected_rounds: u64,
+    /// On average, on a cheap phone.
+    phone_mean_ms: u64,
+}
+
+impl ProofJson {
+    /// What `difficulty`, fixed for a release at a moment, and the policy say.
+    pub fn new(
+        needed_now: bool,
+        release: Option<(UtcMicros, &Difficulty)>,
+        slow_lane_minutes: Option<u16>,
+    ) -> Self {
+        let release = release.map(|(opens_at, difficulty)| ReleaseProofJson {
+            opens_at: opens_at.to_string(),
+            algorithm: difficulty.algorithm().to_string(),
+            cost: difficulty.cost(),
+            key_prefix: difficulty.key_prefix().to_owned(),
+            expected_rounds: difficulty.expected_rounds(),
+            phone_mean_ms: difficulty.phone_mean_ms(),
+        });
+        Self { needed_now, release, slow_lane_minutes }
     }
 }
 

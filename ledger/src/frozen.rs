@@ -152,7 +152,7 @@ impl Thaw {
         let state = &self.state;
         match part {
             Frozen::Policy(policy) => {
-                state.set_policy(CompiledPolicy::in_zones(policy, &state.zones)?)
+                state.set_policy(CompiledPolicy::in_zones(policy, &state.zones)?);
             }
             Frozen::Shape(shape) => self.shapes.push(state.shapes.share(shape, &state.zones)?),
             Frozen::Day { day, shape, unclaimed, released } => {

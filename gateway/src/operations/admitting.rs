@@ -3,44 +3,57 @@
 //! Owns what the store is asked and told. Rates and proofs are the actor's, counts are those of whom
 //! a rule counts. Must not know what was asked for beyond its place and time.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use talon_domain::civil::{CivilDate, UtcMicros};
 use talon_domain::ids::AuthorityId;
 use talon_domain::limits::{Attempt, Standing, Usage, usage};
 use talon_domain::policy::{CompiledPolicy, Holder};
+use talon_pow::Pressure;
 use talon_wire::{Caller, Place, Wishes};
 
 use super::{Claim, acting_for};
 use crate::admission::{
-    AdmissionError, AdmissionRequest, Decision, Hint, PersonKey, QuotaQuery, RateRule, WhenDown,
+    AdmissionError, AdmissionRequest, Decision, Hint, PersonKey, QuotaQuery, RateRule, Spend,
+    WhenDown,
 };
-use crate::app::{ActingFor, Lane, now};
+use crate::app::{ActingFor, App, Lane, now, now_s};
 use crate::config::Shadowed;
 use crate::http::problem::Problem;
 use crate::proof::{self, Pending};
+use crate::slow_lane;
 
-/// The proof, if one is asked for, and the admission store, in one question. The proof's cheap
-/// part comes first, its spending with the rate, and its dear part last.
+/// Admits a claim; notes how long that took, and whose fault a refusal was.
 pub(super) async fn admit_claim(
     lane: &Lane,
     claim: &Claim<'_>,
     wishes: &Wishes,
 ) -> Result<(), Problem> {
+    let waiting_since = Instant::now();
+    let admitted = judge_claim(lane, claim, wishes).await;
+    let demands = &lane.app.demands;
+    demands.waited(waiting_since.elapsed());
+    if let Err(problem) = &admitted
+        && is_failure(problem)
+    {
+        demands.refused(&claim.caller.person);
+    }
+    admitted
+}
+
+/// The proof, if one is asked for, and the admission store, in one question. The proof's cheap
+/// part comes first, its spending with the rate, and its dear part last.
+async fn judge_claim(lane: &Lane, claim: &Claim<'_>, wishes: &Wishes) -> Result<(), Problem> {
     let app = &lane.app;
     let Claim { caller, place, .. } = claim;
     let policy = app.policy(place.authority).ok_or(Problem::UnknownAuthority)?;
-    let mut proof = match &policy.release(place.service, claim.channel).proof {
-        None => None,
-        Some(_) => match proof::check(app, &caller.person, &release_tag(place), claim.solution) {
-            Ok(pending) => Some(pending),
-            Err(_) if app.shadows.lets_pass(Shadowed::Proof) => None,
-            Err(problem) => return Err(problem),
-        },
+    let mut evidence = match evidence(app, policy, claim) {
+        Err(_) if app.shadows.lets_pass(Shadowed::Proof) => Evidence::NotNeeded,
+        judged => judged?,
     };
     let person = PersonKey(caller.person.0);
     let quota = if claim.is_one_more { quota(policy, claim, wishes)? } else { None };
-    let spend = proof.as_ref().map(Pending::spend);
+    let spend = evidence.spend();
     let when_down = when_down(lane, place.authority);
     let mut request = AdmissionRequest { person, rate: app.write_rate, quota, spend, when_down };
     let mut decision = decide_rate(lane, request).await?;
@@ -50,14 +63,65 @@ pub(super) async fn admit_claim(
         decision = decide_rate(lane, request).await?;
     }
     if decision == Decision::AlreadySpent && app.shadows.lets_pass(Shadowed::Proof) {
-        (request.spend, proof) = (None, None);
+        (request.spend, evidence) = (None, Evidence::NotNeeded);
         decision = decide_rate(lane, request).await?;
     }
     problem_of(decision)?;
-    match proof {
-        Some(proof) => app.shadows.judge(Shadowed::Proof, proof.derive().await),
-        None => Ok(()),
+    match evidence {
+        Evidence::Proof(proof) => app.shadows.judge(Shadowed::Proof, proof.derive().await),
+        Evidence::NotNeeded | Evidence::Waited(_) => Ok(()),
     }
+}
+
+/// What a claim shows for itself, where something is asked for.
+enum Evidence<'a> {
+    NotNeeded,
+    Proof(Pending<'a>),
+    Waited(Spend),
+}
+
+impl Evidence<'_> {
+    fn spend(&self) -> Option<Spend> {
+        match self {
+            Self::NotNeeded => None,
+            Self::Proof(proof) => Some(proof.spend()),
+            Self::Waited(spend) => Some(*spend),
+        }
+    }
+}
+
+fn evidence<'a>(
+    app: &'a App,
+    policy: &CompiledPolicy,
+    claim: &Claim<'_>,
+) -> Result<Evidence<'a>, Problem> {
+    let (person, service, channel) = (&claim.caller.person, claim.place.service, claim.channel);
+    let Some(rule) = &policy.release(service, channel).proof else {
+        return Ok(Evidence::NotNeeded);
+    };
+    if app.demands.of(policy, service, channel, rule, person, now()) == Pressure::Calm {
+        return Ok(Evidence::NotNeeded);
+    }
+    let release = release_tag(&claim.place);
+    match claim.solution {
+        Some(text) if text.starts_with(slow_lane::PREFIX) && rule.slow_lane_minutes.is_some() => {
+            slow_lane::check(&app.keys.session, text, person, &release, now_s())
+                .map(Evidence::Waited)
+                .map_err(Problem::from)
+        }
+        solution => proof::check(app, person, &release, solution).map(Evidence::Proof),
+    }
+}
+
+/// Whether a refusal says something of who asks.
+fn is_failure(problem: &Problem) -> bool {
+    matches!(
+        problem,
+        Problem::RateLimited { .. }
+            | Problem::PowInvalid
+            | Problem::PowExpired
+            | Problem::PowReplayed
+    )
 }
 
 /// What happens to a booking or cancellation while Redis does not answer.

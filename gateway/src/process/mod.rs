@@ -21,6 +21,7 @@ use std::time::Duration;
 
 use metrics_exporter_prometheus::PrometheusHandle;
 use moka::sync::Cache;
+use talon_domain::civil::UtcMicros;
 use talon_ledger::core::Authority;
 use talon_ledger::load::{self, BadAuthority};
 use talon_ledger::open::OpenFailure;
@@ -34,10 +35,11 @@ use crate::admission::{
 };
 use crate::app::{
     App, Lane, MAX_REMEMBERED_REFUSALS, MAX_REMEMBERED_SESSIONS, PolicyVersion, REFUSAL_MEMORY,
-    SESSION_MEMORY,
+    SESSION_MEMORY, now,
 };
 use crate::availability::{Lists, PublicAnswers};
 use crate::config::{Config, ProcessMode};
+use crate::demand::{self, Demands};
 use crate::http::language::Texts;
 use crate::identity::cookies::Cookies;
 use crate::identity::keys::{BadKeys, Keys};
@@ -198,7 +200,8 @@ pub fn run(config: Config, base: &Path, release_in: Option<Duration>) -> Result<
     runtime.spawn(std::mem::replace(&mut way.driver, Box::pin(std::future::ready(()))));
     let introduction = ledger.introduce(admissions.endpoint(), keys.peppers.ids(), &way);
     let introduced = runtime.block_on(introduction)?;
-    let app = Arc::new(wire(config, authorities, keys)?);
+    let demonstration = release_in.map(|pause| demand::moment_of(now(), pause));
+    let app = Arc::new(wire(config, authorities, keys, demonstration)?);
     let (stop, stopped) = watch::channel(false);
     let Sockets { public, admin, hub } = sockets;
     let lanes = start_lanes(&app, &ledger, &admissions, public, &stopped)?;
@@ -217,7 +220,12 @@ pub fn run(config: Config, base: &Path, release_in: Option<Duration>) -> Result<
     outcome
 }
 
-fn wire(config: Config, authorities: Vec<Authority>, keys: Keys) -> Result<App, Failure> {
+fn wire(
+    config: Config,
+    authorities: Vec<Authority>,
+    keys: Keys,
+    demonstration: Option<UtcMicros>,
+) -> Result<App, Failure> {
     let setting = Failure::setting;
     let settings = &config.admission;
     let write_rate = RateRule::new(1, settings.write_interval_ms * 1000, settings.write_burst)
@@ -264,6 +272,7 @@ fn wire(config: Config, authorities: Vec<Authority>, keys: Keys) -> Result<App, 
             .build(),
         fence: fence(settings.address_per_second, "admission.address_per_second")?,
         login_fence: fence(settings.logins_per_second, "admission.logins_per_second")?,
+        demands: Demands::new(demonstration),
         kdf: KdfPool::start(cores.div_ceil(2)).map_err(Failure::system("threads for proofs"))?,
         write_rate,
         read_rate,
@@ -307,6 +316,9 @@ fn start_lanes(
         let drain = Duration::from_secs(settings.drain_seconds);
         let work = move || {
             runtime.spawn(way.driver);
+            if number == 0 {
+                runtime.spawn(demand::watch(Arc::clone(&lane.app)));
+            }
             let cold = cold::router(lane.clone());
             let serving = server::serve(lane, cold, listener, max_connections, drain, stop);
             if let Err(error) = runtime.block_on(serving) {
