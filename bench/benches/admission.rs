@@ -214,7 +214,7 @@ impl Bench {
     fn decide_by_store(&mut self, requests: &[AdmissionRequest]) -> usize {
         let decided = self.runtime.block_on(self.store.decide(requests, &[]));
         let decided = decided.expect("Redis decides");
-        decided.iter().filter(|decision| **decision == Decision::Admitted).count()
+        decided.iter().filter(|decision| matches!(decision, Decision::Admitted { .. })).count()
     }
 }
 

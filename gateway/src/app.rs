@@ -77,7 +77,8 @@ impl OverLimit {
     }
 }
 
-/// Shared by all runtimes of the process.
+/// Shared by all runtimes of the process. A reload makes another one; a request sees one of them from its
+/// first byte to its last.
 pub struct App {
     /// The settings.
     pub config: Config,
@@ -106,13 +107,13 @@ pub struct App {
     /// What only counts whom it would refuse.
     pub shadows: Shadows,
     /// The first fence, in memory.
-    pub fence: LocalFence,
+    pub fence: Arc<LocalFence>,
     /// The fence of logins, which are dearer.
-    pub login_fence: LocalFence,
+    pub login_fence: Arc<LocalFence>,
     /// Where proofs are derived.
-    pub kdf: KdfPool,
+    pub kdf: Arc<KdfPool>,
     /// What proof a booking needs now.
-    pub demands: Demands,
+    pub demands: Arc<Demands>,
     /// How often a person may write.
     pub write_rate: RateRule,
     /// How often a person may read what is theirs.

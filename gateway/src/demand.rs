@@ -18,7 +18,7 @@ use talon_domain::ids::{AuthorityId, Channel, Pseudonym, ServiceId};
 use talon_domain::policy::{CompiledPolicy, ProofRule, ProofWhen};
 use talon_pow::{Controller, Pressure, PressureRules};
 
-use crate::app::{App, now};
+use crate::app::now;
 
 /// So long before its moment a release's level is fixed and published.
 pub const FIXED_BEFORE_MICROS: i64 = 10 * 60 * MICROS_PER_SECOND;
@@ -199,12 +199,12 @@ impl Demands {
 }
 
 /// Looks at the pressure for as long as the runtime lives.
-pub async fn watch(app: Arc<App>) {
+pub async fn watch(demands: Arc<Demands>) {
     let mut due = tokio::time::Instant::now();
     loop {
         due += LOOK_EVERY;
         tokio::time::sleep_until(due).await;
-        app.demands.look(now(), due.elapsed());
+        demands.look(now(), due.elapsed());
         // Late looks are not made up for.
         due = due.max(tokio::time::Instant::now() - LOOK_EVERY);
     }

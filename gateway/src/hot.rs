@@ -18,6 +18,7 @@ use crate::caller::{Context, check_address, identify, identify_writer};
 use crate::http::body::{self, Answer, X_REQUEST_ID};
 use crate::http::language::Language;
 use crate::http::problem::Problem;
+use crate::http::rate_limit;
 use crate::http::request_id::RequestId;
 use crate::operations::{self, Booked, Wish};
 use crate::request::{BookRequest, idempotency_key};
@@ -61,10 +62,13 @@ pub async fn serve(
     let context = Context { id, language, peer };
     let method = request.method().clone();
     let kind = hot(&method, request.uri().path()).map_or("cold", |hot| hot.name());
-    let mut answer = match route(&lane, cold, context, request).await {
-        Ok(answer) => answer,
-        Err(problem) => problem.answer(&lane.app.texts, language, id, now()),
+    let answering = async {
+        match route(&lane, cold, context, request).await {
+            Ok(answer) => answer,
+            Err(problem) => problem.answer(&lane.app.texts, language, id, now()),
+        }
     };
+    let mut answer = rate_limit::with_headers(answering).await;
     let headers = answer.headers_mut();
     headers.insert(X_REQUEST_ID, id.header());
     for (name, value) in COMMON_HEADERS {
@@ -166,7 +170,7 @@ async fn book(lane: &Lane, request: Request<Incoming>) -> Result<Answer, Problem
     let who = identify_writer(&lane.app, &parts.headers, &parts.uri)?;
     let key = idempotency_key(&parts.headers)?;
     if !is_json(&parts.headers) {
-        return Err(Problem::bad_request("Content-Type is application/json"));
+        return Err(Problem::UnsupportedMediaType);
     }
     let bytes = body::read(&parts.headers, body).await?;
     let asked = BookRequest::from_json(&bytes)?;
@@ -206,14 +210,22 @@ async fn challenge(lane: &Lane, request: &Request<Incoming>) -> Result<Answer, P
         authority: String,
         office: u32,
         service: String,
-        #[serde(default)]
-        lane: String,
+        lane: Option<WaitingLane>,
+    }
+    #[derive(serde::Deserialize)]
+    #[serde(rename_all = "kebab-case")]
+    enum WaitingLane {
+        Slow,
     }
     let who = identify(&lane.app, request.headers())?;
-    let wanted: Wanted = serde_urlencoded::from_str(request.uri().query().unwrap_or(""))
-        .map_err(|_| Problem::bad_request("the query needs authority, office and service"))?;
+    let wanted: Wanted =
+        serde_urlencoded::from_str(request.uri().query().unwrap_or("")).map_err(|_| {
+            Problem::bad_request(
+                "the query needs authority, office and service, and lane is slow or absent",
+            )
+        })?;
     let place = lane.app.place(&wanted.authority, wanted.office, &wanted.service)?;
-    if wanted.lane == "slow" {
+    if let Some(WaitingLane::Slow) = wanted.lane {
         let ticket = operations::slow_lane(lane, &who, &place).await?;
         return Ok(body::private_json(StatusCode::OK, &SlowLaneJson::new(&ticket)));
     }

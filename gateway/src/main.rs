@@ -8,8 +8,10 @@ use std::time::Duration;
 
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use talon_gateway::config::{BadConfig, Config, Layers};
-use talon_gateway::process::{self, EXIT_CONFIG, Failure};
-use tracing_subscriber::EnvFilter;
+use talon_gateway::process::{self, EXIT_CONFIG, Failure, Outside};
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{EnvFilter, Registry, reload};
 
 const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (", env!("GATEWAY_COMMIT"), ")");
 
@@ -33,6 +35,8 @@ enum Task {
     PrintConfig(Settings),
     /// Print the JSON Schema of configuration files.
     ConfigSchema,
+    /// Print the description of the API, OpenAPI 3.1.
+    Openapi,
     /// Ask the running gateway whether it is ready; exits 0 when it is, 1 otherwise.
     Healthcheck(Settings),
     /// Print completions for a shell.
@@ -69,10 +73,10 @@ struct Settings {
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    init_logs();
+    let logs = init_logs();
     let outcome = match arguments.task {
-        None => serve(&arguments.settings),
-        Some(Task::Serve(settings)) => serve(&settings),
+        None => serve(arguments.settings, logs),
+        Some(Task::Serve(settings)) => serve(settings, logs),
         Some(Task::CheckConfig(settings)) => configure(&settings)
             .map_err(Ended::from)
             .and_then(|(config, base)| Ok(check(&config, &base)?)),
@@ -82,6 +86,7 @@ fn main() -> ExitCode {
         Some(Task::Healthcheck(settings)) => configure(&settings)
             .map_err(Ended::from)
             .and_then(|(config, _)| healthcheck(config.admin.listen)),
+        Some(Task::Openapi) => print(&talon_gateway::openapi::json()),
         Some(Task::ConfigSchema) => print(Config::schema().as_bytes()),
         Some(Task::Completions { shell }) => {
             let mut script = Vec::new();
@@ -131,9 +136,15 @@ fn print(bytes: &[u8]) -> Result<(), Ended> {
     Ok(std::io::stdout().write_all(bytes)?)
 }
 
-fn serve(settings: &Settings) -> Result<(), Ended> {
-    let (config, base) = configure(settings)?;
-    Ok(process::run(config, &base, settings.release_in)?)
+fn serve(settings: Settings, logs: Logs) -> Result<(), Ended> {
+    let (config, base) = configure(&settings)?;
+    set_log_filter(&logs, &config);
+    let release_in = settings.release_in;
+    let outside = Outside {
+        read: Box::new(move || configure(&settings)),
+        set_log_filter: Box::new(move |config| set_log_filter(&logs, config)),
+    };
+    Ok(process::run(config, &base, release_in, outside)?)
 }
 
 /// Asks `/readyz`, shows what it says.
@@ -230,14 +241,28 @@ fn built_in() -> Result<(String, String, PathBuf), BadConfig> {
     })
 }
 
-fn init_logs() {
-    let filter = EnvFilter::try_from_env("TALON_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+/// Changes what is logged.
+type Logs = reload::Handle<EnvFilter, Registry>;
+
+/// The variable that wins over `log.filter`.
+const LOG_VARIABLE: &str = "TALON_LOG";
+
+fn init_logs() -> Logs {
+    let filter = EnvFilter::try_from_env(LOG_VARIABLE).unwrap_or_else(|_| EnvFilter::new("info"));
+    let (filter, logs) = reload::Layer::new(filter);
     let ansi = std::io::IsTerminal::is_terminal(&std::io::stderr());
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(ansi)
-        .init();
+    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(ansi);
+    tracing_subscriber::registry().with(filter).with(lines).init();
+    logs
+}
+
+fn set_log_filter(logs: &Logs, config: &Config) {
+    if EnvFilter::try_from_env(LOG_VARIABLE).is_ok() {
+        return;
+    }
+    if let Err(error) = logs.reload(EnvFilter::new(&config.log.filter)) {
+        eprintln!("talon: log.filter: {error}");
+    }
 }
 
 fn parse_duration(text: &str) -> Result<Duration, String> {

@@ -10,6 +10,7 @@ use talon_domain::booking::Subject;
 use talon_domain::civil::{CivilDate, Minute};
 use talon_domain::ids::{BookingId, Fingerprint, KeyHash, OfficeId};
 use talon_wire::{MAX_WISHES, Place, Wishes};
+use utoipa::ToSchema;
 
 use crate::http::problem::Problem;
 
@@ -46,17 +47,35 @@ pub struct MoveRequest {
     pub altcha: Option<String>,
 }
 
-#[derive(Deserialize)]
+/// The body of a request to book, as clients send it: either `wishes` or `any`.
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct Body {
+#[schema(as = BookRequest)]
+pub struct Body {
+    /// The authority's code.
+    #[schema(example = "mvs")]
     authority: String,
+    /// The office's number.
+    #[schema(example = 8041)]
     office: u32,
+    /// The service's code.
+    #[schema(example = "practical-exam")]
     service: String,
+    /// For whom: `person`, or `entity` for the legal entity of the login.
     #[serde(rename = "for", default = "themselves")]
+    #[schema(value_type = String, required = false, example = "person")]
     subject: Subject,
-    #[serde(default)]
-    wishes: Vec<Start>,
+    /// The times wished for, the dearest first.
+    #[serde(default, deserialize_with = "some")]
+    #[schema(value_type = Vec<Start>, required = false, min_items = 1, max_items = 16)]
+    wishes: Option<Vec<Start>>,
+    /// Any time of a span.
+    #[serde(default, deserialize_with = "some")]
+    #[schema(value_type = Span, required = false)]
     any: Option<Span>,
+    /// The solution of a challenge, where the service asks for a proof of work.
+    #[serde(default, deserialize_with = "some")]
+    #[schema(value_type = String, required = false)]
     altcha: Option<String>,
 }
 
@@ -64,35 +83,61 @@ fn themselves() -> Subject {
     Subject::Person
 }
 
-#[derive(Deserialize)]
+/// The body of a request to move a booking, as clients send it: either `wishes` or `any`.
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct MoveBody {
+#[schema(as = MoveRequest)]
+pub struct MoveBody {
+    /// The office's number; the same office unless it is given.
+    #[serde(default, deserialize_with = "some")]
+    #[schema(value_type = u32, required = false, example = 8041)]
     office: Option<u32>,
-    #[serde(default)]
-    wishes: Vec<Start>,
+    /// The times wished for, the dearest first.
+    #[serde(default, deserialize_with = "some")]
+    #[schema(value_type = Vec<Start>, required = false, min_items = 1, max_items = 16)]
+    wishes: Option<Vec<Start>>,
+    /// Any time of a span.
+    #[serde(default, deserialize_with = "some")]
+    #[schema(value_type = Span, required = false)]
     any: Option<Span>,
+    /// The solution of a challenge, where the service asks for a proof of work.
+    #[serde(default, deserialize_with = "some")]
+    #[schema(value_type = String, required = false)]
     altcha: Option<String>,
 }
 
-#[derive(Deserialize)]
+/// A time wished for.
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct Start {
+#[schema(as = Wish)]
+pub struct Start {
     #[serde(deserialize_with = "parsed")]
+    #[schema(value_type = String, format = Date, example = "2026-12-01")]
     date: CivilDate,
     #[serde(deserialize_with = "parsed")]
+    #[schema(value_type = String, pattern = "^([01][0-9]|2[0-3]):[0-5][0-9]$", example = "09:20")]
     time: Minute,
 }
 
-#[derive(Deserialize)]
+/// Any time of a span of dates.
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct Span {
+pub struct Span {
+    /// The first date.
     #[serde(deserialize_with = "parsed")]
+    #[schema(value_type = String, format = Date, example = "2026-12-01")]
     from: CivilDate,
+    /// The last date.
     #[serde(deserialize_with = "parsed")]
+    #[schema(value_type = String, format = Date, example = "2026-12-14")]
     to: CivilDate,
+    /// On each date not before this time.
     #[serde(deserialize_with = "parsed", default = "day_start")]
+    #[schema(value_type = String, pattern = "^([01][0-9]|2[0-3]):[0-5][0-9]$", example = "09:00")]
     after: Minute,
+    /// On each date begun before this time.
     #[serde(deserialize_with = "parsed", default = "day_end")]
+    #[schema(value_type = String, pattern = "^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$", example = "18:00")]
     before: Minute,
 }
 
@@ -102,6 +147,15 @@ fn day_start() -> Minute {
 
 fn day_end() -> Minute {
     Minute::new(talon_domain::civil::MINUTES_PER_DAY).expect("a day has an end")
+}
+
+/// A member may be left out; one that is there has a value.
+fn some<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    T::deserialize(deserializer).map(Some)
 }
 
 fn parsed<'de, D, T>(deserializer: D) -> Result<T, D::Error>
@@ -192,12 +246,12 @@ fn document<'b, T: Deserialize<'b>>(bytes: &'b [u8]) -> Result<T, Problem> {
 }
 
 /// Either a wish list or a span.
-fn one_of(starts: Vec<Start>, any: Option<Span>) -> Result<Wishes, Problem> {
+fn one_of(starts: Option<Vec<Start>>, any: Option<Span>) -> Result<Wishes, Problem> {
     match (starts, any) {
-        (starts, None) if (1..=MAX_WISHES).contains(&starts.len()) => {
+        (Some(starts), None) if (1..=MAX_WISHES).contains(&starts.len()) => {
             Ok(Wishes::Starts(starts.into_iter().map(|start| (start.date, start.time)).collect()))
         }
-        (starts, Some(span)) if starts.is_empty() => {
+        (None, Some(span)) => {
             if span.from > span.to || span.after >= span.before {
                 return Err(Problem::bad_request("any: the span ends before it starts"));
             }

@@ -8,7 +8,6 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
@@ -17,10 +16,10 @@ use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 
-use crate::app::Lane;
 use crate::caller::is_proxy;
 use crate::connections::{Activity, Addresses, while_active};
 use crate::hot;
+use crate::standing::Standing;
 
 /// How long the headers of a request may take.
 pub const HEADER_DEADLINE: Duration = Duration::from_secs(15);
@@ -56,8 +55,7 @@ pub fn listen(address: SocketAddr, shared: bool) -> io::Result<std::net::TcpList
 /// # Errors
 /// When the listener cannot be used.
 pub async fn serve(
-    lane: Lane,
-    cold: Router,
+    standing: Arc<Standing>,
     listener: std::net::TcpListener,
     max_connections: usize,
     drain: Duration,
@@ -80,7 +78,7 @@ pub async fn serve(
         match accepted {
             Ok((stream, peer)) => {
                 // Behind a proxy of ours everybody has one address; it has its own bounds.
-                let places_left = if is_proxy(&lane.app, peer.ip()) {
+                let places_left = if is_proxy(&standing.now().lane.app, peer.ip()) {
                     max_connections
                 } else {
                     places.available_permits()
@@ -89,7 +87,7 @@ pub async fn serve(
                     metrics::counter!("gateway_connections_refused_total").increment(1);
                     continue;
                 };
-                let connection = connection(lane.clone(), cold.clone(), stream, peer, &graceful);
+                let connection = connection(Arc::clone(&standing), stream, peer, &graceful);
                 tokio::spawn(async move {
                     connection.await;
                     drop((permit, counted));
@@ -110,8 +108,7 @@ pub async fn serve(
 
 /// One connection, from its first byte to its last.
 fn connection(
-    lane: Lane,
-    cold: Router,
+    standing: Arc<Standing>,
     stream: TcpStream,
     peer: SocketAddr,
     graceful: &GracefulShutdown,
@@ -123,7 +120,8 @@ fn connection(
     let noting = Arc::clone(&activity);
     let service = service_fn(move |request| {
         let under_way = noting.begin();
-        let answer = hot::serve(lane.clone(), cold.clone(), peer, request);
+        let serving = standing.now();
+        let answer = hot::serve(serving.lane.clone(), serving.cold.clone(), peer, request);
         async move {
             let answer = answer.await;
             drop(under_way);

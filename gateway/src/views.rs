@@ -1,6 +1,7 @@
 //! What the API shows: JSON of authorities, offices, days, starts and bookings.
 //!
-//! Must not decide anything; names come from the catalogue, facts from the ledger.
+//! Each view is also a schema of the API's description. Must not decide anything; names come from
+//! the catalogue, facts from the ledger.
 
 use serde::Serialize;
 use talon_domain::about::{About, Alternative, Closure};
@@ -11,30 +12,80 @@ use talon_domain::ids::Channel;
 use talon_ledger::core::Authority;
 use talon_pow::Difficulty;
 use talon_wire::{BookingState, BookingView, DayView, StartsView};
+use utoipa::ToSchema;
 
 use crate::app::App;
+use crate::openapi::schemas;
 use crate::slow_lane::Ticket;
 
 /// A booking.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Booking)]
 pub struct BookingJson<'a> {
+    /// Its number.
+    #[schema(value_type = String, pattern = "^[0-9a-f]{32}$", example = "0f1e2d3c4b5a69788796a5b4c3d2e1f0")]
     id: String,
+    /// The authority's code.
+    #[schema(example = "mvs")]
     authority: &'a str,
+    /// The office's number.
+    #[schema(example = 8041)]
     office: u32,
+    /// The service's code.
+    #[schema(example = "practical-exam")]
     service: &'a str,
+    /// The date of the visit, where the office is.
+    #[schema(value_type = String, format = Date, example = "2026-12-01")]
     date: String,
+    /// The time of the visit, where the office is.
+    #[schema(value_type = String, pattern = "^[0-2][0-9]:[0-5][0-9]$", example = "09:20")]
     time: String,
+    /// How long the visit takes, in minutes.
+    #[schema(example = 20)]
     minutes: u16,
+    /// The moment at which the visit begins, in UTC.
+    #[schema(value_type = String, format = DateTime, example = "2026-12-01T07:20:00Z")]
     starts_at: String,
+    /// The office's time zone.
+    #[schema(example = "Europe/Kyiv")]
     zone: &'a str,
+    /// What has become of it.
+    #[schema(value_type = schemas::State)]
     state: BookingState,
     /// Whose quota counts.
     #[serde(rename = "for")]
+    #[schema(value_type = String, example = "person")]
     subject: Subject,
+    /// By which channel it was booked.
+    #[schema(value_type = String, example = "web")]
     channel: Channel,
+    /// Until when it may be cancelled, in UTC.
+    #[schema(value_type = String, format = DateTime, example = "2026-12-01T05:20:00Z")]
     cancel_until: String,
-    /// Nothing when it cannot be moved at all.
+    /// Until when it may be moved, in UTC; nothing when it cannot be moved at all.
+    #[schema(value_type = Option<String>, format = DateTime, example = "2026-12-01T05:20:00Z")]
     move_until: Option<String>,
+}
+
+/// All bookings of a person.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Bookings)]
+pub struct BookingsJson<'a> {
+    /// By visit.
+    pub bookings: Vec<BookingJson<'a>>,
+}
+
+/// A login.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Session)]
+pub struct SessionJson<'a> {
+    /// The codes of the authorities at which it is good.
+    pub authorities: Vec<&'a str>,
+    /// Whether bookings can be made for a legal entity.
+    pub entity: bool,
+    /// When it ends, in Unix seconds.
+    #[schema(example = 1_796_108_400_u64)]
+    pub expires_at_s: u64,
 }
 
 impl<'a> BookingJson<'a> {
@@ -61,10 +112,14 @@ impl<'a> BookingJson<'a> {
 }
 
 /// A promise to book without a proof from a moment on.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Promise)]
 pub struct SlowLaneJson<'a> {
     /// To be sent as `altcha`.
+    #[schema(example = "slow-lane.1.x.y")]
     altcha: &'a str,
+    /// From when on it is good, in Unix seconds.
+    #[schema(example = 1_796_108_400_u64)]
     ready_at_s: u64,
 }
 
@@ -76,26 +131,40 @@ impl<'a> SlowLaneJson<'a> {
 }
 
 /// What a service asks for now and at its next release.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Proof)]
 pub struct ProofJson {
     /// Whether somebody without refusals needs a proof now.
     needed_now: bool,
     /// Around a release: its moment and what it asks for, which is fixed.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     release: Option<ReleaseProofJson>,
     /// For devices that cannot compute: so many minutes of waiting instead.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, example = 30)]
     slow_lane_minutes: Option<u16>,
 }
 
-#[derive(Debug, Serialize)]
-struct ReleaseProofJson {
+/// What a release asks for.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ReleaseProof)]
+pub struct ReleaseProofJson {
+    /// Its moment, in UTC.
+    #[schema(value_type = String, format = DateTime, example = "2026-12-01T04:00:00Z")]
     opens_at: String,
+    /// As the challenge names it.
+    #[schema(example = "PBKDF2/SHA-256")]
     algorithm: String,
+    /// Rounds of one try.
+    #[schema(example = 400)]
     cost: u32,
+    /// What the derived key must start with, in hexadecimal.
+    #[schema(example = "00")]
     key_prefix: String,
+    /// Rounds of all tries, on average.
     expected_rounds: u64,
-    /// On average, on a cheap phone.
+    /// How long a cheap phone computes on average, in milliseconds.
     phone_mean_ms: u64,
 }
 
@@ -118,54 +187,175 @@ impl ProofJson {
     }
 }
 
-#[derive(Serialize)]
-struct AuthorityJson<'a> {
+/// An authority.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Authority)]
+pub struct AuthorityJson<'a> {
+    #[schema(example = "mvs")]
     code: &'a str,
+    #[schema(value_type = schemas::Text)]
     name: &'a Text,
+    /// The time zone of its rules.
+    #[schema(example = "Europe/Kyiv")]
     zone: &'a str,
 }
 
-#[derive(Serialize)]
-struct ServiceJson<'a> {
+/// All authorities.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Authorities)]
+pub struct AuthoritiesJson<'a> {
+    authorities: Vec<AuthorityJson<'a>>,
+}
+
+/// A service of an authority.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Service)]
+pub struct ServiceJson<'a> {
+    #[schema(example = "practical-exam")]
     code: &'a str,
+    #[schema(value_type = schemas::Text)]
     name: &'a Text,
+    /// How long a visit takes, in minutes.
+    #[schema(example = 20)]
     minutes: u16,
+    /// Whether a booking needs a proof of work from `/api/v1/challenge`.
     proof: bool,
+    /// Whether the service is being tried out.
     test_mode: bool,
     release: ReleaseJson<'a>,
+    /// What people have to know.
     #[serde(skip_serializing_if = "About::is_empty")]
+    #[schema(value_type = schemas::About, required = false)]
     about: &'a About,
 }
 
-#[derive(Serialize)]
-struct ReleaseJson<'a> {
+/// When dates open.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Release)]
+pub struct ReleaseJson<'a> {
+    /// So many days before the date.
+    #[schema(example = 21)]
     days_ahead: u16,
+    /// At this time.
+    #[schema(value_type = String, pattern = "^[0-2][0-9]:[0-5][0-9]$", example = "06:00")]
     time: String,
+    /// In this time zone.
+    #[schema(example = "Europe/Kyiv")]
     zone: &'a str,
 }
 
-#[derive(Serialize)]
-struct OfficeJson<'a> {
+/// All services of an authority.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Services)]
+pub struct ServicesJson<'a> {
+    services: Vec<ServiceJson<'a>>,
+}
+
+/// An office of an authority.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Office)]
+pub struct OfficeJson<'a> {
+    #[schema(example = 8041)]
     id: u32,
+    #[schema(value_type = schemas::Text)]
     name: &'a Text,
+    #[schema(value_type = schemas::Region)]
     region: &'a Region,
+    #[schema(value_type = schemas::Text)]
     address: &'a Text,
+    #[schema(example = "Europe/Kyiv")]
     zone: &'a str,
+    /// The codes of what it offers.
     services: Vec<&'a str>,
+    /// Whom to call.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    #[schema(required = false)]
     phones: &'a [String],
+    /// Who else does what the office does.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    #[schema(value_type = Vec<schemas::Alternative>, required = false)]
     alternatives: &'a [Alternative],
+    /// When it is closed, or open for some hours only.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    #[schema(value_type = Vec<schemas::Closure>, required = false)]
     closures: &'a [Closure],
+}
+
+/// All offices of an authority.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Offices)]
+pub struct OfficesJson<'a> {
+    offices: Vec<OfficeJson<'a>>,
+}
+
+/// One date of an office for a service.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Day)]
+pub struct DayJson {
+    #[schema(value_type = String, format = Date, example = "2026-12-01")]
+    date: String,
+    /// How many visits still fit.
+    #[schema(example = 12)]
+    free: u32,
+    /// Whether it may be booked.
+    open: bool,
+    /// When it opens, in UTC, when that is known and yet to come.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String, format = DateTime, example = "2026-11-10T04:00:00Z")]
+    opens_at: Option<String>,
+    /// Whether it opens later than planned; only while it is not open.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = bool)]
+    late: Option<bool>,
+}
+
+/// The dates of an office for a service.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Days)]
+pub struct DaysJson<'a> {
+    #[schema(example = 8041)]
+    office: u32,
+    #[schema(example = "practical-exam")]
+    service: &'a str,
+    days: Vec<DayJson>,
+}
+
+/// A time at which a visit still fits.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Start)]
+pub struct StartJson {
+    #[schema(value_type = String, pattern = "^[0-2][0-9]:[0-5][0-9]$", example = "09:20")]
+    time: String,
+    /// At how many desks.
+    #[schema(example = 2)]
+    free: u16,
+}
+
+/// The free times of one date.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Starts)]
+pub struct StartsJson<'a> {
+    #[schema(example = 8041)]
+    office: u32,
+    #[schema(example = "practical-exam")]
+    service: &'a str,
+    #[schema(value_type = String, format = Date, example = "2026-12-01")]
+    date: &'a str,
+    /// Whether it may be booked.
+    open: bool,
+    /// When it opens, in UTC, when that is known and yet to come.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String, format = DateTime, example = "2026-11-10T04:00:00Z")]
+    opens_at: Option<String>,
+    /// Whether it opens later than planned; only while it is not open.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = bool)]
+    late: Option<bool>,
+    starts: Vec<StartJson>,
 }
 
 /// The list of authorities.
 pub fn authorities<'a>(authorities: impl Iterator<Item = &'a Catalogue>) -> Vec<u8> {
-    #[derive(Serialize)]
-    struct List<'a> {
-        authorities: Vec<AuthorityJson<'a>>,
-    }
     let mut list: Vec<_> = authorities
         .map(|catalogue| AuthorityJson {
             code: &catalogue.code,
@@ -174,15 +364,11 @@ pub fn authorities<'a>(authorities: impl Iterator<Item = &'a Catalogue>) -> Vec<
         })
         .collect();
     list.sort_by_key(|authority| authority.code);
-    json(&List { authorities: list })
+    json(&AuthoritiesJson { authorities: list })
 }
 
 /// The services of an authority.
 pub fn services(authority: &Authority) -> Vec<u8> {
-    #[derive(Serialize)]
-    struct List<'a> {
-        services: Vec<ServiceJson<'a>>,
-    }
     let services = authority.catalogue.services.iter().map(|service| {
         let release = authority.policy.release(service.id, Channel::Web);
         ServiceJson {
@@ -199,15 +385,11 @@ pub fn services(authority: &Authority) -> Vec<u8> {
             },
         }
     });
-    json(&List { services: services.collect() })
+    json(&ServicesJson { services: services.collect() })
 }
 
 /// The offices of an authority.
 pub fn offices(catalogue: &Catalogue) -> Vec<u8> {
-    #[derive(Serialize)]
-    struct List<'a> {
-        offices: Vec<OfficeJson<'a>>,
-    }
     let offices = catalogue.offices.iter().map(|office| OfficeJson {
         id: office.id.0,
         name: &office.name,
@@ -224,62 +406,29 @@ pub fn offices(catalogue: &Catalogue) -> Vec<u8> {
         alternatives: &office.alternatives,
         closures: &office.closures,
     });
-    json(&List { offices: offices.collect() })
+    json(&OfficesJson { offices: offices.collect() })
 }
 
 /// The days of an office for a service.
 pub fn days(office: u32, service: &str, days: &[DayView]) -> Vec<u8> {
-    #[derive(Serialize)]
-    struct Day {
-        date: String,
-        free: u32,
-        open: bool,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        opens_at: Option<String>,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        late: Option<bool>,
-    }
-    #[derive(Serialize)]
-    struct Days<'a> {
-        office: u32,
-        service: &'a str,
-        days: Vec<Day>,
-    }
-    let days = days.iter().map(|day| Day {
+    let days = days.iter().map(|day| DayJson {
         date: day.date.to_string(),
         free: day.free,
         open: day.release.is_none(),
         opens_at: day.release.and_then(|release| release.opens_at).map(|at| at.to_string()),
         late: day.release.map(|release| release.late),
     });
-    json(&Days { office, service, days: days.collect() })
+    json(&DaysJson { office, service, days: days.collect() })
 }
 
 /// The starts of one date.
 pub fn starts(office: u32, service: &str, date: &str, view: &StartsView) -> Vec<u8> {
-    #[derive(Serialize)]
-    struct Start {
-        time: String,
-        free: u16,
-    }
-    #[derive(Serialize)]
-    struct Starts<'a> {
-        office: u32,
-        service: &'a str,
-        date: &'a str,
-        open: bool,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        opens_at: Option<String>,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        late: Option<bool>,
-        starts: Vec<Start>,
-    }
     let starts = view
         .free
         .iter()
-        .map(|free| Start { time: free.start.to_string(), free: free.desks })
+        .map(|free| StartJson { time: free.start.to_string(), free: free.desks })
         .collect();
-    json(&Starts {
+    json(&StartsJson {
         office,
         service,
         date,

@@ -86,8 +86,9 @@ impl Subject {
         self.runtime.block_on(future)
     }
 
+    /// The decisions without what is left of the pace, which most rules do not ask about.
     fn batch(&self, requests: &[AdmissionRequest], hints: &[Hint]) -> Vec<Decision> {
-        self.block_on(self.store.decide(requests, hints)).unwrap()
+        self.block_on(self.store.decide(requests, hints)).unwrap().into_iter().map(plain).collect()
     }
 
     fn decide(&self, request: AdmissionRequest) -> Decision {
@@ -109,6 +110,16 @@ impl Subject {
     fn hint(&self, person: PersonKey, count: u32, sequence: u64) -> Hint {
         let expires_at_s = self.now_s() + 1000;
         Hint { actor: person, person, period: 7, rule: 2, count, sequence, expires_at_s }
+    }
+}
+
+/// Admitted, whatever is left.
+const ADMITTED: Decision = Decision::Admitted { whole_in_us: 0 };
+
+fn plain(decision: Decision) -> Decision {
+    match decision {
+        Decision::Admitted { .. } => ADMITTED,
+        other => other,
     }
 }
 
@@ -147,13 +158,13 @@ mod rules {
     pub(super) fn a_burst_passes_and_then_the_pace_holds(subject: &Subject) {
         let ask = request(subject.person(), rate(1, 1_000, 3));
         for _ in 0..3 {
-            assert_eq!(subject.decide(ask), Decision::Admitted);
+            assert_eq!(subject.decide(ask), ADMITTED);
         }
         assert_eq!(subject.decide(ask), Decision::RateLimited { retry_after_us: 1_000 });
         subject.advance_us(999);
         assert_eq!(subject.decide(ask), Decision::RateLimited { retry_after_us: 1 });
         subject.advance_us(1);
-        assert_eq!(subject.decide(ask), Decision::Admitted);
+        assert_eq!(subject.decide(ask), ADMITTED);
         assert_eq!(subject.decide(ask), Decision::RateLimited { retry_after_us: 1_000 });
     }
 
@@ -178,14 +189,15 @@ mod rules {
                     .map(|key| match next_arrival(&paces[key.1], model.get(key).copied(), now_us) {
                         Ok(arrival) => {
                             model.insert(*key, arrival);
-                            Decision::Admitted
+                            Decision::Admitted { whole_in_us: arrival - now_us }
                         }
                         Err(early) => {
                             Decision::RateLimited { retry_after_us: early.retry_after_us }
                         }
                     })
                     .collect();
-                prop_assert_eq!(subject.batch(&requests, &[]), expected);
+                let decided = subject.block_on(subject.store.decide(&requests, &[])).unwrap();
+                prop_assert_eq!(decided, expected);
             }
             Ok(())
         });
@@ -205,20 +217,20 @@ mod rules {
             AdmissionRequest { quota: quota(person, 4), spend: proof, ..request(person, once) };
         assert_eq!(subject.decide(over), Decision::OverQuotaHint { count: 4, sequence: 10 });
         let within = AdmissionRequest { quota: quota(person, 5), ..over };
-        assert_eq!(subject.decide(within), Decision::Admitted);
+        assert_eq!(subject.decide(within), ADMITTED);
 
         // Spent: the pace is not used up.
         let other_pace = rate(2, 1_000_000, 1);
         let replay = AdmissionRequest { rate: other_pace, quota: None, ..over };
         assert_eq!(subject.decide(replay), Decision::AlreadySpent);
-        assert_eq!(subject.decide(request(person, other_pace)), Decision::Admitted);
+        assert_eq!(subject.decide(request(person, other_pace)), ADMITTED);
 
         // Too early: the proof is not used up.
         let fresh = nonce(2, subject.now_s() + 100);
         let early = AdmissionRequest { spend: fresh, ..request(person, once) };
         assert_eq!(subject.decide(early), Decision::RateLimited { retry_after_us: 1_000_000 });
         let later = AdmissionRequest { spend: fresh, ..request(person, rate(3, 1, 1_000_000)) };
-        assert_eq!(subject.decide(later), Decision::Admitted);
+        assert_eq!(subject.decide(later), ADMITTED);
     }
 
     pub(super) fn of_100_concurrent_spends_one_wins(subject: &Subject) {
@@ -226,15 +238,16 @@ mod rules {
         let request = [AdmissionRequest { spend, ..generous(subject.person()) }];
         let asked = (0..100).map(|_| subject.store.decide(&request, &[]));
         let answers = subject.block_on(join_all(asked));
-        let count =
-            |wanted| answers.iter().filter(|answer| answer.as_ref().unwrap()[0] == wanted).count();
-        assert_eq!((count(Decision::Admitted), count(Decision::AlreadySpent)), (1, 99));
+        let count = |wanted| {
+            answers.iter().filter(|answer| plain(answer.as_ref().unwrap()[0]) == wanted).count()
+        };
+        assert_eq!((count(ADMITTED), count(Decision::AlreadySpent)), (1, 99));
     }
 
     pub(super) fn of_two_spends_in_one_batch_the_first_wins(subject: &Subject) {
         let spend = nonce(1, subject.now_s() + 100);
         let proven = AdmissionRequest { spend, ..generous(subject.person()) };
-        let expected = vec![Decision::Admitted, Decision::AlreadySpent];
+        let expected = vec![ADMITTED, Decision::AlreadySpent];
         assert_eq!(subject.batch(&[proven, proven], &[]), expected);
     }
 
@@ -246,7 +259,7 @@ mod rules {
             [asked.as_slice(), &[request(person, twice), request(person, rate(2, 1_000, 2))]]
                 .concat();
         let limited = Decision::RateLimited { retry_after_us: 1_000 };
-        let yes = Decision::Admitted;
+        let yes = ADMITTED;
         assert_eq!(subject.batch(&asked, &[]), vec![yes, yes, yes, limited, yes]);
     }
 
@@ -255,24 +268,24 @@ mod rules {
     ) {
         let person = subject.person();
         let ask = |quota| subject.decide(AdmissionRequest { quota, ..generous(person) });
-        assert_eq!(ask(quota(person, 0)), Decision::Admitted, "nothing is known yet");
+        assert_eq!(ask(quota(person, 0)), ADMITTED, "nothing is known yet");
         subject.learn(&[subject.hint(person, 4, 10)]);
         let over = Decision::OverQuotaHint { count: 4, sequence: 10 };
         assert_eq!(ask(quota(person, 3)), over);
         assert_eq!(ask(quota(person, 4)), over);
-        assert_eq!(ask(quota(person, 5)), Decision::Admitted);
-        assert_eq!(ask(None), Decision::Admitted);
+        assert_eq!(ask(quota(person, 5)), ADMITTED);
+        assert_eq!(ask(None), ADMITTED);
         assert_eq!(
             ask(Some(QuotaQuery { holder: person, period: 8, rule: 2, limit: 4 })),
-            Decision::Admitted
+            ADMITTED
         );
         assert_eq!(
             ask(Some(QuotaQuery { holder: person, period: 7, rule: 3, limit: 4 })),
-            Decision::Admitted
+            ADMITTED
         );
         let stranger = subject.person();
         let asked = AdmissionRequest { quota: quota(stranger, 4), ..generous(stranger) };
-        assert_eq!(subject.decide(asked), Decision::Admitted);
+        assert_eq!(subject.decide(asked), ADMITTED);
     }
 
     pub(super) fn a_count_is_its_holders_whoever_acts(subject: &Subject) {
@@ -286,15 +299,15 @@ mod rules {
                 subject.decide(AdmissionRequest { quota: quota(holder, 4), ..generous(acting) })
             };
             assert_eq!(ask(entity), over);
-            assert_eq!(ask(acting), Decision::Admitted, "the human's own count is another");
+            assert_eq!(ask(acting), ADMITTED, "the human's own count is another");
         }
         // The pace is the actor's.
         let once = rate(2, 1_000_000, 1);
         let ask = AdmissionRequest { quota: quota(entity, 5), ..request(actor, once) };
-        assert_eq!(subject.decide(ask), Decision::Admitted);
+        assert_eq!(subject.decide(ask), ADMITTED);
         assert!(matches!(subject.decide(ask), Decision::RateLimited { .. }));
         let another = AdmissionRequest { person: other, ..ask };
-        assert_eq!(subject.decide(another), Decision::Admitted);
+        assert_eq!(subject.decide(another), ADMITTED);
     }
 
     pub(super) fn the_highest_sequence_wins_whatever_comes_last(subject: &Subject) {
@@ -329,9 +342,9 @@ mod rules {
         subject.learn(&[brief]);
         assert_eq!(known(), Decision::OverQuotaHint { count: 4, sequence: 10 });
         subject.advance_us(10_000_000);
-        assert_eq!(known(), Decision::Admitted);
+        assert_eq!(known(), ADMITTED);
         subject.learn(&[Hint { sequence: 11, ..brief }]);
-        assert_eq!(known(), Decision::Admitted, "one that arrives expired is not learnt");
+        assert_eq!(known(), ADMITTED, "one that arrives expired is not learnt");
         subject.learn(&[subject.hint(person, 2, 5)]);
         assert_eq!(known(), Decision::OverQuotaHint { count: 2, sequence: 5 });
     }
@@ -342,10 +355,10 @@ mod rules {
             let spend = nonce(number, expires_at_s);
             subject.decide(AdmissionRequest { spend, ..generous(person) })
         };
-        assert_eq!(ask(1), Decision::Admitted);
+        assert_eq!(ask(1), ADMITTED);
         subject.advance_us((100 + SPENT_GRACE_S - 1) * 1_000_000);
         assert_eq!(ask(1), Decision::AlreadySpent);
-        assert_eq!(ask(2), Decision::Admitted, "clocks may differ by the grace");
+        assert_eq!(ask(2), ADMITTED, "clocks may differ by the grace");
         subject.advance_us(1_000_000);
         assert_eq!(ask(1), Decision::AlreadySpent);
         assert_eq!(ask(3), Decision::AlreadySpent, "nobody remembers, so nobody is let in");
@@ -372,13 +385,13 @@ mod rules {
         refused(&requests, &[]);
         refused(&[], &hints);
         let decided = subject.batch(&requests[..MAX_BATCH], &hints[..MAX_HINTS_PER_BATCH]);
-        assert_eq!(decided, vec![Decision::Admitted; MAX_BATCH]);
+        assert_eq!(decided, vec![ADMITTED; MAX_BATCH]);
     }
 
     pub(super) fn a_clock_that_went_back_locks_nobody_out(subject: &Subject) {
         subject.advance_us(RATE_WINDOW_US / 2);
         let ask = request(subject.person(), rate(1, 1_000, 2));
-        assert_eq!(subject.batch(&[ask, ask], &[]), vec![Decision::Admitted; 2]);
+        assert_eq!(subject.batch(&[ask, ask], &[]), vec![ADMITTED; 2]);
         subject.now_us.fetch_sub(60_000_000, Ordering::Relaxed);
         assert_eq!(subject.decide(ask), Decision::RateLimited { retry_after_us: 1_000 });
     }

@@ -82,6 +82,7 @@ impl Core {
             }
             Subject::Entity => caller.entity.as_ref(),
         };
+        let _in_use = self.policies_in_use.read();
         if let Some(refusal) = self.unknown_place(place) {
             return Outcome::refused(refusal);
         }
@@ -367,8 +368,9 @@ impl Core {
     /// The refusal of a place that the authority does not have.
     pub(crate) fn unknown_place(&self, place: &talon_wire::Place) -> Option<Refusal> {
         let authority: AuthorityId = place.authority;
+        let authorities = self.authorities.load();
         let Some(office) =
-            self.authorities.get(&authority).and_then(|a| a.catalogue.office(place.office))
+            authorities.get(&authority).and_then(|a| a.catalogue.office(place.office))
         else {
             return Some(Refusal::UnknownOffice);
         };

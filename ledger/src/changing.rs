@@ -90,6 +90,7 @@ impl Core {
         if let Some(repeat) = self.repeat_of(caller, wanted.key, wanted.fingerprint) {
             return repeat;
         }
+        let _in_use = self.policies_in_use.read();
         let name = self.state.party(&caller.person).map(|party| party.name);
         let found = match self.found(caller, wanted.booking) {
             Ok(found) => found,

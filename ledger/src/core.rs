@@ -8,7 +8,8 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use parking_lot::Mutex;
+use arc_swap::ArcSwap;
+use parking_lot::{Mutex, RwLock};
 use talon_domain::booking::BookingState;
 use talon_domain::catalogue::Catalogue;
 use talon_domain::civil::{CivilDate, UtcMicros};
@@ -41,6 +42,9 @@ pub struct Authority {
     /// same.
     pub digest: [u8; 32],
 }
+
+/// All authorities of a partition, by id.
+pub type Authorities = BTreeMap<AuthorityId, Authority>;
 
 /// What a ledger is opened with.
 pub struct Setup {
@@ -171,10 +175,14 @@ impl Outcome {
 /// The authority on who has which place.
 pub struct Core {
     pub(crate) state: State,
-    pub(crate) authorities: BTreeMap<AuthorityId, Authority>,
+    /// Replaced as a whole by [`crate::reload`].
+    pub(crate) authorities: ArcSwap<Authorities>,
     pub(crate) journal: Journal,
     pub(crate) clock: LedgerClock,
     pub(crate) keeping: Keeping,
+    /// Held shared from reading the policy until the record is appended, and alone while policies
+    /// change: no booking is decided by one policy and recorded under the next.
+    pub(crate) policies_in_use: RwLock<()>,
     entropy: Mutex<Box<dyn Entropy>>,
 }
 
@@ -209,16 +217,17 @@ impl Core {
             OpenError::Visit { .. } => unreachable!("the reading ends when a record was refused"),
         })?;
         let clock = LedgerClock::new(setup.clock, last_at);
-        let authorities: BTreeMap<_, _> =
-            setup.authorities.into_iter().map(|a| (a.catalogue.authority, a)).collect();
+        let authorities = by_id(setup.authorities);
         let keeping = Keeping::new(
             clock.now(),
             never_released(&state, &authorities),
             setup.release_in_micros,
         );
         let entropy = Mutex::new(setup.entropy);
-        let core = Self { state, authorities, journal, clock, keeping, entropy };
-        core.refuse_displaced()?;
+        let authorities = ArcSwap::from_pointee(authorities);
+        let policies_in_use = RwLock::new(());
+        let core = Self { state, authorities, journal, clock, keeping, policies_in_use, entropy };
+        core.refuse_displaced(&core.authorities.load())?;
         core.set_policies()?;
         Ok((core, recovery))
     }
@@ -245,9 +254,8 @@ impl Core {
 
     /// Writes the policies of today where they differ from those in force.
     fn set_policies(&self) -> Result<(), BadLedger> {
-        for (id, authority) in &self.authorities {
-            let in_force = self.state.policy(*id);
-            if in_force.is_none_or(|policy| policy.policy() != authority.policy.policy()) {
+        for (id, authority) in self.authorities.load().iter() {
+            if self.is_policy_new(*id, authority) {
                 let fact = Fact::PolicySet(authority.policy.policy().clone());
                 self.append_own(self.clock.now(), fact).ok_or(BadLedger::NoRoomForPolicy(*id))?;
                 self.state.set_policy(authority.policy.clone());
@@ -256,12 +264,19 @@ impl Core {
         Ok(())
     }
 
-    fn refuse_displaced(&self) -> Result<(), BadLedger> {
+    /// Whether an authority's policy is not the one in force.
+    pub(crate) fn is_policy_new(&self, id: AuthorityId, authority: &Authority) -> bool {
+        let in_force = self.state.policy(id);
+        in_force.is_none_or(|policy| policy.policy() != authority.policy.policy())
+    }
+
+    /// Refuses authorities that lack what live bookings are for.
+    pub(crate) fn refuse_displaced(&self, authorities: &Authorities) -> Result<(), BadLedger> {
         let now = self.clock.now();
         let mut displaced = Vec::new();
         let is_known = |booking: &Booking| {
             let day = booking.seat.day;
-            let authority = self.authorities.get(&day.authority);
+            let authority = authorities.get(&day.authority);
             let office = authority.and_then(|of| of.catalogue.office(day.office));
             office.is_some_and(|office| office.offers(booking.service))
         };
@@ -306,9 +321,15 @@ impl Core {
     pub(crate) fn append_own(&self, at: UtcMicros, fact: Fact) -> Option<Sequence> {
         let mut body = Vec::new();
         Record { at, fact }.encode_into(&mut body);
+        let reservation = self.reserve_own(at, body.len())?;
+        Some(self.journal.append(reservation, &body))
+    }
+
+    /// Reserves room for a fact of the ledger's own making, as [`Core::append_own`] does.
+    pub(crate) fn reserve_own(&self, at: UtcMicros, body_bytes: usize) -> Option<Reservation> {
         loop {
-            match self.journal.reserve_records(Class::Ordinary, 1, body.len()) {
-                Ok(reservation) => return Some(self.journal.append(reservation, &body)),
+            match self.journal.reserve_records(Class::Ordinary, 1, body_bytes) {
+                Ok(reservation) => return Some(reservation),
                 Err(ReserveError::Busy) => self.make_room(at)?,
                 Err(error) => {
                     tracing::warn!(%error, "the ledger cannot write a fact of its own now");
@@ -348,11 +369,16 @@ impl Core {
     }
 }
 
+/// Authorities by their ids.
+pub(crate) fn by_id(authorities: Vec<Authority>) -> Authorities {
+    authorities.into_iter().map(|authority| (authority.catalogue.authority, authority)).collect()
+}
+
 /// The services of which nothing has ever been released to a channel: their whole horizon opens to
 /// it at once.
-fn never_released(
+pub(crate) fn never_released(
     state: &State,
-    authorities: &BTreeMap<AuthorityId, Authority>,
+    authorities: &Authorities,
 ) -> BTreeSet<(AuthorityId, ServiceId, Channel)> {
     authorities
         .values()

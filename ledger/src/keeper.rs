@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
 use talon_board::Steps;
 use talon_domain::civil::{CivilDate, MICROS_PER_SECOND, UtcMicros};
 use talon_domain::ids::{AuthorityId, Channel, OfficeId, ServiceId};
@@ -30,7 +30,7 @@ const DEMO_LOOKAHEAD_DAYS: i32 = 14;
 pub(crate) struct Keeping {
     started_at: UtcMicros,
     /// Of these nothing had been released when the process started.
-    fresh: BTreeSet<(AuthorityId, ServiceId, Channel)>,
+    fresh: Mutex<BTreeSet<(AuthorityId, ServiceId, Channel)>>,
     /// When a demonstration opens its dates.
     demo_at: Option<UtcMicros>,
     /// The dates that it opens early to the web, by service: from, to.
@@ -44,6 +44,8 @@ pub(crate) struct Keeping {
     absence: Mutex<Option<(UtcMicros, UtcMicros)>>,
     /// When sessions that have ended by themselves were last looked for.
     sessions_looked_at: Mutex<UtcMicros>,
+    /// Held by whoever keeps, so that no catalogue changes meanwhile.
+    at_work: Mutex<()>,
 }
 
 impl Keeping {
@@ -54,14 +56,28 @@ impl Keeping {
     ) -> Self {
         Self {
             started_at,
-            fresh,
+            fresh: Mutex::new(fresh),
             demo_at: release_in_micros.map(|micros| UtcMicros(started_at.0 + micros)),
             demo_dates: Mutex::default(),
             generated: Mutex::default(),
             next_release: Mutex::default(),
             absence: Mutex::default(),
             sessions_looked_at: Mutex::default(),
+            at_work: Mutex::default(),
         }
+    }
+
+    /// Waits until nobody keeps, and keeps everybody from it.
+    pub(crate) fn pause(&self) -> MutexGuard<'_, ()> {
+        self.at_work.lock()
+    }
+
+    /// Looks at everything anew: the catalogues or policies have changed. Of `fresh` nothing has
+    /// ever been released.
+    pub(crate) fn begin_anew(&self, fresh: BTreeSet<(AuthorityId, ServiceId, Channel)>) {
+        self.fresh.lock().extend(fresh);
+        self.generated.lock().clear();
+        self.next_release.lock().clear();
     }
 
     /// Notes that the machine slept.
@@ -99,7 +115,8 @@ impl Keeping {
     ) -> (UtcMicros, bool) {
         let authority = policy.policy().authority;
         let moment = policy.opens_at(service, channel, date);
-        if moment <= self.started_at && !self.fresh.contains(&(authority, service, channel)) {
+        if moment <= self.started_at && !self.fresh.lock().contains(&(authority, service, channel))
+        {
             let delay = i64::from(policy.policy().late_release_delay_minutes);
             return (self.started_at.plus_minutes(delay), true);
         }
@@ -116,6 +133,7 @@ impl Keeping {
 impl Core {
     /// Does what is due; returns when to come again, at most [`MAX_KEEP_PAUSE_MICROS`] from now.
     pub fn keep(&self) -> UtcMicros {
+        let _at_work = self.keeping.pause();
         let now = self.clock.now();
         let look = self.clock.look();
         if let Some((from, to)) = look.absence {
@@ -123,7 +141,7 @@ impl Core {
         }
         self.return_due(now);
         let mut next = UtcMicros(now.0 + MAX_KEEP_PAUSE_MICROS);
-        for authority in self.authorities.values() {
+        for authority in self.authorities.load().values() {
             let Some(policy) = self.state.policy(authority.catalogue.authority) else { continue };
             self.plan_demonstration(authority, &policy, now);
             let all_exist = self.generate(authority, &policy, now);

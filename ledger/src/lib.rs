@@ -20,7 +20,9 @@ pub mod hash;
 pub mod journal {
     //! The parts of the journal that whoever opens a ledger has to name.
 
-    pub use talon_journal::{Disk, Journal, JournalKind, Options, OsEntropy, RealDisk, Recovery};
+    pub use talon_journal::{
+        Disk, Entry, Journal, JournalKind, Options, OsEntropy, RealDisk, Recovery, read_journal,
+    };
 }
 pub mod keeper;
 pub mod load;
@@ -31,6 +33,7 @@ pub mod person;
 mod pipeline;
 pub mod reading;
 pub mod record;
+pub mod reload;
 pub mod serve;
 pub mod sessions;
 pub mod snapshot;

@@ -183,7 +183,8 @@ impl Core {
     }
 
     pub(crate) fn today(&self, place: &Place, now: UtcMicros) -> CivilDate {
-        let authority = self.authorities.get(&place.authority);
+        let authorities = self.authorities.load();
+        let authority = authorities.get(&place.authority);
         let office = authority.and_then(|a| a.catalogue.office(place.office));
         CivilDate::at(now, office.map_or(&jiff::tz::TimeZone::UTC, |office| &office.zone))
     }

@@ -194,8 +194,8 @@ impl State {
         persons
     }
 
-    /// Shows every person's entry, in any order. For a ledger that serves nobody yet: entries are locked
-    /// under the locks of the map.
+    /// Shows every person's entry, in any order. Entries are locked under the locks of the map, which
+    /// nobody asks for who holds an entry.
     pub fn each_person(&self, mut see: impl FnMut(&Person)) {
         self.persons.iter().for_each(|entry| see(&entry.value().lock()));
     }

@@ -3,6 +3,8 @@
 //! Owns the order of the checks and what each of them runs. Knows nothing of bookings: what a task
 //! checks lives in the crates it starts. Called by people and by `.ci/run`.
 
+mod api;
+mod deny;
 mod kill;
 mod loom;
 mod metadata;

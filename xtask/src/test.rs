@@ -9,7 +9,7 @@ use anyhow::{Result, bail};
 use clap::{Args, ValueEnum};
 
 use crate::redis::Redis;
-use crate::{kill, loom, production, run, tidy, tools};
+use crate::{api, deny, kill, loom, production, run, tidy, tools};
 
 /// How often the gateway is killed in one test run; `cargo xtask kill --rounds N` does more.
 const KILL_ROUNDS: u32 = 20;
@@ -38,8 +38,12 @@ enum Step {
     Clippy,
     /// The arrows between the crates and the form of the files.
     Tidy,
+    /// The licences, versions and sources of the dependencies.
+    Deny,
     /// `cargo test` of the whole workspace: unit, property, fault and whole-system tests.
     Cargo,
+    /// The running gateway against the description of its API.
+    Api,
     /// The board under loom.
     Loom,
     /// No stand-in in a production build.
@@ -63,7 +67,9 @@ impl Step {
             }
             Step::Clippy => clippy(),
             Step::Tidy => tidy::tidy(),
+            Step::Deny => deny::check(),
             Step::Cargo => run::run(run::cargo().args(["test", "--workspace"])),
+            Step::Api => api::check(),
             Step::Loom => loom::loom(),
             Step::Production => production::check(),
             Step::Kill => kill(),

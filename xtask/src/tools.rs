@@ -48,7 +48,12 @@ const COMPONENTS: &[(&str, &str)] = &[("fmt", "rustfmt"), ("clippy", "clippy")];
 pub(crate) fn require() -> Result<()> {
     require_components()?;
     let path = env::var_os("PATH").unwrap_or_default();
-    let missing = missing(&path);
+    require_programs(&path)?;
+    require_environments(&path)
+}
+
+fn require_programs(path: &std::ffi::OsStr) -> Result<()> {
+    let missing = missing(path);
     if missing.is_empty() {
         return Ok(());
     }
@@ -56,14 +61,36 @@ pub(crate) fn require() -> Result<()> {
         eprintln!("{} is missing; it is needed for {}", tool.program, tool.purpose);
     }
     let packages: Vec<&str> = missing.iter().map(|tool| tool.package).collect();
-    if !may_install(&path) {
+    if !may_install(path) {
         bail!("{}", advice(&packages));
     }
     install(&packages).with_context(|| advice(&packages))?;
-    let still = self::missing(&path);
+    let still = self::missing(path);
     if !still.is_empty() {
         let names: Vec<&str> = still.iter().map(|tool| tool.program).collect();
         bail!("installed, but still not on the path: {}", names.join(", "));
+    }
+    Ok(())
+}
+
+/// Python's virtual environments, in which the check of the API lives, are a package of their own
+/// in some distributions.
+fn require_environments(path: &std::ffi::OsStr) -> Result<()> {
+    const PACKAGES: &[&str] = &["python3-venv"];
+    let are_there = || {
+        let mut probe = run::program("python3");
+        probe.args(["-c", "import ensurepip, venv"]).stdin(Stdio::null()).stderr(Stdio::null());
+        probe.status().is_ok_and(|status| status.success())
+    };
+    if are_there() {
+        return Ok(());
+    }
+    if !may_install(path) {
+        bail!("{}", advice(PACKAGES));
+    }
+    install(PACKAGES).with_context(|| advice(PACKAGES))?;
+    if !are_there() {
+        bail!("installed, but python3 still makes no virtual environments");
     }
     Ok(())
 }

@@ -14,9 +14,10 @@
 --          all requests in one string, each: index of rate field, of quota field or 0, of nonce or 0, emission
 --                       interval and burst, limit, the second at which its nonce may be forgotten; one string
 --                       for all, because every argument costs Redis an object and Lua a string
--- Answers  per request: 0 admitted, -1 already spent, above 0 the wait in microseconds,
---          bytes = the kept count that is at the limit or over; and after them the moment at which the bucket
---          began, by which a gateway sees that its data was lost.
+-- Answers  per request: below 0 admitted, the negated time in microseconds after which the whole burst is
+--          back; 0 already spent; above 0 the wait in microseconds; bytes = the kept count that is at the
+--          limit or over. After them the moment at which the bucket began, by which a gateway sees that its
+--          data was lost.
 --
 -- Unix microseconds stay below 2^53 until the year 2255, so doubles hold them exactly. No list given to
 -- unpack is longer than two entries per request and hint of a batch, far below Lua's limit of about 8000.
@@ -132,10 +133,10 @@ for i = 1, n_requests do
   elseif count and struct.unpack('>I4', count) >= limit then
     answers[i] = count
   elseif s > 0 and (spent[s] or forget_at * 1000000 <= now) then
-    answers[i] = -1
-  else
     answers[i] = 0
+  else
     arrivals[r] = arrival + interval
+    answers[i] = now - arrivals[r]
     charged[r] = true
     if s > 0 then
       spent[s] = true

@@ -10,6 +10,9 @@ use tokio::task::yield_now;
 use super::super::{EmbeddedBounds, PersonKey, QuotaQuery, RateRule, WhenDown, system_clock};
 use super::*;
 
+/// What the store of these tests says.
+const ADMITTED: Decision = Decision::Admitted { whole_in_us: 1 };
+
 /// Waits for a permit per batch, remembers what it was sent, and admits all or fails.
 struct Gate {
     open: Semaphore,
@@ -38,7 +41,7 @@ impl AdmissionStore for Gate {
             self.open.acquire().await.expect("never closed").forget();
             match &self.failure {
                 Some(failure) => Err(failure.clone()),
-                None => Ok(vec![Decision::Admitted; requests.len()]),
+                None => Ok(vec![ADMITTED; requests.len()]),
             }
         }
         .boxed()
@@ -88,8 +91,8 @@ fn what_gathers_while_a_batch_is_away_is_the_next_batch() {
         queue(&mut others).await;
         assert_eq!(gate.batch_sizes(), [1]);
         gate.open.add_permits(4);
-        assert_eq!(first.await, Ok(Decision::Admitted));
-        assert!(others.await.iter().all(|answer| *answer == Ok(Decision::Admitted)));
+        assert_eq!(first.await, Ok(ADMITTED));
+        assert!(others.await.iter().all(|answer| *answer == Ok(ADMITTED)));
         assert_eq!(gate.batch_sizes(), [1, MAX_BATCH, MAX_BATCH, 300 - 2 * MAX_BATCH]);
         let sent: Vec<_> =
             gate.sent.lock().iter().flat_map(|(requests, _)| requests.clone()).collect();
@@ -109,8 +112,8 @@ fn beyond_the_queue_requests_are_refused_as_overloaded() {
         queue(&mut queued).await;
         assert_eq!(handle.admit(request(1)).await, Err(AdmissionError::Overloaded));
         gate.open.add_permits(MAX_QUEUED);
-        assert!(queued.await.iter().all(|answer| *answer == Ok(Decision::Admitted)));
-        assert_eq!(handle.admit(request(1)).await, Ok(Decision::Admitted));
+        assert!(queued.await.iter().all(|answer| *answer == Ok(ADMITTED)));
+        assert_eq!(handle.admit(request(1)).await, Ok(ADMITTED));
     });
 }
 
@@ -127,7 +130,7 @@ fn a_caller_that_went_away_is_not_sent_and_holds_nobody_up() {
         queue(&mut stays).await;
         drop((away, gone));
         gate.open.add_permits(2);
-        assert_eq!(stays.await, Ok(Decision::Admitted));
+        assert_eq!(stays.await, Ok(ADMITTED));
         assert_eq!(gate.sent.lock()[1].0, [request(2)]);
     });
 }
@@ -155,8 +158,8 @@ fn hints_go_with_the_next_batch_and_the_oldest_are_dropped_for_newer_ones() {
         let handle = AdmissionHandle::spawn(gate.clone());
         gate.open.add_permits(2);
         (0..=MAX_QUEUED_HINTS as u64).for_each(|sequence| handle.hint(hint(sequence)));
-        assert_eq!(handle.admit(request(0)).await, Ok(Decision::Admitted));
-        assert_eq!(handle.admit(request(0)).await, Ok(Decision::Admitted));
+        assert_eq!(handle.admit(request(0)).await, Ok(ADMITTED));
+        assert_eq!(handle.admit(request(0)).await, Ok(ADMITTED));
         let sent = gate.sent.lock();
         let sequences =
             |batch: usize| -> Vec<u64> { sent[batch].1.iter().map(|hint| hint.sequence).collect() };
@@ -180,7 +183,8 @@ fn when_its_task_is_gone_a_handle_says_unavailable() {
 fn a_store_in_memory_decides_without_waiting_and_without_a_runtime() {
     let store = Arc::new(EmbeddedStore::new(system_clock(), EmbeddedBounds::default()));
     let handle = AdmissionHandle::direct(store);
-    assert_eq!(handle.admit(request(0)).now_or_never(), Some(Ok(Decision::Admitted)));
+    let admitted = handle.admit(request(0)).now_or_never();
+    assert!(matches!(admitted, Some(Ok(Decision::Admitted { .. }))), "{admitted:?}");
     handle.hint(hint(9));
     let holder = hint(9).person;
     let quota = Some(QuotaQuery { holder, period: 1, rule: 1, limit: 4 });

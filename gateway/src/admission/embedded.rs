@@ -297,7 +297,7 @@ impl EmbeddedStore {
         if shard.arrivals.insert(key, arrival_us).is_none() {
             self.person_room.use_reserved(&mut reserved.persons);
         }
-        Decision::Admitted
+        Decision::Admitted { whole_in_us: arrival_us - now_us }
     }
 
     /// Spends the proof, where there is one, and takes one from the cap, where there is one: both or neither.

@@ -38,6 +38,11 @@ fn hint(person: u8) -> Hint {
     }
 }
 
+/// Admitted, with the burst whole again after so many intervals.
+fn admitted(intervals: u64) -> Decision {
+    Decision::Admitted { whole_in_us: intervals * 1_000_000 }
+}
+
 fn used(store: &EmbeddedStore) -> [usize; 3] {
     [&store.person_room, &store.spent_room, &store.hint_room]
         .map(|room| room.used.load(Ordering::Relaxed))
@@ -46,11 +51,11 @@ fn used(store: &EmbeddedStore) -> [usize; 3] {
 #[test]
 fn at_the_bound_new_persons_are_refused_and_known_ones_go_on() {
     let (store, _) = store(EmbeddedBounds { persons: 2, ..EmbeddedBounds::default() });
-    assert_eq!(store.decide_now(&[request(1), request(2)], &[]), Ok(vec![Decision::Admitted; 2]));
+    assert_eq!(store.decide_now(&[request(1), request(2)], &[]), Ok(vec![admitted(1); 2]));
     assert_eq!(store.decide_one(&request(3)), Err(StoreError::Full { what: "persons" }));
-    assert_eq!(store.decide_one(&request(1)), Ok(Decision::Admitted));
+    assert_eq!(store.decide_one(&request(1)), Ok(admitted(2)));
     let again = [request(1), request(2), request(1)];
-    assert_eq!(store.decide_now(&again, &[]), Ok(vec![Decision::Admitted; 3]));
+    assert_eq!(store.decide_now(&again, &[]), Ok(vec![admitted(3), admitted(2), admitted(4)]));
     assert_eq!(used(&store), [2, 0, 0]);
 }
 
@@ -61,7 +66,7 @@ fn a_batch_that_does_not_fit_is_refused_whole() {
     let three = [spending(1, 1), spending(2, 2), spending(3, 3)];
     assert_eq!(store.decide_now(&three, &[]), Err(StoreError::Full { what: "spent proofs" }));
     assert_eq!(used(&store), [0, 0, 0]);
-    assert_eq!(store.decide_now(&three[..2], &[]), Ok(vec![Decision::Admitted; 2]));
+    assert_eq!(store.decide_now(&three[..2], &[]), Ok(vec![admitted(1); 2]));
     assert_eq!(
         store.decide_one(&spending(3, 1)),
         Ok(Decision::AlreadySpent),
@@ -75,12 +80,12 @@ fn at_the_bound_what_is_expired_goes_first() {
     let bounds = EmbeddedBounds { persons: 1, spent: 1, hints: 1 };
     let (store, now_us) = store(bounds);
     store.learn(&[hint(1)]);
-    assert_eq!(store.decide_one(&spending(1, 1)), Ok(Decision::Admitted));
+    assert_eq!(store.decide_one(&spending(1, 1)), Ok(admitted(1)));
     assert_eq!(store.decide_one(&spending(2, 2)), Err(StoreError::Full { what: "persons" }));
     now_us.fetch_add((100 + SPENT_GRACE_S) * 1_000_000, Ordering::Relaxed);
     let later = Spend { nonce: [2; 16], expires_at_s: START_US / 1_000_000 + 300 };
     let fresh = AdmissionRequest { spend: Some(later), ..request(2) };
-    assert_eq!(store.decide_one(&fresh), Ok(Decision::Admitted));
+    assert_eq!(store.decide_one(&fresh), Ok(admitted(1)));
     assert_eq!(used(&store), [1, 1, 0]);
     store.learn(&[Hint { expires_at_s: START_US / 1_000_000 + 300, ..hint(2) }]);
     assert_eq!(used(&store), [1, 1, 1]);
@@ -96,14 +101,14 @@ fn at_the_bound_a_new_hint_is_dropped_and_a_known_one_renewed() {
         store.decide_one(&AdmissionRequest { quota, ..request(person) })
     };
     assert_eq!(known(1), Ok(Decision::OverQuotaHint { count: 7, sequence: 10 }));
-    assert_eq!(known(2), Ok(Decision::Admitted));
+    assert_eq!(known(2), Ok(admitted(1)));
 }
 
 #[test]
 fn a_sweep_leaves_only_what_still_matters() {
     let (store, now_us) = store(EmbeddedBounds::default());
     store.learn(&[hint(1)]);
-    assert_eq!(store.decide_one(&spending(1, 1)), Ok(Decision::Admitted));
+    assert_eq!(store.decide_one(&spending(1, 1)), Ok(admitted(1)));
     store.sweep();
     assert_eq!(used(&store), [1, 1, 1]);
     now_us.fetch_add(1_000_000, Ordering::Relaxed);
@@ -123,7 +128,7 @@ fn of_many_threads_spending_one_proof_one_wins() {
             .map(|person| scope.spawn(move || store.decide_one(&spending(person, 1))))
             .collect();
         let outcomes = threads.into_iter().map(|thread| thread.join().unwrap().unwrap());
-        outcomes.filter(|decision| *decision == Decision::Admitted).count()
+        outcomes.filter(|decision| *decision == admitted(1)).count()
     });
     assert_eq!(won, 1);
     assert_eq!(used(store), [1, 1, 0]);

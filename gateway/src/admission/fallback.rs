@@ -110,7 +110,7 @@ impl<S: AdmissionStore> FallbackStore<S> {
 
     fn note_spent(&self, requests: &[AdmissionRequest], decisions: &[Decision]) {
         for (request, decision) in requests.iter().zip(decisions) {
-            if let (Some(spend), Decision::Admitted) = (&request.spend, decision) {
+            if let (Some(spend), Decision::Admitted { .. }) = (&request.spend, decision) {
                 self.local.note_spent(spend);
             }
         }

@@ -14,6 +14,16 @@ const PAUSE_US: u64 = 1_000_000;
 const GATEWAYS: u32 = 3;
 const CAP: u32 = 5;
 
+/// Admitted, whatever is left.
+const ADMITTED: Decision = Decision::Admitted { whole_in_us: 1 };
+
+fn plain(decision: Decision) -> Decision {
+    match decision {
+        Decision::Admitted { .. } => ADMITTED,
+        other => other,
+    }
+}
+
 /// Admits everything, or fails, and counts how often it was asked.
 #[derive(Default)]
 struct Shared {
@@ -31,7 +41,7 @@ impl AdmissionStore for Arc<Shared> {
         let decided = if self.failing.load(Ordering::Relaxed) {
             Err(StoreError::TimedOut { deadline_ms: 50 })
         } else {
-            Ok(vec![Decision::Admitted; requests.len()])
+            Ok(vec![ADMITTED; requests.len()])
         };
         futures_util::future::ready(decided).boxed()
     }
@@ -63,7 +73,8 @@ fn setup_with(bounds: EmbeddedBounds) -> Setup {
 impl Setup {
     fn batch(&self, requests: &[AdmissionRequest]) -> Vec<Decision> {
         let decided = self.store.decide(requests, &[]).now_or_never();
-        decided.expect("nothing here waits").expect("a fallback never fails")
+        let decided = decided.expect("nothing here waits").expect("a fallback never fails");
+        decided.into_iter().map(plain).collect()
     }
 
     fn decide(&self, request: AdmissionRequest) -> Decision {
@@ -98,7 +109,7 @@ fn open_requests_have_the_whole_limit_while_the_shared_store_fails() {
     let setup = setup();
     setup.fail(true);
     for _ in 0..9 {
-        assert_eq!(setup.decide(of(1, WhenDown::Open)), Decision::Admitted);
+        assert_eq!(setup.decide(of(1, WhenDown::Open)), ADMITTED);
     }
     let limited = Decision::RateLimited { retry_after_us: 1_000_000 };
     assert_eq!(setup.decide(of(1, WhenDown::Open)), limited);
@@ -109,7 +120,7 @@ fn degraded_requests_have_their_share_of_the_limit() {
     let setup = setup();
     setup.fail(true);
     for _ in 0..9 / GATEWAYS {
-        assert_eq!(setup.decide(of(1, WhenDown::Degraded)), Decision::Admitted);
+        assert_eq!(setup.decide(of(1, WhenDown::Degraded)), ADMITTED);
     }
     let limited = Decision::RateLimited { retry_after_us: 1_000_000 * u64::from(GATEWAYS) };
     assert_eq!(setup.decide(of(1, WhenDown::Degraded)), limited);
@@ -121,20 +132,19 @@ fn the_cap_on_all_persons_is_asked_last_and_what_it_refuses_costs_nothing() {
     setup.fail(true);
     // One person who asks for more than their share takes nothing more from the others' cap.
     let greedy = vec![of(1, WhenDown::Degraded); 50];
-    let admitted = |decided: &[Decision]| {
-        decided.iter().filter(|decision| **decision == Decision::Admitted).count()
-    };
+    let admitted =
+        |decided: &[Decision]| decided.iter().filter(|decision| **decision == ADMITTED).count();
     assert_eq!(admitted(&setup.batch(&greedy)), 3);
     assert_eq!(admitted(&setup.batch(&[2, 3].map(|who| of(who, WhenDown::Degraded)))), 2);
     let proven = AdmissionRequest { spend: spend(1), ..of(4, WhenDown::Degraded) };
     assert_eq!(setup.decide(proven), Decision::Shed { retry_after_us: 200_000 });
-    assert_eq!(setup.decide(of(5, WhenDown::Open)), Decision::Admitted, "reads are not capped");
+    assert_eq!(setup.decide(of(5, WhenDown::Open)), ADMITTED, "reads are not capped");
     // Neither the proof nor the person's own limit was used up.
     setup.advance_us(PAUSE_US - 1);
     for _ in 0..2 {
-        assert_eq!(setup.decide(of(4, WhenDown::Degraded)), Decision::Admitted);
+        assert_eq!(setup.decide(of(4, WhenDown::Degraded)), ADMITTED);
     }
-    assert_eq!(setup.decide(proven), Decision::Admitted);
+    assert_eq!(setup.decide(proven), ADMITTED);
 }
 
 #[test]
@@ -144,7 +154,7 @@ fn closed_requests_are_asked_to_come_back_when_the_store_is_probed() {
     let shed = Decision::Shed { retry_after_us: PAUSE_US };
     assert_eq!(setup.decide(of(1, WhenDown::Closed)), shed);
     setup.fail(false);
-    assert_eq!(setup.decide(of(1, WhenDown::Closed)), Decision::Admitted);
+    assert_eq!(setup.decide(of(1, WhenDown::Closed)), ADMITTED);
 }
 
 #[test]
@@ -153,7 +163,7 @@ fn a_full_local_store_sheds_only_those_who_need_a_place() {
     setup.fail(true);
     let asked = [1, 2, 3, 1].map(|who| of(who, WhenDown::Open));
     let shed = Decision::Shed { retry_after_us: RETRY_WHEN_FULL_US };
-    let yes = Decision::Admitted;
+    let yes = ADMITTED;
     assert_eq!(setup.batch(&asked), [yes, yes, shed, yes]);
 }
 
@@ -163,7 +173,7 @@ fn after_failures_in_a_row_the_shared_store_is_left_alone_and_probed_once_a_paus
     setup.fail(true);
     let ask = || {
         for who in 0..10 {
-            assert_eq!(setup.decide(of(who, WhenDown::Open)), Decision::Admitted);
+            assert_eq!(setup.decide(of(who, WhenDown::Open)), ADMITTED);
         }
     };
     ask();
@@ -200,9 +210,9 @@ fn a_proof_seen_spent_stays_spent_whatever_the_shared_store_forgets() {
     let setup = setup();
     let proven = AdmissionRequest { spend: spend(1), ..of(1, WhenDown::Degraded) };
     let other = AdmissionRequest { spend: spend(2), ..of(1, WhenDown::Degraded) };
-    assert_eq!(setup.decide(proven), Decision::Admitted);
+    assert_eq!(setup.decide(proven), ADMITTED);
     // This shared store remembers nothing, as one that was flushed.
-    let (yes, spent) = (Decision::Admitted, Decision::AlreadySpent);
+    let (yes, spent) = (ADMITTED, Decision::AlreadySpent);
     assert_eq!(setup.batch(&[proven, other, proven]), [spent, yes, spent]);
     setup.fail(true);
     assert_eq!(setup.batch(&[proven, other]), [spent, spent]);
@@ -227,23 +237,23 @@ fn metrics_show_who_decides_and_how_that_changed() {
         says("degraded 0");
         setup.fail(true);
         for _ in 0..2 {
-            assert_eq!(setup.decide(of(1, WhenDown::Open)), Decision::Admitted);
+            assert_eq!(setup.decide(of(1, WhenDown::Open)), ADMITTED);
         }
         says("degraded 0");
         for _ in 0..3 {
-            assert_eq!(setup.decide(of(1, WhenDown::Open)), Decision::Admitted);
+            assert_eq!(setup.decide(of(1, WhenDown::Open)), ADMITTED);
         }
         says("degraded 1");
         says("changes_total{decider=\"local\"} 1");
         says("store_failures_total{kind=\"timed_out\"} 3");
         setup.advance_us(Duration::from_secs(1).as_micros() as u64);
         setup.fail(false);
-        assert_eq!(setup.decide(of(2, WhenDown::Open)), Decision::Admitted);
+        assert_eq!(setup.decide(of(2, WhenDown::Open)), ADMITTED);
         says("degraded 0");
         says("changes_total{decider=\"shared\"} 1");
         setup.fail(true);
         for _ in 0..3 {
-            assert_eq!(setup.decide(of(3, WhenDown::Open)), Decision::Admitted);
+            assert_eq!(setup.decide(of(3, WhenDown::Open)), ADMITTED);
         }
         says("degraded 1");
         drop(setup);

@@ -93,6 +93,20 @@ impl RateRule {
         self.burst
     }
 
+    /// How many more requests may come at once when the whole burst is back in `whole_in_us`.
+    #[must_use]
+    pub fn remaining(&self, whole_in_us: u64) -> u32 {
+        let left = self.whole_burst_us().saturating_sub(whole_in_us) / self.emission_interval_us();
+        u32::try_from(left).unwrap_or(self.burst)
+    }
+
+    /// The time after which the whole burst is back, in microseconds, for a request that is
+    /// `retry_after_us` too early.
+    #[must_use]
+    pub fn whole_in_us(&self, retry_after_us: u64) -> u64 {
+        self.whole_burst_us() - self.emission_interval_us() + retry_after_us
+    }
+
     /// The time in which a spent burst comes back, in microseconds; at most [`RATE_WINDOW_US`].
     #[must_use]
     pub fn whole_burst_us(&self) -> u64 {
@@ -176,6 +190,22 @@ mod tests {
         assert_eq!(whole.shared_by(3), rule(1_500_000, 3));
         assert_eq!(whole.shared_by(20), rule(10_000_000, 1), "everybody gets something");
         assert_eq!(whole.shared_by(u32::MAX), rule(RATE_WINDOW_US, 1), "no longer than is kept");
+    }
+
+    #[test]
+    fn what_remains_is_what_may_come_at_once() {
+        let rule = rule(1_000, 3);
+        let mut kept = None;
+        for remaining in [2, 1, 0] {
+            let next = next_arrival(&rule, kept, 50).unwrap();
+            assert_eq!(rule.remaining(next - 50), remaining);
+            kept = Some(next);
+        }
+        let early = next_arrival(&rule, kept, 50).unwrap_err();
+        assert_eq!(rule.whole_in_us(early.retry_after_us), 3_000);
+        // Half an interval later there is still none, although one is on its way.
+        assert_eq!(rule.remaining(2_500), 0);
+        assert_eq!(rule.remaining(0), 3);
     }
 
     proptest! {

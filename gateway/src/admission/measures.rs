@@ -69,7 +69,7 @@ impl Decisions {
 
     pub(super) fn count(&self, outcome: &Result<Decision, AdmissionError>) {
         let counter = match outcome {
-            Ok(Decision::Admitted) => &self.admitted,
+            Ok(Decision::Admitted { .. }) => &self.admitted,
             Ok(Decision::RateLimited { .. }) => &self.rate_limited,
             Ok(Decision::OverQuotaHint { .. }) => &self.over_quota_hint,
             Ok(Decision::AlreadySpent) => &self.already_spent,

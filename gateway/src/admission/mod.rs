@@ -131,7 +131,10 @@ pub struct AdmissionRequest {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Decision {
     /// Within the rate, not known to be over the quota, and the proof is now spent.
-    Admitted,
+    Admitted {
+        /// The time after which the whole burst is back, in microseconds; at least one interval.
+        whole_in_us: u64,
+    },
     /// Too early.
     RateLimited {
         /// The wait after which the same request is within the rate, in microseconds.

@@ -189,11 +189,14 @@ pub(super) fn read_reply(reply: &Value, asked: usize) -> Result<(Vec<Decision>, 
     Ok((decisions, began_us))
 }
 
-/// 0 is admitted, -1 already spent, above 0 the wait in microseconds; bytes are the count that is over.
+/// Below 0 is admitted, negated the time until the burst is whole; 0 is already spent, above 0 the wait, all
+/// in microseconds; bytes are the count that is over.
 fn read_answer(answer: &Value) -> Option<Decision> {
     match answer {
-        Value::Int(0) => Some(Decision::Admitted),
-        Value::Int(-1) => Some(Decision::AlreadySpent),
+        Value::Int(0) => Some(Decision::AlreadySpent),
+        Value::Int(negated @ ..0) => {
+            Some(Decision::Admitted { whole_in_us: negated.unsigned_abs() })
+        }
         Value::Int(wait) => {
             Some(Decision::RateLimited { retry_after_us: u64::try_from(*wait).ok()? })
         }

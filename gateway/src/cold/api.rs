@@ -6,7 +6,6 @@ use axum::extract::{Path, State};
 use axum::response::Response;
 use axum::routing::{get, post};
 use http::StatusCode;
-use serde::Serialize;
 use talon_domain::ids::{Channel, OfficeId};
 use talon_pow::Pressure;
 
@@ -19,7 +18,7 @@ use crate::http::problem::Problem;
 use crate::operations::{self, MoveWish};
 use crate::proof;
 use crate::request::{MoveRequest, idempotency_key};
-use crate::views::{BookingJson, ProofJson};
+use crate::views::{BookingJson, BookingsJson, ProofJson, SessionJson};
 
 const DAYS: &str = "/api/v1/authorities/{authority}/offices/{office}/services/{service}/days";
 
@@ -104,13 +103,6 @@ async fn offices(
 }
 
 async fn session(State(lane): State<Lane>, asked: Asked) -> Response {
-    #[derive(Serialize)]
-    struct SessionJson<'a> {
-        authorities: Vec<&'a str>,
-        /// Whether bookings can be made for a legal entity.
-        entity: bool,
-        expires_at_s: u64,
-    }
     let answer = async {
         let who = identify(&lane.app, &asked.parts.headers)?;
         for authority in lane.app.authority_ids() {
@@ -132,15 +124,11 @@ async fn session(State(lane): State<Lane>, asked: Asked) -> Response {
 }
 
 async fn bookings(State(lane): State<Lane>, asked: Asked) -> Response {
-    #[derive(Serialize)]
-    struct List<'a> {
-        bookings: Vec<BookingJson<'a>>,
-    }
     let answer = async {
         let who = identify(&lane.app, &asked.parts.headers)?;
         let all = operations::bookings(&lane, &who).await?;
         let bookings = all.iter().map(|view| BookingJson::new(&lane.app, view)).collect();
-        Ok(body::private_json(StatusCode::OK, &List { bookings }))
+        Ok(body::private_json(StatusCode::OK, &BookingsJson { bookings }))
     };
     let answer = answer.await;
     asked.respond(&lane, answer)

@@ -8,12 +8,13 @@ use bytes::Bytes;
 use http::{HeaderValue, StatusCode, header};
 use serde::Deserialize;
 
-use super::Asked;
+use super::{Asked, oauth};
 use crate::app::{Lane, now_s};
 use crate::caller::{check_login_pace, check_origin, host, identify};
 use crate::http::body::{self, Answer};
 use crate::http::problem::Problem;
 use crate::identity::provider::{ProviderError, Round};
+use crate::identity::token::Session;
 use crate::identity::{cookies, login};
 use crate::operations;
 
@@ -67,7 +68,7 @@ async fn begin_login(lane: &Lane, asked: &Asked) -> Result<Answer, Problem> {
 }
 
 /// The address to come back to; in a demonstration, under the name by which the browser came.
-fn redirect_uri(lane: &Lane, asked: &Asked) -> String {
+pub(super) fn redirect_uri(lane: &Lane, asked: &Asked) -> String {
     let origin = match host(&asked.parts.headers, &asked.parts.uri) {
         Some(host) if lane.app.is_demo() => format!("http://{host}"),
         _ => lane.app.origin.clone(),
@@ -96,26 +97,43 @@ async fn finish_login(lane: &Lane, asked: &Asked) -> Result<Answer, Problem> {
         Problem::LoginInvalid
     })?;
     operations::spend_login(lane, returned.spend).await?;
-    if !query.error.is_empty() || query.code.is_empty() {
-        return Err(Problem::LoginDenied);
+    let session = identify_person(lane, asked, &query, &returned.secret, now_s).await;
+    if let Some(request) = &returned.app {
+        return oauth::back_to_app(lane, request, session, now_s);
     }
-    let lasts_s = u64::from(app.config.session.ttl_minutes) * 60;
-    let redirect_uri = redirect_uri(lane, asked);
-    let round =
-        Round { state: &query.state, secret: &returned.secret, redirect_uri: &redirect_uri };
-    let person =
-        lane.hub.identify(&query.code, round).await.map_err(|error| failed(asked, &error))?;
-    let session = operations::log_in(lane, &person, now_s, now_s + lasts_s).await?;
-    metrics::counter!("gateway_logins_total", "outcome" => "identified").increment(1);
+    let session = session?;
     let mut answer = redirect(&returned.return_path);
     let token = app.keys.session.sign(&session);
+    let lasts_s = session.expires_at_s.saturating_sub(now_s);
     let cookie = app.cookies.write(cookies::SESSION, &token, lasts_s);
     answer.headers_mut().append(header::SET_COOKIE, cookie);
     Ok(answer)
 }
 
+/// Asks the hub who came back.
+async fn identify_person(
+    lane: &Lane,
+    asked: &Asked,
+    query: &Callback,
+    secret: &[u8; 32],
+    now_s: u64,
+) -> Result<Session, Problem> {
+    let app = &lane.app;
+    if !query.error.is_empty() || query.code.is_empty() {
+        return Err(Problem::LoginDenied);
+    }
+    let lasts_s = u64::from(app.config.session.ttl_minutes) * 60;
+    let redirect_uri = redirect_uri(lane, asked);
+    let round = Round { state: &query.state, secret, redirect_uri: &redirect_uri };
+    let person =
+        lane.hub.identify(&query.code, round).await.map_err(|error| failed(asked, &error))?;
+    let session = operations::log_in(lane, &person, now_s, now_s + lasts_s).await?;
+    metrics::counter!("gateway_logins_total", "outcome" => "identified").increment(1);
+    Ok(session)
+}
+
 /// Notes why nobody was identified; citizens are told that it failed.
-fn failed(asked: &Asked, error: &ProviderError) -> Problem {
+pub(super) fn failed(asked: &Asked, error: &ProviderError) -> Problem {
     tracing::warn!(request_id = %asked.context.id, %error, "a login failed");
     metrics::counter!("gateway_logins_total", "outcome" => failure(error)).increment(1);
     Problem::LoginFailed

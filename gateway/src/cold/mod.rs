@@ -2,8 +2,10 @@
 //!
 //! Handlers find the request's [`Context`] among its extensions. Must not know connections.
 
+mod about;
 mod api;
 mod login;
+mod oauth;
 
 use axum::Router;
 use axum::extract::FromRequestParts;
@@ -24,6 +26,8 @@ pub fn router(lane: Lane) -> Router {
     Router::new()
         .merge(api::routes())
         .merge(login::routes())
+        .merge(oauth::routes())
+        .merge(about::routes())
         .merge(pages::routes())
         .fallback(not_found)
         .method_not_allowed_fallback(wrong_method)

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::ProcessMode;
 
 /// A ledger of its own (`talon-ledger serve`). Without an address the ledger is in this process.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Ledger {
     /// Host and port, such as `ledger.internal:7100`; empty: the ledger is in this process.

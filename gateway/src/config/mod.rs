@@ -4,6 +4,7 @@
 //! values are used for beyond their ranges. `configs/production.example.toml` explains each key.
 
 mod admission;
+mod apps;
 mod hub;
 mod layers;
 mod ledger;
@@ -14,8 +15,10 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use talon_ledger::snapshot::keeper::MAX_SNAPSHOT_EVERY_SEGMENTS;
+use tracing_subscriber::EnvFilter;
 
 pub use admission::{Admission, OnRedisFailure, Shadowed};
+pub use apps::App;
 pub use hub::{Hub, HubClaims, HubKind, WITHOUT_OPENID_CONNECT};
 pub use layers::{BadConfig, Layers};
 pub use ledger::Ledger;
@@ -63,9 +66,15 @@ pub struct Config {
     /// Secrets.
     #[serde(default)]
     pub keys: Keys,
+    /// What is logged.
+    #[serde(default)]
+    pub log: Log,
     /// The authorities of this ledger partition. Empty in a demonstration: the built-in one.
     #[serde(default, rename = "authority")]
     pub authorities: Vec<AuthorityFiles>,
+    /// The native apps that may log people in.
+    #[serde(default, rename = "app")]
+    pub apps: Vec<App>,
 }
 
 /// The public listener.
@@ -153,6 +162,21 @@ pub struct Keys {
     pub directory: PathBuf,
 }
 
+/// What is logged.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Log {
+    /// A level, or levels by module such as `info,talon_gateway=debug`; the environment variable
+    /// TALON_LOG wins over it.
+    pub filter: String,
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self { filter: "info".to_owned() }
+    }
+}
+
 /// The files of one authority.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -238,6 +262,11 @@ impl Config {
         range("session.ttl_minutes", self.session.ttl_minutes.into(), 1, 1_440)?;
         range("session.login_minutes", self.session.login_minutes.into(), 1, 60)?;
         self.ledger.check(self.mode)?;
+        if EnvFilter::try_new(&self.log.filter).is_err() {
+            let remedy = "is no filter such as info or info,talon_gateway=debug";
+            return Err(("log.filter", remedy.to_owned()));
+        }
+        apps::check(&self.apps).map_err(|problem| ("app", problem))?;
         self.check_mode()
     }
 

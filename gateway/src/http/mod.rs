@@ -6,4 +6,6 @@ pub mod body;
 pub mod language;
 pub mod origin;
 pub mod problem;
+pub mod problem_examples;
+pub mod rate_limit;
 pub mod request_id;

@@ -28,6 +28,7 @@ pub const RETRY_JITTER_SECONDS: u64 = 5;
 pub enum Problem {
     BadRequest { at: String },
     IdempotencyKeyMissing,
+    UnsupportedMediaType,
     BodyTooLarge,
     BodyTooSlow,
     NotFound,
@@ -64,6 +65,8 @@ pub enum Problem {
     LoginFailed,
     LoginDenied,
     LoginInvalid,
+    AppUnknown,
+    AppRedirect,
 }
 
 impl From<Refusal> for Problem {
@@ -113,6 +116,7 @@ impl Problem {
         match self {
             Self::BadRequest { .. } => "bad-request",
             Self::IdempotencyKeyMissing => "idempotency-key-missing",
+            Self::UnsupportedMediaType => "unsupported-media-type",
             Self::BodyTooLarge => "body-too-large",
             Self::BodyTooSlow => "body-too-slow",
             Self::NotFound => "not-found",
@@ -154,15 +158,19 @@ impl Problem {
             Self::LoginFailed => "login-failed",
             Self::LoginDenied => "login-denied",
             Self::LoginInvalid => "login-invalid",
+            Self::AppUnknown => "app-unknown",
+            Self::AppRedirect => "app-redirect",
         }
     }
 
     /// The HTTP status.
     pub fn status(&self) -> StatusCode {
         match self {
-            Self::BadRequest { .. } | Self::IdempotencyKeyMissing | Self::LoginInvalid => {
-                StatusCode::BAD_REQUEST
-            }
+            Self::BadRequest { .. }
+            | Self::IdempotencyKeyMissing
+            | Self::LoginInvalid
+            | Self::AppUnknown
+            | Self::AppRedirect => StatusCode::BAD_REQUEST,
             Self::Unauthenticated | Self::SessionExpired | Self::SessionRevoked => {
                 StatusCode::UNAUTHORIZED
             }
@@ -192,6 +200,7 @@ impl Problem {
                 LimitKind::LivePerService | LimitKind::RetakeWait { .. } => StatusCode::CONFLICT,
                 LimitKind::NoShows { .. } => StatusCode::FORBIDDEN,
             },
+            Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::BodyTooSlow => StatusCode::REQUEST_TIMEOUT,
             Self::PastDate | Self::UnknownStart | Self::IdempotencyKeyReused => {
@@ -283,6 +292,17 @@ impl Problem {
         }
     }
 
+    /// The problem document of a language, without the id of a request.
+    pub fn document(&self, texts: &Texts, language: Language, seconds: u64) -> Map<String, Value> {
+        let (title, detail) = self.words(texts, language, seconds);
+        let mut document = self.facts();
+        document.insert("type".to_owned(), format!("/problems/{}", self.slug()).into());
+        document.insert("title".to_owned(), title.into());
+        document.insert("status".to_owned(), self.status().as_u16().into());
+        document.insert("detail".to_owned(), detail.into());
+        document
+    }
+
     /// The answer.
     pub fn answer(
         &self,
@@ -293,12 +313,7 @@ impl Problem {
     ) -> Answer {
         metrics::counter!("gateway_refusals_total", "type" => self.slug()).increment(1);
         let retry_after = self.retry_after_seconds(id, now);
-        let (title, detail) = self.words(texts, language, retry_after.unwrap_or(0));
-        let mut document = self.facts();
-        document.insert("type".to_owned(), format!("/problems/{}", self.slug()).into());
-        document.insert("title".to_owned(), title.into());
-        document.insert("status".to_owned(), self.status().as_u16().into());
-        document.insert("detail".to_owned(), detail.into());
+        let mut document = self.document(texts, language, retry_after.unwrap_or(0));
         document.insert("request_id".to_owned(), id.to_string().into());
         let bytes = Value::Object(document).to_string().into();
         let mut answer = body::answer(self.status(), "application/problem+json", bytes);

@@ -9,6 +9,7 @@ use talon_domain::ids::AuthorityId;
 use talon_domain::pepper::MAX_PEPPERS;
 use talon_wire::{Identify, MAX_NAMES};
 
+use super::app_login::AppRequest;
 use super::keys::Keys;
 use super::provider::{Person, Provider, ProviderError, Round};
 use crate::admission::Spend;
@@ -26,6 +27,8 @@ struct Begun {
     secret: [u8; 32],
     expires_at_s: u64,
     return_path: String,
+    /// The app that the login is for.
+    app: Option<AppRequest>,
 }
 
 /// A login that begins: where to go, and the cookie to take along.
@@ -46,6 +49,8 @@ pub struct Returned {
     pub secret: [u8; 32],
     /// Where the person wanted to go.
     pub return_path: String,
+    /// The app that the login is for; nothing when it is for the browser itself.
+    pub app: Option<AppRequest>,
 }
 
 /// Why a browser that comes back is not believed.
@@ -73,15 +78,41 @@ pub async fn start(
     return_path: &str,
     expires_at_s: u64,
 ) -> Result<Start, ProviderError> {
+    let return_path = local_path(return_path).to_owned();
+    leave(keys, provider, redirect_uri, Begun { return_path, ..begun(None, expires_at_s)? }).await
+}
+
+/// Begins a login for an app.
+///
+/// # Errors
+/// As [`start`].
+pub async fn start_for_app(
+    keys: &Keys,
+    provider: &Provider,
+    redirect_uri: &str,
+    app: AppRequest,
+    expires_at_s: u64,
+) -> Result<Start, ProviderError> {
+    leave(keys, provider, redirect_uri, begun(Some(app), expires_at_s)?).await
+}
+
+fn begun(app: Option<AppRequest>, expires_at_s: u64) -> Result<Begun, ProviderError> {
     let (mut state, mut secret) = ([0; 16], [0; 32]);
     getrandom::fill(&mut state)
         .and_then(|()| getrandom::fill(&mut secret))
         .map_err(|_| ProviderError::Random)?;
-    let text = hex::encode(state);
-    let round = Round { state: &text, secret: &secret, redirect_uri };
+    Ok(Begun { state, secret, expires_at_s, return_path: "/".to_owned(), app })
+}
+
+async fn leave(
+    keys: &Keys,
+    provider: &Provider,
+    redirect_uri: &str,
+    begun: Begun,
+) -> Result<Start, ProviderError> {
+    let text = hex::encode(begun.state);
+    let round = Round { state: &text, secret: &begun.secret, redirect_uri };
     let link = provider.authorize_link(round).await?;
-    let return_path = local_path(return_path).to_owned();
-    let begun = Begun { state, secret, expires_at_s, return_path };
     let payload = postcard::to_stdvec(&begun).expect("a login is plain data");
     Ok(Start { link, cookie: keys.session.seal(PURPOSE, &payload) })
 }
@@ -111,6 +142,7 @@ pub fn returned(
         spend: Spend { nonce: begun.state, expires_at_s: begun.expires_at_s },
         secret: begun.secret,
         return_path: begun.return_path,
+        app: begun.app,
     })
 }
 

@@ -3,6 +3,7 @@
 //! An identifier lives here for the length of one login and leaves as a pseudonym. Must not know
 //! bookings.
 
+pub mod app_login;
 pub mod cookies;
 pub mod hub;
 pub mod keys;

@@ -20,6 +20,7 @@ use crate::admission::{
 use crate::app::{ActingFor, App, Lane, now, now_s};
 use crate::config::Shadowed;
 use crate::http::problem::Problem;
+use crate::http::rate_limit;
 use crate::proof::{self, Pending};
 use crate::slow_lane;
 
@@ -179,9 +180,10 @@ fn holder(policy: &CompiledPolicy, rule: u16, (actor, subject): ActingFor) -> Pe
     }
 }
 
-/// The store's decision; a pace in shadow mode only counts.
+/// The store's decision; a pace in shadow mode only counts, and the answer tells what is left of it.
 async fn decide_rate(lane: &Lane, request: AdmissionRequest) -> Result<Decision, Problem> {
     let decision = decide(lane, request).await?;
+    rate_limit::note(&request.rate, &decision);
     let limit =
         if request.rate == lane.app.write_rate { Shadowed::WriteRate } else { Shadowed::ReadRate };
     if matches!(decision, Decision::RateLimited { .. }) && lane.app.shadows.lets_pass(limit) {
@@ -198,7 +200,7 @@ pub(super) async fn decide(lane: &Lane, request: AdmissionRequest) -> Result<Dec
 
 fn problem_of(decision: Decision) -> Result<(), Problem> {
     match decision {
-        Decision::Admitted | Decision::OverQuotaHint { .. } => Ok(()),
+        Decision::Admitted { .. } | Decision::OverQuotaHint { .. } => Ok(()),
         Decision::RateLimited { retry_after_us } => {
             Err(Problem::RateLimited { retry_after: Duration::from_micros(retry_after_us) })
         }

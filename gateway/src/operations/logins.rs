@@ -91,7 +91,7 @@ pub async fn spend_login(lane: &Lane, spend: Spend) -> Result<(), Problem> {
         when_down: WhenDown::Open,
     };
     match decide(lane, request).await? {
-        Decision::Admitted => Ok(()),
+        Decision::Admitted { .. } => Ok(()),
         _ => Err(Problem::LoginInvalid),
     }
 }

@@ -149,7 +149,8 @@ impl<'a> Frame<'a> {
 fn here(asked: &Asked) -> String {
     let uri = &asked.parts.uri;
     let path = uri.path();
-    let is_passage = ["/login", "/logout", "/language"].iter().any(|way| path.starts_with(way));
+    let is_passage =
+        ["/login", "/logout", "/language", "/oauth/"].iter().any(|way| path.starts_with(way));
     let whole = match asked.parts.method {
         _ if is_passage => "/",
         // A form's address may say which booking moves.

@@ -6,6 +6,7 @@
 //! never stored.
 
 mod about;
+mod app;
 mod assets;
 mod choice;
 mod choose;
@@ -19,6 +20,7 @@ mod words;
 use axum::Router;
 use axum::response::Response;
 use axum::routing::{get, post};
+use talon_domain::catalogue::Text;
 
 use crate::app::Lane;
 use crate::cold::Asked;
@@ -47,4 +49,20 @@ pub fn routes() -> Router<Lane> {
 /// A refusal as a page, for handlers that know nothing more about it.
 pub fn problem(lane: &Lane, asked: &Asked, refusal: &Problem) -> Response {
     problem::refuse(lane, asked, refusal, problem::Aftermath::default())
+}
+
+/// What a problem means, for those who follow its type.
+pub fn explain(lane: &Lane, asked: &Asked, example: &Problem) -> Response {
+    problem::explain(lane, asked, example)
+}
+
+/// Asks a person whether the app with this name may book for them.
+pub fn consent(
+    lane: &Lane,
+    asked: &Asked,
+    name: &Text,
+    agree: String,
+    decline: String,
+) -> Response {
+    app::consent(lane, asked, name, agree, decline)
 }

@@ -118,6 +118,19 @@ pub(super) fn refuse(
     asked.respond(lane, Ok(answer))
 }
 
+/// What a problem means, with the facts of an example.
+pub(super) fn explain(lane: &Lane, asked: &Asked, example: &Problem) -> Response {
+    let app = &*lane.app;
+    let (id, language) = (asked.context.id, asked.context.language);
+    let frame = Frame::new(lane, asked, Account::Unknown);
+    let seconds = example.retry_after_seconds(id, now()).unwrap_or(0);
+    let (title, detail) = example.words(&app.texts, language, seconds);
+    let ways = vec![Way { href: "/".to_owned(), label: frame.t("problem-to-start") }];
+    let (retry, times, request_id) = (None, Vec::new(), id.to_string());
+    let page = ProblemPage { ways, retry, title, detail, request_id, times, frame };
+    asked.respond(lane, Ok(personal(lane, asked, &page)))
+}
+
 fn zone(app: &App, spot: Option<&(Spot<'_>, Option<CivilDate>)>) -> Option<TimeZone> {
     let of_first = || {
         let authority = app.authority_ids().first().and_then(|id| app.authority_by_id(*id));

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use talon_domain::ids::PepperId;
-use talon_ledger::core::Authority;
+use talon_ledger::core::{Authority, Core};
 use talon_ledger::journal::JournalKind;
 use talon_ledger::open::{self, Keep, Running};
 use talon_ledger::serve::digests;
@@ -70,6 +70,14 @@ impl LedgerOfProcess {
         let keep = Keep { kind, segment_bytes, snapshot_every_segments, release_in };
         let running = open::open(&config.journal_directory(), &keep, authorities)?;
         Ok(Self::Embedded(Box::new(running)))
+    }
+
+    /// The ledger's core, when it is in this process.
+    pub(super) fn core(&self) -> Option<Arc<Core>> {
+        match self {
+            Self::Embedded(running) => Some(Arc::clone(running.ledger.core())),
+            Self::Remote(_) => None,
+        }
     }
 
     /// A way for one runtime.

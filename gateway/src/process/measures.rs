@@ -47,6 +47,8 @@ fn describe() {
         "Requests that a limit of the gateway in shadow mode would have refused, by limit."
     );
     describe_counter!("gateway_logins_total", "Logins at the hub, by outcome.");
+    describe_counter!("gateway_app_tokens_total", "Tokens given to native apps.");
+    describe_counter!("gateway_reloads_total", "Reloads by SIGHUP, by outcome.");
     describe_counter!(
         "ledger_limit_shadow_refusals_total",
         "Bookings that a limit in shadow mode would have refused, by rule."

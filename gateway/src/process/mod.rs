@@ -9,9 +9,10 @@ mod measures;
 mod peppers;
 mod provider;
 mod redis_owner;
+mod reload;
 mod sockets;
+mod wiring;
 
-use std::collections::HashMap;
 use std::net::TcpListener;
 use std::path::Path;
 use std::sync::Arc;
@@ -20,8 +21,6 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use metrics_exporter_prometheus::PrometheusHandle;
-use moka::sync::Cache;
-use talon_domain::civil::UtcMicros;
 use talon_ledger::core::Authority;
 use talon_ledger::load::{self, BadAuthority};
 use talon_ledger::open::OpenFailure;
@@ -30,30 +29,24 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
 use crate::admin::{self, Admin};
-use crate::admission::{
-    EmbeddedStore, FenceConfig, FenceRate, LocalFence, MAX_FENCE_KEYS, RateRule,
-};
-use crate::app::{
-    App, Lane, MAX_REMEMBERED_REFUSALS, MAX_REMEMBERED_SESSIONS, PolicyVersion, REFUSAL_MEMORY,
-    SESSION_MEMORY, now,
-};
-use crate::availability::{Lists, PublicAnswers};
+use crate::admission::EmbeddedStore;
+use crate::app::{App, Lane, now};
 use crate::config::{Config, ProcessMode};
 use crate::demand::{self, Demands};
-use crate::http::language::Texts;
-use crate::identity::cookies::Cookies;
 use crate::identity::keys::{BadKeys, Keys};
 use crate::identity::token::MAX_PEOPLE_IN_TOKEN;
-use crate::proof::{self, KdfPool};
-use crate::shadow::Shadows;
-use crate::{cold, server};
+use crate::proof;
+use crate::server;
+use crate::standing::{Standing, Standings};
 
 use admission::Admissions;
 use ledger::{LedgerOfProcess, Way};
-use sockets::Sockets;
+pub use reload::Outside;
 
-/// Persons the local fence tells apart act at most this often a second.
-const FENCE_PERSON_PER_SECOND: u32 = 50;
+use reload::Reloader;
+use sockets::Sockets;
+use wiring::wire;
+
 /// How often stores and caches are tidied.
 const TIDY_EVERY: Duration = Duration::from_secs(10);
 /// How often the metrics are tidied.
@@ -182,11 +175,16 @@ pub fn check_ledger(config: &Config, base: &Path) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Runs a gateway until it is told to stop.
+/// Runs a gateway until it is told to stop; `outside` is asked again at each SIGHUP.
 ///
 /// # Errors
 /// [`Failure`], before anything was promised.
-pub fn run(config: Config, base: &Path, release_in: Option<Duration>) -> Result<(), Failure> {
+pub fn run(
+    config: Config,
+    base: &Path,
+    release_in: Option<Duration>,
+    outside: Outside,
+) -> Result<(), Failure> {
     let metrics = measures::install()?;
     let authorities = authorities(&config, base)?;
     let is_demo = config.mode == ProcessMode::Demo;
@@ -201,12 +199,15 @@ pub fn run(config: Config, base: &Path, release_in: Option<Duration>) -> Result<
     let introduction = ledger.introduce(admissions.endpoint(), keys.peppers.ids(), &way);
     let introduced = runtime.block_on(introduction)?;
     let demonstration = release_in.map(|pause| demand::moment_of(now(), pause));
-    let app = Arc::new(wire(config, authorities, keys, demonstration)?);
+    let demands = Arc::new(Demands::new(demonstration));
+    let app = Arc::new(wire(config, authorities, keys, demands, None)?);
     let (stop, stopped) = watch::channel(false);
     let Sockets { public, admin, hub } = sockets;
-    let lanes = start_lanes(&app, &ledger, &admissions, public, &stopped)?;
+    let (lanes, standings) = start_lanes(&app, &ledger, &admissions, public, &stopped)?;
+    let reloader = Arc::new(Reloader::new(outside, standings, ledger.core()));
     let outcome = runtime.block_on(async {
-        let outcome = supervise(&app, &way, introduced, &admissions, metrics, admin, hub).await;
+        let around = Around { metrics, admin, hub, reloader };
+        let outcome = supervise(&app, &way, introduced, &admissions, around).await;
         // Whatever ended the supervision, the lanes finish what they have promised. Until then
         // health is told here, and the stand-in hub answers.
         let _ = stop.send(true);
@@ -218,66 +219,6 @@ pub fn run(config: Config, base: &Path, release_in: Option<Duration>) -> Result<
     ledger.shutdown();
     tracing::info!("stopped");
     outcome
-}
-
-fn wire(
-    config: Config,
-    authorities: Vec<Authority>,
-    keys: Keys,
-    demonstration: Option<UtcMicros>,
-) -> Result<App, Failure> {
-    let setting = Failure::setting;
-    let settings = &config.admission;
-    let write_rate = RateRule::new(1, settings.write_interval_ms * 1000, settings.write_burst)
-        .map_err(|error| setting("admission.write_interval_ms", error.to_string()))?;
-    let read_rate = RateRule::new(2, settings.read_interval_ms * 1000, settings.read_burst)
-        .map_err(|error| setting("admission.read_interval_ms", error.to_string()))?;
-    let fence = |per_second: u32, key: &str| -> Result<LocalFence, Failure> {
-        let rate = |per_second: u32| {
-            FenceRate::new(Duration::from_secs(1) / per_second, per_second)
-                .map_err(|error| setting(key, error.to_string()))
-        };
-        Ok(LocalFence::new(&FenceConfig {
-            person: rate(FENCE_PERSON_PER_SECOND)?,
-            address: rate(per_second)?,
-            overflow: rate(per_second)?,
-            max_keys: MAX_FENCE_KEYS,
-        }))
-    };
-    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    Ok(App {
-        origin: config.origin(),
-        texts: Texts::load(),
-        cookies: Cookies::new(config.is_https()),
-        keys,
-        lists: Lists::new(&authorities),
-        policy_versions: authorities
-            .iter()
-            .map(|one| (one.catalogue.authority, PolicyVersion::of(&one.policy)))
-            .collect(),
-        when_down: admission::when_down(&config, &authorities),
-        shadows: Shadows::new(&settings.shadow),
-        authorities: authorities
-            .into_iter()
-            .map(|authority| (authority.catalogue.code.clone(), Arc::new(authority)))
-            .collect::<HashMap<_, _>>(),
-        public: PublicAnswers::default(),
-        sessions: Cache::builder()
-            .max_capacity(MAX_REMEMBERED_SESSIONS)
-            .time_to_live(SESSION_MEMORY)
-            .build(),
-        over_limit: Cache::builder()
-            .max_capacity(MAX_REMEMBERED_REFUSALS)
-            .time_to_live(REFUSAL_MEMORY)
-            .build(),
-        fence: fence(settings.address_per_second, "admission.address_per_second")?,
-        login_fence: fence(settings.logins_per_second, "admission.logins_per_second")?,
-        demands: Demands::new(demonstration),
-        kdf: KdfPool::start(cores.div_ceil(2)).map_err(Failure::system("threads for proofs"))?,
-        write_rate,
-        read_rate,
-        config,
-    })
 }
 
 /// How many runtimes serve.
@@ -294,10 +235,10 @@ fn start_lanes(
     admissions: &Admissions,
     listeners: Vec<TcpListener>,
     stopped: &watch::Receiver<bool>,
-) -> Result<Vec<JoinHandle<()>>, Failure> {
+) -> Result<(Vec<JoinHandle<()>>, Standings), Failure> {
     let settings = &app.config.server;
     let count = listeners.len();
-    let mut lanes = Vec::new();
+    let (mut lanes, mut standings) = (Vec::new(), Vec::new());
     for (number, listener) in listeners.into_iter().enumerate() {
         let runtime = runtime()?;
         let way = ledger.way()?;
@@ -311,16 +252,18 @@ fn start_lanes(
             admission,
             hub: Arc::new(provider::of(app)?),
         };
+        let demands = Arc::clone(&app.demands);
+        let standing = Arc::new(Standing::new(lane));
+        standings.push(Arc::clone(&standing));
         let stop = stopped.clone();
         let max_connections = settings.max_connections.div_ceil(count);
         let drain = Duration::from_secs(settings.drain_seconds);
         let work = move || {
             runtime.spawn(way.driver);
             if number == 0 {
-                runtime.spawn(demand::watch(Arc::clone(&lane.app)));
+                runtime.spawn(demand::watch(demands));
             }
-            let cold = cold::router(lane.clone());
-            let serving = server::serve(lane, cold, listener, max_connections, drain, stop);
+            let serving = server::serve(standing, listener, max_connections, drain, stop);
             if let Err(error) = runtime.block_on(serving) {
                 tracing::error!(%error, "a lane ended");
             }
@@ -328,7 +271,7 @@ fn start_lanes(
         let thread = std::thread::Builder::new().name(format!("talon-lane-{number}"));
         lanes.push(thread.spawn(work).map_err(Failure::system("a thread"))?);
     }
-    Ok(lanes)
+    Ok((lanes, standings))
 }
 
 fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
@@ -346,6 +289,14 @@ fn join(lanes: Vec<JoinHandle<()>>) {
     }
 }
 
+/// What stands around the lanes.
+struct Around {
+    metrics: PrometheusHandle,
+    admin: TcpListener,
+    hub: Option<TcpListener>,
+    reloader: Arc<Reloader>,
+}
+
 /// Runs what is not a lane: admin listener, stand-ins, tidying; returns when told to stop. What it
 /// started goes on as long as the runtime does.
 async fn supervise(
@@ -353,11 +304,10 @@ async fn supervise(
     way: &Way,
     introduced: Option<()>,
     admissions: &Admissions,
-    metrics: PrometheusHandle,
-    admin: TcpListener,
-    hub: Option<TcpListener>,
+    around: Around,
 ) -> Result<(), Failure> {
-    tokio::spawn(tidy(Arc::clone(app), Arc::clone(admissions.local())));
+    let Around { metrics, admin, hub, reloader } = around;
+    tokio::spawn(tidy(Arc::clone(&reloader), Arc::clone(admissions.local())));
     tokio::spawn(upkeep(metrics.clone()));
     #[cfg(feature = "demo")]
     if let Some(listener) = hub {
@@ -368,6 +318,8 @@ async fn supervise(
     drop(hub);
     let mut terminate = signal(SignalKind::terminate()).map_err(Failure::system("a signal"))?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(Failure::system("a signal"))?;
+    let hangup = signal(SignalKind::hangup()).map_err(Failure::system("a signal"))?;
+    tokio::spawn(reload::at_each(hangup, reloader));
     let address = app.config.admin.listen;
     let listener = tokio::net::TcpListener::from_std(admin)
         .map_err(Failure::system(format!("admin.listen {address}")))?;
@@ -397,10 +349,11 @@ async fn supervise(
     outcome
 }
 
-async fn tidy(app: Arc<App>, local: Arc<EmbeddedStore>) {
+async fn tidy(reloader: Arc<Reloader>, local: Arc<EmbeddedStore>) {
     let mut every = tokio::time::interval(TIDY_EVERY);
     loop {
         every.tick().await;
+        let app = reloader.app();
         app.fence.tidy();
         app.login_fence.tidy();
         local.sweep();

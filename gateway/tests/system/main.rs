@@ -5,6 +5,8 @@
 #![cfg(feature = "demo")]
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+mod about;
+mod app_login;
 mod config;
 mod connections;
 mod crowd;
@@ -16,6 +18,7 @@ mod login;
 mod moves;
 #[cfg(feature = "oidc")]
 mod openid;
+mod pace;
 mod persons;
 mod pressure;
 mod proof;
@@ -28,6 +31,7 @@ mod redis_server;
 mod redis_trouble;
 mod refusals;
 mod release;
+mod reload;
 mod remote;
 mod requests;
 mod sessions;

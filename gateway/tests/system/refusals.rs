@@ -225,13 +225,16 @@ fn theirs_id(path: &str) -> String {
     path.split('/').nth(4).unwrap().to_owned()
 }
 
-/// Everything a client can see except what differs in every answer.
+/// Everything a client can see except what differs in every answer: its id, its date, and what is
+/// left of the client's own pace.
 fn without_id(reply: &Reply) -> (u16, Vec<(String, String)>, String) {
     let id = reply.header("x-request-id");
     let headers = reply
         .headers
         .iter()
-        .filter(|(name, _)| !matches!(name.as_str(), "x-request-id" | "date"))
+        .filter(|(name, _)| {
+            !matches!(name.as_str(), "x-request-id" | "date" | "ratelimit" | "ratelimit-policy")
+        })
         .map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_owned()))
         .collect();
     (reply.status, headers, reply.text().replace(id, "ID"))

@@ -61,7 +61,7 @@ async fn only_json_is_taken() {
         key.bytes(kind, visit.0.to_string())
     };
     for kind in ["text/plain", "application/x-www-form-urlencoded", "", "application/jsonlines"] {
-        refused(who, ask(kind), 400, "bad-request").await;
+        refused(who, ask(kind), 415, "unsupported-media-type").await;
     }
     who.send(ask("Application/JSON; charset=utf-8")).await.expect(201);
 }

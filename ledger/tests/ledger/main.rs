@@ -24,6 +24,7 @@ mod names;
 mod power_loss;
 mod random;
 mod real_world;
+mod reloading;
 mod remote;
 mod replay;
 mod room;

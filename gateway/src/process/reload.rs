@@ -1,0 +1,180 @@
+//! Other settings, catalogues, policies and keys for a gateway at work: all of them or none.
+//!
+//! Everything is read and checked before anything changes; the ledger may still refuse, and then
+//! nothing has changed. Must not know how requests are served.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use talon_ledger::core::{BadLedger, Core};
+use tokio::signal::unix::Signal;
+
+use super::{Failure, authorities, provider, wire};
+use crate::app::App;
+use crate::config::{BadConfig, Config, ProcessMode};
+use crate::identity::keys::Keys;
+use crate::standing::Standings;
+
+/// What a gateway asks of the program around it.
+pub struct Outside {
+    /// Reads the configuration, as at the start; also where its paths are relative to.
+    pub read: Box<dyn Fn() -> Result<(Config, PathBuf), BadConfig> + Send + Sync>,
+    /// Puts the log filter of a configuration in force.
+    pub set_log_filter: Box<dyn Fn(&Config) + Send + Sync>,
+}
+
+/// Why a reload is refused.
+#[derive(Debug, thiserror::Error)]
+enum Refused {
+    #[error(transparent)]
+    Config(#[from] BadConfig),
+    #[error(transparent)]
+    Parts(#[from] Failure),
+    #[error(transparent)]
+    Ledger(#[from] BadLedger),
+}
+
+/// Reloads a running gateway.
+pub(super) struct Reloader {
+    outside: Outside,
+    standings: Standings,
+    /// The ledger, when it is in this process; one elsewhere has files and a reload of its own.
+    core: Option<Arc<Core>>,
+}
+
+impl Reloader {
+    pub(super) fn new(outside: Outside, standings: Standings, core: Option<Arc<Core>>) -> Self {
+        // Both outcomes are there to be watched before there is one.
+        for outcome in ["done", "refused"] {
+            metrics::counter!("gateway_reloads_total", "outcome" => outcome).increment(0);
+        }
+        Self { outside, standings, core }
+    }
+
+    /// What serves now.
+    pub(super) fn app(&self) -> Arc<App> {
+        let first = self.standings.first().expect("at least one runtime serves");
+        Arc::clone(&first.now().lane.app)
+    }
+
+    /// Reads everything anew and puts it in force.
+    fn reload(&self) {
+        let outcome = match self.try_reload() {
+            Ok(()) => "done",
+            Err(refused) => {
+                tracing::error!(%refused, "a reload is refused; everything stays as it was");
+                "refused"
+            }
+        };
+        metrics::counter!("gateway_reloads_total", "outcome" => outcome).increment(1);
+    }
+
+    fn try_reload(&self) -> Result<(), Refused> {
+        let (mut config, base) = (self.outside.read)()?;
+        let before = self.app();
+        let mut later = keep_until_restart(&mut config, &before.config);
+        let authorities = authorities(&config, &base)?;
+        // A key that is missing now is a mistake: a new one would log everybody out.
+        let mut keys = Keys::load(&config.keys_directory(), false).map_err(Failure::from)?;
+        if keys.peppers.ids() != before.keys.peppers.ids() {
+            // The ledger has to agree first, as it is asked at a start.
+            keys.peppers = before.keys.peppers.clone();
+            later.push("keys.directory: the peppers");
+        }
+        let demands = Arc::clone(&before.demands);
+        let app = Arc::new(wire(config, authorities.clone(), keys, demands, Some(&before))?);
+        let hub = Arc::new(provider::of(&app)?);
+        let policies = match &self.core {
+            Some(core) => core.reload(authorities)?,
+            None => Vec::new(),
+        };
+        for standing in &self.standings {
+            standing.change(Arc::clone(&app), Arc::clone(&hub));
+        }
+        (self.outside.set_log_filter)(&app.config);
+        for key in later {
+            tracing::warn!(key, "this setting takes effect at the next start");
+        }
+        let policies: Vec<String> = policies.iter().map(ToString::to_string).collect();
+        tracing::info!(policies = policies.join(" "), "reloaded");
+        Ok(())
+    }
+}
+
+/// Reloads at each signal; those that come while one is under way count as one.
+pub(super) async fn at_each(mut hangup: Signal, reloader: Arc<Reloader>) {
+    while hangup.recv().await.is_some() {
+        let reloader = Arc::clone(&reloader);
+        // It reads files.
+        if tokio::task::spawn_blocking(move || reloader.reload()).await.is_err() {
+            tracing::error!("a reload panicked");
+        }
+    }
+}
+
+/// Takes the settings that need a restart from the configuration in force; returns the names of
+/// those that differ.
+fn keep_until_restart(config: &mut Config, before: &Config) -> Vec<&'static str> {
+    let mut later = Vec::new();
+    let mut keep = |key: &'static str, differs: bool| {
+        if differs {
+            later.push(key);
+        }
+    };
+    macro_rules! keep {
+        ($($key:literal: $($name:ident).+,)*) => {
+            $(
+                keep($key, config.$($name).+ != before.$($name).+);
+                config.$($name).+.clone_from(&before.$($name).+);
+            )*
+        };
+    }
+    keep! {
+        "mode": mode,
+        "data_dir": data_dir,
+        "server.listen": server.listen,
+        "server.threads": server.threads,
+        "server.max_connections": server.max_connections,
+        "server.drain_seconds": server.drain_seconds,
+        "admin.listen": admin.listen,
+        "journal.segment_bytes": journal.segment_bytes,
+        "journal.snapshot_every_segments": journal.snapshot_every_segments,
+        "ledger": ledger,
+        "admission.redis_url": admission.redis_url,
+        "admission.redis_password_file": admission.redis_password_file,
+        "admission.redis_ca": admission.redis_ca,
+        "admission.cluster": admission.cluster,
+        "admission.buckets": admission.buckets,
+        "admission.redis_deadline_ms": admission.redis_deadline_ms,
+        "admission.gateways": admission.gateways,
+        "admission.degraded_per_second": admission.degraded_per_second,
+    }
+    if before.mode == ProcessMode::Demo {
+        // The stand-in hub listens there, and knows the gateway by these.
+        keep! { "hub.origin": hub.origin, "hub.client_id": hub.client_id, }
+    }
+    later
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Layers;
+
+    fn config(text: &str) -> Config {
+        let text = format!("mode = \"demo\"\n{text}");
+        Layers::from_file("talon.toml", &text).unwrap().finish().unwrap()
+    }
+
+    #[test]
+    fn settings_that_need_a_restart_are_named_and_stay() {
+        let before = config("[server]\nthreads = 2\n");
+        let mut after = config(
+            "data_dir = \"/elsewhere\"\n[server]\nthreads = 3\n[session]\nttl_minutes = 5\n",
+        );
+        assert_eq!(keep_until_restart(&mut after, &before), ["data_dir", "server.threads"]);
+        assert_eq!((after.server.threads, &after.data_dir), (2, &before.data_dir));
+        assert_eq!(after.session.ttl_minutes, 5, "this one may change");
+        assert!(keep_until_restart(&mut after, &before).is_empty());
+    }
+}

@@ -1,0 +1,113 @@
+//! Putting what all runtimes share together, at the start and at each reload.
+//!
+//! Must not know threads or sockets.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use moka::sync::Cache;
+use talon_ledger::core::Authority;
+
+use super::Failure;
+use super::admission::when_down;
+use crate::admission::{FenceConfig, FenceRate, LocalFence, MAX_FENCE_KEYS, RateRule};
+use crate::app::{
+    App, MAX_REMEMBERED_REFUSALS, MAX_REMEMBERED_SESSIONS, PolicyVersion, REFUSAL_MEMORY,
+    SESSION_MEMORY,
+};
+use crate::availability::{Lists, PublicAnswers};
+use crate::config::Config;
+use crate::demand::Demands;
+use crate::http::language::Texts;
+use crate::http::rate_limit::{READ, WRITE};
+use crate::identity::cookies::Cookies;
+use crate::identity::keys::Keys;
+use crate::proof::KdfPool;
+use crate::shadow::Shadows;
+
+/// Persons the local fence tells apart act at most this often a second.
+const FENCE_PERSON_PER_SECOND: u32 = 50;
+
+/// Puts the parts together; those of `before` that hold state and need not change are kept.
+pub(super) fn wire(
+    config: Config,
+    authorities: Vec<Authority>,
+    keys: Keys,
+    demands: Arc<Demands>,
+    before: Option<&App>,
+) -> Result<App, Failure> {
+    let setting = Failure::setting;
+    let admission = &config.admission;
+    let write_rate =
+        RateRule::new(WRITE, admission.write_interval_ms * 1000, admission.write_burst)
+            .map_err(|error| setting("admission.write_interval_ms", error.to_string()))?;
+    let read_rate = RateRule::new(READ, admission.read_interval_ms * 1000, admission.read_burst)
+        .map_err(|error| setting("admission.read_interval_ms", error.to_string()))?;
+    let known = before.map(|app| (app, &app.config.admission));
+    let fence = |per_second: u32, key: &str| -> Result<Arc<LocalFence>, Failure> {
+        let rate = |per_second: u32| {
+            FenceRate::new(Duration::from_secs(1) / per_second, per_second)
+                .map_err(|error| setting(key, error.to_string()))
+        };
+        Ok(Arc::new(LocalFence::new(&FenceConfig {
+            person: rate(FENCE_PERSON_PER_SECOND)?,
+            address: rate(per_second)?,
+            overflow: rate(per_second)?,
+            max_keys: MAX_FENCE_KEYS,
+        })))
+    };
+    let fence_before = known
+        .filter(|(_, of)| of.address_per_second == admission.address_per_second)
+        .map(|(app, _)| Arc::clone(&app.fence));
+    let login_fence_before = known
+        .filter(|(_, of)| of.logins_per_second == admission.logins_per_second)
+        .map(|(app, _)| Arc::clone(&app.login_fence));
+    Ok(App {
+        origin: config.origin(),
+        texts: Texts::load(),
+        cookies: Cookies::new(config.is_https()),
+        keys,
+        lists: Lists::new(&authorities),
+        policy_versions: authorities
+            .iter()
+            .map(|one| (one.catalogue.authority, PolicyVersion::of(&one.policy)))
+            .collect(),
+        when_down: when_down(&config, &authorities),
+        shadows: Shadows::new(&admission.shadow),
+        authorities: authorities
+            .into_iter()
+            .map(|authority| (authority.catalogue.code.clone(), Arc::new(authority)))
+            .collect::<HashMap<_, _>>(),
+        public: PublicAnswers::default(),
+        sessions: Cache::builder()
+            .max_capacity(MAX_REMEMBERED_SESSIONS)
+            .time_to_live(SESSION_MEMORY)
+            .build(),
+        over_limit: Cache::builder()
+            .max_capacity(MAX_REMEMBERED_REFUSALS)
+            .time_to_live(REFUSAL_MEMORY)
+            .build(),
+        fence: match fence_before {
+            Some(fence) => fence,
+            None => fence(admission.address_per_second, "admission.address_per_second")?,
+        },
+        login_fence: match login_fence_before {
+            Some(fence) => fence,
+            None => fence(admission.logins_per_second, "admission.logins_per_second")?,
+        },
+        kdf: match before {
+            Some(app) => Arc::clone(&app.kdf),
+            None => Arc::new(kdf_pool()?),
+        },
+        demands,
+        write_rate,
+        read_rate,
+        config,
+    })
+}
+
+fn kdf_pool() -> Result<KdfPool, Failure> {
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    KdfPool::start(cores.div_ceil(2)).map_err(Failure::system("threads for proofs"))
+}
