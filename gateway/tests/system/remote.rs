@@ -83,7 +83,10 @@ async fn what_was_confirmed_is_there_after_the_ledger_was_killed() {
     assert!(text.contains("ledger connection: "), "{text}");
     ledger.start();
     is_ready(&gateway, 200).await;
-    who.get(booked.header("location")).await.expect(200);
+    eventually("each core has its connection again", async || {
+        (who.get(booked.header("location")).await.status == 200).then_some(())
+    })
+    .await;
     any("exchange").book(&mut who, "2").await.expect(201);
 }
 
@@ -141,4 +144,30 @@ async fn other_files_than_the_ledgers_are_told_and_turn_nobody_away() {
     let text = is_ready(&gateway, 200).await;
     assert!(text.contains("note: the ledger has other files for authority 2\n"), "{text}");
     any("exam").book(&mut somebody(&gateway), "1").await.expect(201);
+}
+
+#[tokio::test]
+async fn a_ledger_reads_its_policies_again_when_told_to_and_keeps_the_old_when_they_are_bad() {
+    let mut ledger = LedgerServer::new();
+    ledger.start();
+    let gateway = ledger.gateway().start();
+    let policy = ledger.file("small.policy.toml");
+    let good = std::fs::read_to_string(&policy).unwrap();
+    let limit = good.replace("max = 4", "max = 1");
+    assert_ne!(limit, good);
+    let mut who = somebody(&gateway);
+    any("exam").book(&mut who, "1").await.expect(201);
+    std::fs::write(&policy, good.replace("max = 4", "maximum = 1")).unwrap();
+    ledger.hang_up();
+    any("exchange").book(&mut who, "2").await.expect(201);
+    std::fs::write(&policy, limit).unwrap();
+    ledger.hang_up();
+    eventually("the new limit", async || {
+        // Whoever begins now may book once.
+        let mut next = somebody(&gateway);
+        any("exam").book(&mut next, "a").await;
+        (any("exchange").book(&mut next, "b").await.status == 429).then_some(())
+    })
+    .await;
+    any("permit").book(&mut who, "3").await.refused(429, "quota-exceeded");
 }

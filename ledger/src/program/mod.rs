@@ -16,8 +16,9 @@ use std::time::Duration;
 
 use clap::Args;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use talon_domain::ids::AuthorityId;
 use talon_journal::JournalKind;
-use talon_ledger::core::Authority;
+use talon_ledger::core::{Authority, BadLedger};
 use talon_ledger::embedded::Embedded;
 use talon_ledger::load::{self, BadAuthority};
 use talon_ledger::open::{self, EXIT_CONFIG, EXIT_JOURNAL, EXIT_SYSTEM, Keep, OpenFailure};
@@ -64,6 +65,8 @@ enum Failure {
     Tls(#[from] BadTls),
     #[error(transparent)]
     Open(#[from] OpenFailure),
+    #[error(transparent)]
+    Reload(#[from] BadLedger),
     #[error("{action}: {source}")]
     System { action: String, source: std::io::Error },
     #[error("the journal failed: {0}")]
@@ -73,7 +76,7 @@ enum Failure {
 impl Failure {
     fn exit_code(&self) -> u8 {
         match self {
-            Self::Config(_) | Self::Authority(_) | Self::Tls(_) => EXIT_CONFIG,
+            Self::Config(_) | Self::Authority(_) | Self::Tls(_) | Self::Reload(_) => EXIT_CONFIG,
             Self::Open(failure) => failure.exit_code(),
             Self::System { .. } => EXIT_SYSTEM,
             Self::Journal(_) => EXIT_JOURNAL,
@@ -108,7 +111,7 @@ pub(crate) fn main(flags: &Flags) -> ExitCode {
 fn run(flags: &Flags) -> Result<(), Failure> {
     let config = configure(flags)?;
     let base = flags.config.parent().unwrap_or(Path::new("."));
-    let authorities = authorities(&config, base)?;
+    let served = authorities(&config, base)?;
     let tls = config.tls.as_ref().map(|tls| {
         let [certificate, key, ca] =
             [&tls.certificate, &tls.key, &tls.client_ca].map(|file| base.join(file));
@@ -135,9 +138,9 @@ fn run(flags: &Flags) -> Result<(), Failure> {
         snapshot_every_segments: config.journal.snapshot_every_segments,
         release_in: None,
     };
-    let files = digests(&authorities);
+    let files = digests(&served);
     let directory = config.data_dir.join("journal");
-    let running = open::open(&directory, &keep, authorities)?;
+    let running = open::open(&directory, &keep, served)?;
     let welcome = Welcome {
         mode: config.mode,
         journal: running.recovery.journal.to_string(),
@@ -151,7 +154,11 @@ fn run(flags: &Flags) -> Result<(), Failure> {
     let settings = serve::Settings { welcome, tls, lanes, bounds: Bounds::default() };
     let server =
         Server::start(&running.ledger, listener, settings).map_err(Failure::system("threads"))?;
-    supervise(&running.ledger, server, admin, metrics)?;
+    let reload = || {
+        let authorities = authorities(&configure(flags)?, base)?;
+        running.ledger.core().reload(authorities).map_err(Failure::from)
+    };
+    supervise(&running.ledger, server, admin, metrics, reload)?;
     running.shutdown().map_err(Failure::Journal)?;
     tracing::info!("stopped");
     Ok(())
@@ -195,6 +202,7 @@ fn supervise(
     server: Server,
     admin: TcpListener,
     metrics: PrometheusHandle,
+    reload: impl Fn() -> Result<Vec<AuthorityId>, Failure>,
 ) -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -206,6 +214,7 @@ fn supervise(
         tokio::spawn(driver);
         let mut terminate = signal(SignalKind::terminate()).map_err(Failure::system("a signal"))?;
         let mut interrupt = signal(SignalKind::interrupt()).map_err(Failure::system("a signal"))?;
+        let mut hangup = signal(SignalKind::hangup()).map_err(Failure::system("a signal"))?;
         admin.set_nonblocking(true).map_err(Failure::system("admin.listen"))?;
         let listener =
             tokio::net::TcpListener::from_std(admin).map_err(Failure::system("admin.listen"))?;
@@ -225,9 +234,13 @@ fn supervise(
             }
         });
         tracing::info!(address = %server.address(), "the ledger is open");
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
+        loop {
+            tokio::select! {
+                _ = terminate.recv() => break,
+                _ = interrupt.recv() => break,
+                // Nobody but the health listener waits for this thread.
+                _ = hangup.recv() => tell(reload()),
+            }
         }
         tracing::info!("stopping: answering what is under way");
         // Relaxed: a flag of its own.
@@ -237,4 +250,17 @@ fn supervise(
         }
         Ok(())
     })
+}
+
+/// Says what became of a reload: all of it is in force, or none.
+fn tell(outcome: Result<Vec<AuthorityId>, Failure>) {
+    match outcome {
+        Ok(changed) => {
+            let policies: Vec<String> = changed.iter().map(ToString::to_string).collect();
+            tracing::info!(policies = policies.join(" "), "reloaded catalogues and policies");
+        }
+        Err(refused) => {
+            tracing::error!(%refused, "a reload is refused; everything stays as it was");
+        }
+    }
 }

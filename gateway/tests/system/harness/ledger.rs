@@ -42,8 +42,11 @@ impl LedgerServer {
         let directory = tempfile::tempdir().unwrap();
         certificates(directory.path());
         let files = |name: &str| {
-            let file = |kind: &str| fixture(&format!("{name}.{kind}.toml")).display().to_string();
-            let (catalogue, policy) = (file("catalogue"), file("policy"));
+            let [catalogue, policy] = ["catalogue", "policy"].map(|kind| {
+                let file = format!("{name}.{kind}.toml");
+                std::fs::copy(fixture(&file), directory.path().join(&file)).unwrap();
+                file
+            });
             format!("[[authority]]\ncatalogue = {catalogue:?}\npolicy = {policy:?}\n")
         };
         let text = format!(
@@ -110,6 +113,18 @@ impl LedgerServer {
         let status = child.wait().unwrap();
         reaper.dismiss();
         status
+    }
+
+    /// A file of its configuration.
+    pub(crate) fn file(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    /// Asks it to read its files again.
+    pub(crate) fn hang_up(&self) {
+        let (child, _) = self.running.as_ref().unwrap();
+        let pid = child.id().to_string();
+        assert!(Command::new("kill").args(["-HUP", &pid]).status().unwrap().success());
     }
 
     /// Where it tells its health.
