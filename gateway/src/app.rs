@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use moka::sync::Cache;
+use sha2::{Digest, Sha256};
 use talon_domain::civil::UtcMicros;
 use talon_domain::ids::{AuthorityId, KeyHash, OfficeId, Pseudonym, ServiceId};
 use talon_domain::limits::LimitRefusal;
@@ -14,9 +15,10 @@ use talon_domain::policy::CompiledPolicy;
 use talon_ledger::core::Authority;
 use talon_wire::{Ledger, Place};
 
-use crate::admission::{AdmissionHandle, LocalFence, RateRule};
+use crate::admission::{AdmissionHandle, LocalFence, RateRule, WhenDown};
 use crate::availability::{Lists, PublicAnswers};
 use crate::config::{Config, ProcessMode};
+use crate::demand::Demands;
 use crate::http::language::Texts;
 use crate::http::problem::Problem;
 use crate::identity::cookies::Cookies;
@@ -24,6 +26,7 @@ use crate::identity::keys::Keys;
 use crate::identity::provider::Provider;
 use crate::identity::token::Session;
 use crate::proof::KdfPool;
+use crate::shadow::Shadows;
 
 /// Most verified sessions remembered.
 pub const MAX_REMEMBERED_SESSIONS: u64 = 200_000;
@@ -36,8 +39,43 @@ pub const REFUSAL_MEMORY: Duration = Duration::from_secs(5);
 
 /// Who acts, and for whom: one human may act for several.
 pub type ActingFor = (Pseudonym, Pseudonym);
-/// Somebody over a limit of a period, and the keys whose repeats are no new attempts.
-pub type OverLimit = Arc<(LimitRefusal, Vec<KeyHash>)>;
+
+/// What tells a policy from another one of its authority: what is remembered under one says nothing
+/// under the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PolicyVersion([u8; 8]);
+
+impl PolicyVersion {
+    /// The version of this policy.
+    #[must_use]
+    pub fn of(policy: &CompiledPolicy) -> Self {
+        let bytes = postcard::to_stdvec(policy.policy()).expect("a policy is plain data");
+        let hash = Sha256::digest(bytes);
+        let (version, _) = hash.split_first_chunk().expect("a hash has more than 8 bytes");
+        Self(*version)
+    }
+}
+
+/// Somebody over a limit of a period.
+#[derive(Clone, Debug)]
+pub struct OverLimit {
+    /// What the ledger said.
+    pub refusal: LimitRefusal,
+    /// The keys whose repeats are no new attempts.
+    pub keys: Vec<KeyHash>,
+    /// The policy that it was said under.
+    pub policy: PolicyVersion,
+}
+
+impl OverLimit {
+    /// Whether it refuses an attempt under this key now.
+    #[must_use]
+    pub fn refuses(&self, key: &KeyHash, policy: Option<PolicyVersion>, now: UtcMicros) -> bool {
+        Some(self.policy) == policy
+            && !self.keys.contains(key)
+            && self.refusal.resets_at.is_some_and(|resets_at| resets_at > now)
+    }
+}
 
 /// Shared by all runtimes of the process. A reload makes another one; a request sees one of them from its
 /// first byte to its last.
@@ -61,13 +99,21 @@ pub struct App {
     /// Sessions whose signature was checked, by token.
     pub sessions: Cache<Box<str>, Arc<Session>>,
     /// Who is known to be over a limit.
-    pub over_limit: Cache<ActingFor, OverLimit>,
+    pub over_limit: Cache<ActingFor, Arc<OverLimit>>,
+    /// The policies' versions.
+    pub policy_versions: HashMap<AuthorityId, PolicyVersion>,
+    /// What happens to bookings and cancellations while Redis does not answer.
+    pub when_down: HashMap<AuthorityId, WhenDown>,
+    /// What only counts whom it would refuse.
+    pub shadows: Shadows,
     /// The first fence, in memory.
     pub fence: Arc<LocalFence>,
     /// The fence of logins, which are dearer.
     pub login_fence: Arc<LocalFence>,
     /// Where proofs are derived.
     pub kdf: Arc<KdfPool>,
+    /// What proof a booking needs now.
+    pub demands: Arc<Demands>,
     /// How often a person may write.
     pub write_rate: RateRule,
     /// How often a person may read what is theirs.
@@ -149,4 +195,32 @@ pub fn now() -> UtcMicros {
 /// Now, in Unix seconds.
 pub fn now_s() -> u64 {
     now().seconds().unsigned_abs()
+}
+
+#[cfg(test)]
+mod tests {
+    use talon_domain::policy::LimitKind;
+
+    use super::*;
+
+    const NOW: UtcMicros = UtcMicros(1_800_000_000_000_000);
+
+    #[test]
+    fn a_remembered_refusal_holds_for_its_policy_its_period_and_new_attempts_only() {
+        let (policy, other) = (PolicyVersion([1; 8]), PolicyVersion([2; 8]));
+        let (earlier, new) = (KeyHash([1; 16]), KeyHash([2; 16]));
+        let refusal = LimitRefusal {
+            rule: "four-a-month".to_owned(),
+            kind: LimitKind::LivePerService,
+            count: 4,
+            limit: 4,
+            resets_at: Some(UtcMicros(NOW.0 + 1)),
+        };
+        let over = OverLimit { refusal, keys: vec![earlier], policy };
+        assert!(over.refuses(&new, Some(policy), NOW));
+        assert!(!over.refuses(&earlier, Some(policy), NOW), "a repeat is no new attempt");
+        assert!(!over.refuses(&new, Some(other), NOW), "another policy may allow it");
+        assert!(!over.refuses(&new, None, NOW));
+        assert!(!over.refuses(&new, Some(policy), UtcMicros(NOW.0 + 1)), "the count is reset");
+    }
 }

@@ -12,6 +12,7 @@ use talon_wire::Caller;
 
 use crate::admission::{FenceRefusal, PersonKey};
 use crate::app::{App, now_s};
+use crate::config::Shadowed;
 use crate::http::language::Language;
 use crate::http::origin;
 use crate::http::problem::Problem;
@@ -72,7 +73,8 @@ pub fn check_address(app: &App, address: IpAddr) -> Result<(), Problem> {
     if is_proxy(app, address) {
         return Ok(());
     }
-    app.fence.check_address(address).map_err(too_fast)
+    let judged = app.fence.check_address(address).map_err(too_fast);
+    app.shadows.judge(Shadowed::AddressFence, judged)
 }
 
 /// Finds out who is asking, and holds them to the local fence.
@@ -95,7 +97,8 @@ pub fn identify(app: &App, headers: &HeaderMap) -> Result<Identified, Problem> {
     };
     let session = session(app, token)?;
     if let Some(person) = session.any_person() {
-        app.fence.check_person(PersonKey(person.0)).map_err(too_fast)?;
+        let judged = app.fence.check_person(PersonKey(person.0)).map_err(too_fast);
+        app.shadows.judge(Shadowed::PersonFence, judged)?;
     }
     Ok(Identified { session, by_cookie })
 }
@@ -146,7 +149,8 @@ pub fn check_login_pace(app: &App, address: IpAddr) -> Result<(), Problem> {
     if is_proxy(app, address) {
         return Ok(());
     }
-    app.login_fence.check_address(address).map_err(too_fast)
+    let judged = app.login_fence.check_address(address).map_err(too_fast);
+    app.shadows.judge(Shadowed::LoginFence, judged)
 }
 
 /// Whether everybody comes from this address: in production, connections from this computer are

@@ -22,7 +22,7 @@ use crate::http::rate_limit;
 use crate::http::request_id::RequestId;
 use crate::operations::{self, Booked, Wish};
 use crate::request::{BookRequest, idempotency_key};
-use crate::views::BookingJson;
+use crate::views::{BookingJson, SlowLaneJson};
 
 const COMMON_HEADERS: [(&str, &str); 4] = [
     ("x-content-type-options", "nosniff"),
@@ -210,11 +210,25 @@ async fn challenge(lane: &Lane, request: &Request<Incoming>) -> Result<Answer, P
         authority: String,
         office: u32,
         service: String,
+        lane: Option<WaitingLane>,
+    }
+    #[derive(serde::Deserialize)]
+    #[serde(rename_all = "kebab-case")]
+    enum WaitingLane {
+        Slow,
     }
     let who = identify(&lane.app, request.headers())?;
-    let wanted: Wanted = serde_urlencoded::from_str(request.uri().query().unwrap_or(""))
-        .map_err(|_| Problem::bad_request("the query needs authority, office and service"))?;
+    let wanted: Wanted =
+        serde_urlencoded::from_str(request.uri().query().unwrap_or("")).map_err(|_| {
+            Problem::bad_request(
+                "the query needs authority, office and service, and lane is slow or absent",
+            )
+        })?;
     let place = lane.app.place(&wanted.authority, wanted.office, &wanted.service)?;
+    if let Some(WaitingLane::Slow) = wanted.lane {
+        let ticket = operations::slow_lane(lane, &who, &place).await?;
+        return Ok(body::private_json(StatusCode::OK, &SlowLaneJson::new(&ticket)));
+    }
     let challenge = operations::challenge(lane, &who, &place).await?;
     Ok(body::private_json(StatusCode::OK, &challenge))
 }

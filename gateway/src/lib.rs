@@ -15,6 +15,7 @@ pub mod caller;
 pub mod cold;
 pub mod config;
 pub mod connections;
+pub mod demand;
 #[cfg(feature = "demo")]
 pub mod demo;
 pub mod hot;
@@ -27,5 +28,7 @@ pub mod process;
 pub mod proof;
 pub mod request;
 pub mod server;
+pub mod shadow;
+pub mod slow_lane;
 pub mod standing;
 pub mod views;

@@ -10,18 +10,22 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use talon_domain::booking::Subject;
+use talon_domain::civil::UtcMicros;
 use talon_domain::ids::{AuthorityId, BookingId, Channel, Fingerprint, KeyHash, OfficeId};
 use talon_domain::limits::LimitRefusal;
 use talon_domain::policy::{LimitKind, Moment};
+use talon_pow::Pressure;
 use talon_wire::{
     Answer, Book, BookingView, Caller, Cancel, Command, Move, Place, Refusal, Wishes,
 };
 
-use crate::app::{ActingFor, Lane, now};
+use crate::app::{ActingFor, Lane, OverLimit, now, now_s};
 use crate::caller::Identified;
+use crate::demand::KEPT_AFTER_MICROS;
 use crate::http::problem::Problem;
-use crate::proof;
+use crate::proof::{self, CHALLENGE_TTL_S};
 use crate::request::{fingerprint, move_fingerprint};
+use crate::slow_lane;
 
 use admitting::{admit, admit_claim, release_tag, remember_usage};
 pub use logins::{check_session, log_in, log_out, spend_login};
@@ -92,13 +96,13 @@ pub async fn book(lane: &Lane, who: &Identified, wish: Wish<'_>) -> Result<Booke
     let claim =
         Claim { caller, subject, place, channel, key, fingerprint, solution, is_one_more: true };
     let acting = acting_for(&caller, subject)?;
+    let policy = lane.app.policy_versions.get(&place.authority).copied();
     if let Some(over) = lane.app.over_limit.get(&acting)
-        && !over.1.contains(&key)
-        && over.0.resets_at.is_some_and(|resets_at| resets_at > now())
-        && concerns(lane, &over.0, &claim)
+        && over.refuses(&key, policy, now())
+        && concerns(lane, &over.refusal, &claim)
     {
         outcome("refused_from_memory");
-        return Err(Problem::LimitReached(over.0.clone()));
+        return Err(Problem::LimitReached(over.refusal.clone()));
     }
     let book = Book { caller, subject, place, channel, wishes, key, fingerprint };
     take(lane, claim, &book.wishes.clone(), Command::Book(book)).await
@@ -166,13 +170,20 @@ async fn take(
         Answer::Refused(Refusal::Limit { refusal, usage, sequence, keys }) => {
             outcome("refused_by_limit");
             remember_usage(lane, &claim, acting, usage, sequence);
-            if claim.is_one_more && is_remembered(refusal.kind) {
-                lane.app.over_limit.insert(acting, Arc::new((refusal.clone(), keys)));
+            if claim.is_one_more
+                && is_remembered(refusal.kind)
+                && let Some(policy) = lane.app.policy_versions.get(&claim.place.authority).copied()
+            {
+                let over = OverLimit { refusal: refusal.clone(), keys, policy };
+                lane.app.over_limit.insert(acting, Arc::new(over));
             }
             Err(Problem::LimitReached(refusal))
         }
         Answer::Refused(refusal) => {
             outcome("refused_by_ledger");
+            if matches!(refusal, Refusal::Taken { .. } | Refusal::NotReleased(_)) {
+                lane.app.demands.refused(&claim.caller.person);
+            }
             Err(refusal.into())
         }
         _ => Err(Problem::Unavailable),
@@ -260,6 +271,19 @@ pub async fn booking(
     Err(Problem::NotFound)
 }
 
+/// Whether a person needs a proof now to book a service.
+pub fn needs_proof(lane: &Lane, who: &Identified, place: &Place) -> bool {
+    let (Ok(caller), Some(policy)) = (who.at(place.authority), lane.app.policy(place.authority))
+    else {
+        return false;
+    };
+    let (service, channel) = (place.service, Channel::Web);
+    policy.release(service, channel).proof.as_ref().is_some_and(|rule| {
+        let demands = &lane.app.demands;
+        demands.of(policy, service, channel, rule, &caller.person, now()) != Pressure::Calm
+    })
+}
+
 /// A challenge for booking a service.
 ///
 /// # Errors
@@ -271,14 +295,45 @@ pub async fn challenge(
 ) -> Result<talon_pow::Challenge, Problem> {
     let caller = who.at(place.authority)?;
     let policy = lane.app.policy(place.authority).ok_or(Problem::UnknownAuthority)?;
+    let (service, channel) = (place.service, Channel::Web);
+    let rule = policy.release(service, channel).proof.as_ref().ok_or(Problem::ProofNotNeeded)?;
+    let (app, now) = (&lane.app, now());
+    let Pressure::Step(step) = app.demands.of(policy, service, channel, rule, &caller.person, now)
+    else {
+        return Err(Problem::ProofNotNeeded);
+    };
+    admit(lane, &caller, app.read_rate).await?;
+    check_session(lane, caller).await?;
+    // Before a release the challenge lasts until the crowd is through; its difficulty is signed.
+    let near = app.demands.near(policy, service, channel, now);
+    let ahead = near.map(|release| UtcMicros(release.opens_at.0 + KEPT_AFTER_MICROS).seconds());
+    let least = now_s() + CHALLENGE_TTL_S;
+    let expires_at_s = ahead.map_or(least, |until| least.max(until.unsigned_abs()));
+    proof::challenge(app, &caller.person, &release_tag(place), rule, step, expires_at_s)
+}
+
+/// A promise to book without a proof after a wait, where the authority allows it.
+///
+/// # Errors
+/// [`Problem::ProofNotNeeded`], [`Problem::NotFound`] where it is not allowed, and the first refusal
+/// on the way.
+pub async fn slow_lane(
+    lane: &Lane,
+    who: &Identified,
+    place: &Place,
+) -> Result<slow_lane::Ticket, Problem> {
+    let caller = who.at(place.authority)?;
+    let policy = lane.app.policy(place.authority).ok_or(Problem::UnknownAuthority)?;
     let rule = policy
         .release(place.service, Channel::Web)
         .proof
         .as_ref()
         .ok_or(Problem::ProofNotNeeded)?;
+    let minutes = rule.slow_lane_minutes.ok_or(Problem::NotFound)?;
     admit(lane, &caller, lane.app.read_rate).await?;
     check_session(lane, caller).await?;
-    proof::challenge(&lane.app, &caller.person, &release_tag(place), rule)
+    let (keys, release) = (&lane.app.keys.session, release_tag(place));
+    Ok(slow_lane::issue(keys, &caller.person, &release, now_s(), minutes))
 }
 
 /// What an earlier request under the same key booked; `problem` when there was none.

@@ -11,7 +11,9 @@ use parking_lot::Mutex;
 use sha2::{Digest, Sha256};
 use talon_domain::ids::Pseudonym;
 use talon_domain::policy::ProofRule;
-use talon_pow::{Binding, Challenge, Checked, Difficulty, Payload, Proved, Refusal};
+use talon_pow::{
+    Binding, Challenge, Checked, Difficulty, MAX_PHONE_ROUNDS, Payload, Proved, Refusal,
+};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use crate::admission::Spend;
@@ -20,8 +22,11 @@ use crate::http::problem::Problem;
 
 /// Most proofs waiting for a thread; at it, bookings are asked to come back.
 pub const MAX_WAITING_PROOFS: usize = 256;
-/// How long a challenge is good for, in seconds.
-pub const CHALLENGE_TTL_S: u64 = 10 * 60;
+/// How long a challenge is good for away from a release, in seconds.
+pub const CHALLENGE_TTL_S: u64 = 5 * 60;
+
+/// Memory of one derivation by Argon2id: what a cheap phone's browser manages a dozen times a second.
+const ARGON2_MEMORY_KIB: u32 = 3 * 1024;
 
 /// What proofs of booking are bound to, besides the person.
 const ACTION: &str = "book";
@@ -99,9 +104,17 @@ fn derive_all(waiting: &Mutex<Receiver<Job>>) {
 pub fn difficulty(rule: &ProofRule) -> Result<Difficulty, String> {
     let algorithm =
         rule.algorithm.parse().map_err(|error: talon_pow::UnknownAlgorithm| error.to_string())?;
-    let memory = (algorithm == talon_pow::Algorithm::Argon2id).then_some(8 * 1024);
-    Difficulty::new(algorithm, rule.cost, &rule.key_prefix, memory, None)
-        .map_err(|error| error.to_string())
+    let memory = (algorithm == talon_pow::Algorithm::Argon2id).then_some(ARGON2_MEMORY_KIB);
+    let difficulty = Difficulty::new(algorithm, rule.cost, &rule.key_prefix, memory, None)
+        .map_err(|error| error.to_string())?;
+    let rounds = difficulty.expected_rounds();
+    if rounds > MAX_PHONE_ROUNDS {
+        return Err(format!(
+            "{rounds} rounds on average are more than {MAX_PHONE_ROUNDS}: one cheap phone in \
+             twenty would compute for more than 5 s; lower the cost or shorten the prefix"
+        ));
+    }
+    Ok(difficulty)
 }
 
 /// A challenge for a person who wants to book a service.
@@ -113,18 +126,20 @@ pub fn challenge(
     person: &Pseudonym,
     release: &str,
     rule: &ProofRule,
+    step: u8,
+    expires_at_s: u64,
 ) -> Result<Challenge, Problem> {
     let difficulty = difficulty(rule).map_err(|error| {
         tracing::error!(%error, "a proof rule that was checked at start is no difficulty");
         Problem::Unavailable
     })?;
+    let difficulty = difficulty.doubled(step);
     let (mut nonce, mut salt) = ([0; 16], [0; 16]);
     getrandom::fill(&mut nonce)
         .and_then(|()| getrandom::fill(&mut salt))
         .map_err(|_| Problem::Unavailable)?;
     let person = person_tag(person);
     let binding = Binding { person: &person, action: ACTION, release };
-    let expires_at_s = now_s() + CHALLENGE_TTL_S;
     talon_pow::issue(&app.keys.proof, &difficulty, &binding, expires_at_s, nonce, salt)
         .map_err(|_| Problem::Unavailable)
 }

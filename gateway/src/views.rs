@@ -7,13 +7,16 @@ use serde::Serialize;
 use talon_domain::about::{About, Alternative, Closure};
 use talon_domain::booking::Subject;
 use talon_domain::catalogue::{Catalogue, Region, Text};
+use talon_domain::civil::UtcMicros;
 use talon_domain::ids::Channel;
 use talon_ledger::core::Authority;
+use talon_pow::Difficulty;
 use talon_wire::{BookingState, BookingView, DayView, StartsView};
 use utoipa::ToSchema;
 
 use crate::app::App;
 use crate::openapi::schemas;
+use crate::slow_lane::Ticket;
 
 /// A booking.
 #[derive(Debug, Serialize, ToSchema)]
@@ -105,6 +108,82 @@ impl<'a> BookingJson<'a> {
             cancel_until: view.cancel_until.to_string(),
             move_until: view.move_until.map(|until| until.to_string()),
         }
+    }
+}
+
+/// A promise to book without a proof from a moment on.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Promise)]
+pub struct SlowLaneJson<'a> {
+    /// To be sent as `altcha`.
+    #[schema(example = "slow-lane.1.x.y")]
+    altcha: &'a str,
+    /// From when on it is good, in Unix seconds.
+    #[schema(example = 1_796_108_400_u64)]
+    ready_at_s: u64,
+}
+
+impl<'a> SlowLaneJson<'a> {
+    /// What the client of a promise sees.
+    pub fn new(ticket: &'a Ticket) -> Self {
+        Self { altcha: &ticket.text, ready_at_s: ticket.ready_at_s }
+    }
+}
+
+/// What a service asks for now and at its next release.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Proof)]
+pub struct ProofJson {
+    /// Whether somebody without refusals needs a proof now.
+    needed_now: bool,
+    /// Around a release: its moment and what it asks for, which is fixed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    release: Option<ReleaseProofJson>,
+    /// For devices that cannot compute: so many minutes of waiting instead.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, example = 30)]
+    slow_lane_minutes: Option<u16>,
+}
+
+/// What a release asks for.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ReleaseProof)]
+pub struct ReleaseProofJson {
+    /// Its moment, in UTC.
+    #[schema(value_type = String, format = DateTime, example = "2026-12-01T04:00:00Z")]
+    opens_at: String,
+    /// As the challenge names it.
+    #[schema(example = "PBKDF2/SHA-256")]
+    algorithm: String,
+    /// Rounds of one try.
+    #[schema(example = 400)]
+    cost: u32,
+    /// What the derived key must start with, in hexadecimal.
+    #[schema(example = "00")]
+    key_prefix: String,
+    /// Rounds of all tries, on average.
+    expected_rounds: u64,
+    /// How long a cheap phone computes on average, in milliseconds.
+    phone_mean_ms: u64,
+}
+
+impl ProofJson {
+    /// What `difficulty`, fixed for a release at a moment, and the policy say.
+    pub fn new(
+        needed_now: bool,
+        release: Option<(UtcMicros, &Difficulty)>,
+        slow_lane_minutes: Option<u16>,
+    ) -> Self {
+        let release = release.map(|(opens_at, difficulty)| ReleaseProofJson {
+            opens_at: opens_at.to_string(),
+            algorithm: difficulty.algorithm().to_string(),
+            cost: difficulty.cost(),
+            key_prefix: difficulty.key_prefix().to_owned(),
+            expected_rounds: difficulty.expected_rounds(),
+            phone_mean_ms: difficulty.phone_mean_ms(),
+        });
+        Self { needed_now, release, slow_lane_minutes }
     }
 }
 

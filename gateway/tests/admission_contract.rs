@@ -1,4 +1,5 @@
-//! The contract of admission stores: the same rules for the store in memory and for the one in Redis.
+//! The contract of admission stores: the same rules for the store in memory, for the one in Redis, and for
+//! the one in a Redis Cluster.
 //!
 //! The Redis tests start a real `redis-server` each, on a free port and without files. Time is an argument for
 //! both stores, so nothing here waits for it.
@@ -14,15 +15,17 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use admission_redis::cluster::{CLUSTER_BUCKETS, RedisCluster};
 use admission_redis::server::RedisServer;
 use futures_util::future::join_all;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use talon_gateway::admission::{
-    AdmissionRequest, AdmissionStore, Clock, Decision, EmbeddedBounds, EmbeddedStore, Hint,
-    MAX_BATCH, MAX_HINTS_PER_BATCH, PersonKey, QuotaQuery, RATE_WINDOW_US, RateRule, RedisStore,
-    RedisStoreConfig, SPENT_GRACE_S, Spend, StoreError, next_arrival,
+    AdmissionRequest, AdmissionStore, BucketedStore, Clock, DataEpoch, Decision, EmbeddedBounds,
+    EmbeddedStore, Hint, MAX_BATCH, MAX_HINTS_PER_BATCH, PersonKey, QuotaQuery, RATE_WINDOW_US,
+    RateRule, RedisEndpoint, RedisStore, RedisStoreConfig, SPENT_GRACE_S, Spend, StoreError,
+    WhenDown, next_arrival,
 };
 use tokio::runtime::Runtime;
 
@@ -32,7 +35,7 @@ struct Subject {
     now_us: Arc<AtomicU64>,
     runtime: Runtime,
     persons: Cell<u64>,
-    _server: Option<RedisServer>,
+    _servers: Vec<RedisServer>,
 }
 
 /// A moment shortly before a window of paces ends, so that every rule also crosses from one to the next.
@@ -42,7 +45,7 @@ impl Subject {
     fn embedded() -> Self {
         let now_us = Arc::new(AtomicU64::new(START_US));
         let store = Arc::new(EmbeddedStore::new(clock(&now_us), EmbeddedBounds::default()));
-        Self { store, now_us, runtime: runtime(), persons: Cell::new(0), _server: None }
+        Self { store, now_us, runtime: runtime(), persons: Cell::new(0), _servers: Vec::new() }
     }
 
     fn redis() -> Self {
@@ -50,9 +53,25 @@ impl Subject {
         let now_us = Arc::new(AtomicU64::new(START_US));
         // The machine may be busy with other tests; the deadline has its own.
         let config = RedisStoreConfig { deadline: Duration::from_secs(20), ..Default::default() };
-        let store = runtime.block_on(async { RedisStore::connect(&server.url(), config) });
+        let endpoint = RedisEndpoint::single(&server.url()).unwrap();
+        let store = runtime.block_on(async { RedisStore::connect(&endpoint, config) });
         let store = Arc::new(store.unwrap().with_clock(clock(&now_us)));
-        Self { store, now_us, runtime, persons: Cell::new(0), _server: Some(server) }
+        Self { store, now_us, runtime, persons: Cell::new(0), _servers: vec![server] }
+    }
+
+    /// A cluster of three masters, with so many buckets that each has some.
+    fn cluster() -> Self {
+        let (cluster, runtime) = (RedisCluster::start(), runtime());
+        let now_us = Arc::new(AtomicU64::new(START_US));
+        let config = RedisStoreConfig { deadline: Duration::from_secs(20), ..Default::default() };
+        let endpoint = RedisEndpoint::cluster(&cluster.urls()).unwrap();
+        let link = runtime.block_on(async { RedisStore::connect(&endpoint, config) }).unwrap();
+        let bucket = |bucket| {
+            let store = link.bucket(bucket, Arc::new(DataEpoch::new(bucket)));
+            store.with_clock(clock(&now_us))
+        };
+        let store = Arc::new(BucketedStore::new((0..CLUSTER_BUCKETS).map(bucket).collect()));
+        Self { store, now_us, runtime, persons: Cell::new(0), _servers: cluster.masters }
     }
 
     fn advance_us(&self, by: u64) {
@@ -89,7 +108,8 @@ impl Subject {
     }
 
     fn hint(&self, person: PersonKey, count: u32, sequence: u64) -> Hint {
-        Hint { person, period: 7, rule: 2, count, sequence, expires_at_s: self.now_s() + 1000 }
+        let expires_at_s = self.now_s() + 1000;
+        Hint { actor: person, person, period: 7, rule: 2, count, sequence, expires_at_s }
     }
 }
 
@@ -117,7 +137,7 @@ fn rate(id: u8, emission_interval_us: u64, burst: u32) -> RateRule {
 }
 
 fn request(person: PersonKey, rate: RateRule) -> AdmissionRequest {
-    AdmissionRequest { person, rate, quota: None, spend: None }
+    AdmissionRequest { person, rate, quota: None, spend: None, when_down: WhenDown::Open }
 }
 
 fn generous(person: PersonKey) -> AdmissionRequest {
@@ -187,35 +207,36 @@ mod rules {
     }
 
     pub(super) fn unless_admitted_nothing_is_charged_and_nothing_is_spent(subject: &Subject) {
-        let (person, other) = (subject.person(), subject.person());
+        let person = subject.person();
         let once = rate(1, 1_000_000, 1);
         let proof = nonce(1, subject.now_s() + 100);
         subject.learn(&[subject.hint(person, 4, 10)]);
 
         // Over the quota: neither the pace nor the proof is used up.
-        let over = AdmissionRequest { person, rate: once, quota: quota(person, 4), spend: proof };
+        let over =
+            AdmissionRequest { quota: quota(person, 4), spend: proof, ..request(person, once) };
         assert_eq!(subject.decide(over), Decision::OverQuotaHint { count: 4, sequence: 10 });
         let within = AdmissionRequest { quota: quota(person, 5), ..over };
         assert_eq!(subject.decide(within), ADMITTED);
 
         // Spent: the pace is not used up.
-        let replay = AdmissionRequest { person: other, quota: None, ..over };
+        let other_pace = rate(2, 1_000_000, 1);
+        let replay = AdmissionRequest { rate: other_pace, quota: None, ..over };
         assert_eq!(subject.decide(replay), Decision::AlreadySpent);
-        assert_eq!(subject.decide(request(other, once)), ADMITTED);
+        assert_eq!(subject.decide(request(person, other_pace)), ADMITTED);
 
         // Too early: the proof is not used up.
         let fresh = nonce(2, subject.now_s() + 100);
-        let early = AdmissionRequest { person: other, rate: once, quota: None, spend: fresh };
+        let early = AdmissionRequest { spend: fresh, ..request(person, once) };
         assert_eq!(subject.decide(early), Decision::RateLimited { retry_after_us: 1_000_000 });
-        let later = AdmissionRequest { spend: fresh, ..generous(subject.person()) };
+        let later = AdmissionRequest { spend: fresh, ..request(person, rate(3, 1, 1_000_000)) };
         assert_eq!(subject.decide(later), ADMITTED);
     }
 
     pub(super) fn of_100_concurrent_spends_one_wins(subject: &Subject) {
         let spend = nonce(1, subject.now_s() + 100);
-        let requests: Vec<_> =
-            (0..100).map(|_| [AdmissionRequest { spend, ..generous(subject.person()) }]).collect();
-        let asked = requests.iter().map(|request| subject.store.decide(request, &[]));
+        let request = [AdmissionRequest { spend, ..generous(subject.person()) }];
+        let asked = (0..100).map(|_| subject.store.decide(&request, &[]));
         let answers = subject.block_on(join_all(asked));
         let count = |wanted| {
             answers.iter().filter(|answer| plain(answer.as_ref().unwrap()[0]) == wanted).count()
@@ -225,10 +246,9 @@ mod rules {
 
     pub(super) fn of_two_spends_in_one_batch_the_first_wins(subject: &Subject) {
         let spend = nonce(1, subject.now_s() + 100);
-        let first = AdmissionRequest { spend, ..generous(subject.person()) };
-        let second = AdmissionRequest { spend, ..generous(subject.person()) };
+        let proven = AdmissionRequest { spend, ..generous(subject.person()) };
         let expected = vec![ADMITTED, Decision::AlreadySpent];
-        assert_eq!(subject.batch(&[first, second], &[]), expected);
+        assert_eq!(subject.batch(&[proven, proven], &[]), expected);
     }
 
     pub(super) fn requests_of_one_person_in_one_batch_see_each_other_in_order(subject: &Subject) {
@@ -270,7 +290,9 @@ mod rules {
 
     pub(super) fn a_count_is_its_holders_whoever_acts(subject: &Subject) {
         let [entity, actor, other] = [(); 3].map(|()| subject.person());
-        subject.learn(&[subject.hint(entity, 4, 10)]);
+        for acting in [actor, other] {
+            subject.learn(&[Hint { actor: acting, ..subject.hint(entity, 4, 10) }]);
+        }
         let over = Decision::OverQuotaHint { count: 4, sequence: 10 };
         for acting in [actor, other] {
             let ask = |holder| {
@@ -328,10 +350,10 @@ mod rules {
     }
 
     pub(super) fn a_proof_stays_spent_for_as_long_as_it_could_be_shown(subject: &Subject) {
-        let expires_at_s = subject.now_s() + 100;
+        let (person, expires_at_s) = (subject.person(), subject.now_s() + 100);
         let ask = |number| {
             let spend = nonce(number, expires_at_s);
-            subject.decide(AdmissionRequest { spend, ..generous(subject.person()) })
+            subject.decide(AdmissionRequest { spend, ..generous(person) })
         };
         assert_eq!(ask(1), ADMITTED);
         subject.advance_us((100 + SPENT_GRACE_S - 1) * 1_000_000);
@@ -348,7 +370,7 @@ mod rules {
             let (person, holder) = (subject.person(), subject.person());
             let quota = QuotaQuery { holder, period: number as u32 % 5, rule: 2, limit: 1 };
             let spend = nonce(number as u8, subject.now_s() + 7 * number as u64);
-            AdmissionRequest { person, rate: once, quota: Some(quota), spend }
+            AdmissionRequest { quota: Some(quota), spend, ..request(person, once) }
         };
         let requests: Vec<_> = (0..=MAX_BATCH).map(one).collect();
         let told = |number: usize| {
@@ -375,11 +397,14 @@ mod rules {
     }
 }
 
-/// Makes each rule a test of both stores.
+/// Makes each rule a test of all stores.
 macro_rules! contract {
     ($($rule:ident,)*) => {
         mod embedded_store {
             $(#[test] fn $rule() { super::rules::$rule(&super::Subject::embedded()); })*
+        }
+        mod redis_cluster {
+            $(#[test] fn $rule() { super::rules::$rule(&super::Subject::cluster()); })*
         }
         mod redis_store {
             $(#[test] fn $rule() { super::rules::$rule(&super::Subject::redis()); })*

@@ -157,7 +157,13 @@ fn a_policy_record_has_these_bytes() {
         Release { days_ahead, time, zone: "Z".to_owned(), proof }
     };
     let (algorithm, key_prefix) = ("A".to_owned(), "00".to_owned());
-    let proof = ProofRule { algorithm, cost: 5000, key_prefix };
+    let proof = ProofRule {
+        algorithm,
+        cost: 5000,
+        key_prefix,
+        when: talon_domain::policy::ProofWhen::Always,
+        slow_lane_minutes: Some(30),
+    };
     let limit = |name: &str, kind, max, mode| Limit {
         name: name.to_owned(),
         kind,
@@ -192,7 +198,7 @@ fn a_policy_record_has_these_bytes() {
         AT,
         "0001015a",
         "15e802015a00",
-        "010209c806015a0101418827023030",
+        "010209c806015a010141882702303001011e",
         "011ce802015a00",
         "0a78",
         "780200",

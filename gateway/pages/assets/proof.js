@@ -10,6 +10,7 @@ const answer = form.elements.namedItem("altcha");
 /** A solution is renewed this long before its challenge ends, in milliseconds. */
 const MARGIN_MS = 60_000;
 
+let isNeeded = true;
 let isPressed = false;
 let isSent = false;
 
@@ -17,7 +18,7 @@ box.hidden = false;
 form.addEventListener("submit", (event) => {
   if (isSent) {
     event.preventDefault();
-  } else if (answer.value) {
+  } else if (answer.value || !isNeeded) {
     isSent = true;
   } else {
     event.preventDefault();
@@ -38,6 +39,9 @@ async function begin() {
   }
   try {
     const response = await fetch(form.dataset.challenge, { headers: { accept: "application/json" } });
+    if (response.status === 404) {
+      return letGo();
+    }
     if (!response.ok) {
       return fail("failed");
     }
@@ -71,6 +75,15 @@ function finish(challenge, solution, lastsMs) {
     form.requestSubmit();
   } else {
     setTimeout(() => isSent || begin(), Math.max(lastsMs - MARGIN_MS, MARGIN_MS));
+  }
+}
+
+/** The pressure is over and nothing is asked for any more: the form goes as it is. */
+function letGo() {
+  isNeeded = false;
+  box.hidden = true;
+  if (isPressed) {
+    form.requestSubmit();
   }
 }
 

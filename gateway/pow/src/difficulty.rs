@@ -25,6 +25,18 @@ pub const MAX_KEY_PREFIX_DIGITS: usize = 6;
 /// policy stays far below it.
 pub const MAX_EXPECTED_ROUNDS: u64 = 1 << 25;
 
+/// What a cheap phone computes in a second, in rounds as [`Difficulty::expected_rounds`] counts
+/// them. An estimate, not a measurement of ours: ALTCHA publishes 9.5 s for a Galaxy A14 at its
+/// recommended PBKDF2 setting, which is cost 5000 and prefix `00`, so 5000 × 256 rounds on average.
+pub const CHEAP_PHONE_ROUNDS_PER_SECOND: u64 = 134_000;
+/// How long a proof may take such a phone on average, in milliseconds. The number of tries is
+/// geometric, so one phone in twenty needs three times as long: 5 s.
+pub(crate) const MAX_PHONE_MEAN_MS: u64 = 1_700;
+/// Most [`Difficulty::expected_rounds`] that a citizen's device is asked for.
+pub const MAX_PHONE_ROUNDS: u64 = CHEAP_PHONE_ROUNDS_PER_SECOND * MAX_PHONE_MEAN_MS / 1_000;
+
+const _: () = assert!(MAX_PHONE_ROUNDS < MAX_EXPECTED_ROUNDS);
+
 /// One KiB-pass of Argon2id takes about 1 µs: as long as this many PBKDF2 iterations.
 const ROUNDS_PER_ARGON2_KIB: u64 = 4;
 
@@ -114,6 +126,23 @@ impl Difficulty {
         // The bounds of each part keep the product below 2^43.
         let derivations = 1_u64 << (4 * self.key_prefix.len());
         u64::from(self.cost) * rounds_per_pass * derivations
+    }
+
+    /// The same with the cost doubled `step` times, as far as a cheap phone and the bounds of the
+    /// algorithm allow.
+    #[must_use]
+    pub fn doubled(&self, step: u8) -> Self {
+        let per_cost = self.expected_rounds() / u64::from(self.cost);
+        let wanted = u64::from(self.cost) << step.min(31);
+        let phone = (MAX_PHONE_ROUNDS / per_cost).max(u64::from(self.cost));
+        let most = u64::from(max_cost(self.algorithm));
+        let cost = u32::try_from(wanted.min(phone).min(most)).expect("the bounds fit");
+        Self { cost, ..self.clone() }
+    }
+
+    /// How long a cheap phone computes on average, in milliseconds.
+    pub fn phone_mean_ms(&self) -> u64 {
+        self.expected_rounds() * 1_000 / CHEAP_PHONE_ROUNDS_PER_SECOND
     }
 
     /// Whether `key` starts with the prefix. The prefix is public, so time may tell.
@@ -245,6 +274,23 @@ mod tests {
         for prefix in ["0g", " 0", "0x", "é"] {
             assert_eq!(pbkdf2(1, prefix), Err(DifficultyError::KeyPrefixNotHex), "{prefix}");
         }
+    }
+
+    #[test]
+    fn doubling_stops_at_a_cheap_phone_s_five_seconds() {
+        let floor = pbkdf2(100, "00").unwrap();
+        assert_eq!(floor.doubled(0), floor);
+        assert_eq!(floor.doubled(2).cost(), 400);
+        for step in 0..=u8::MAX {
+            let difficulty = floor.doubled(step);
+            assert!(difficulty.expected_rounds() <= MAX_PHONE_ROUNDS);
+            assert!(difficulty.phone_mean_ms() <= MAX_PHONE_MEAN_MS);
+        }
+        let memory = argon2(Some(1_024), None, "0").unwrap();
+        assert!(memory.doubled(9).expected_rounds() <= MAX_PHONE_ROUNDS);
+        assert!(memory.doubled(9).cost() <= MAX_ARGON2_PASSES);
+        // A floor that is above it already stays what it is.
+        assert_eq!(pbkdf2(5_000, "00").unwrap().doubled(3).cost(), 5_000);
     }
 
     #[test]

@@ -59,6 +59,7 @@ mod canonical;
 mod challenge;
 mod difficulty;
 mod keyring;
+mod pressure;
 mod solve;
 #[cfg(test)]
 mod vectors;
@@ -70,10 +71,11 @@ pub use challenge::{
     Parameters, issue,
 };
 pub use difficulty::{
-    Difficulty, DifficultyError, MAX_ARGON2_LANES, MAX_ARGON2_MEMORY_KIB, MAX_ARGON2_PASSES,
-    MAX_EXPECTED_ROUNDS, MAX_KEY_PREFIX_DIGITS, MAX_PBKDF2_ITERATIONS, MAX_SHA256_ROUNDS,
-    MIN_ARGON2_MEMORY_KIB_PER_LANE,
+    CHEAP_PHONE_ROUNDS_PER_SECOND, Difficulty, DifficultyError, MAX_ARGON2_LANES,
+    MAX_ARGON2_MEMORY_KIB, MAX_ARGON2_PASSES, MAX_EXPECTED_ROUNDS, MAX_KEY_PREFIX_DIGITS,
+    MAX_PBKDF2_ITERATIONS, MAX_PHONE_ROUNDS, MAX_SHA256_ROUNDS, MIN_ARGON2_MEMORY_KIB_PER_LANE,
 };
 pub use keyring::{Keyring, KeyringError, MAX_PREVIOUS_SECRETS, MIN_SECRET_BYTES};
+pub use pressure::{Controller, MAX_STEP, Pressure, PressureRules};
 pub use solve::{Solution, encode_payload, solve};
 pub use verify::{Checked, MAX_PAYLOAD_BYTES, Payload, Proved, Refusal, check};

@@ -4,21 +4,24 @@
 --          :rate:<window>       hash, person and rule id -> theoretical arrival time in Unix microseconds
 --          :quota:<period>      hash, person and rule -> count, sequence, expiry in Unix seconds
 --          :spent:<second>      set of nonces that may all be forgotten at that Unix second
+--          :began               Unix microseconds at which this bucket began; the one key that stays
 -- ARGV[1]  the time in Unix microseconds, for tests; 0 = the time of this server
 -- ARGV[2]  numbers of rate fields, quota groups, hints, spent groups, requests
 -- then     the rate fields
 --          per quota group: period and number of fields, then the fields
 --          per hint: index of its quota field and the value to keep
 --          per spent group: the second and number of nonces, then the nonces
---          per request: index of rate field, of quota field or 0, of nonce or 0, emission interval and burst,
---                       limit, the second at which its nonce may be forgotten
+--          all requests in one string, each: index of rate field, of quota field or 0, of nonce or 0, emission
+--                       interval and burst, limit, the second at which its nonce may be forgotten; one string
+--                       for all, because every argument costs Redis an object and Lua a string
 -- Answers  per request: below 0 admitted, the negated time in microseconds after which the whole burst is
 --          back; 0 already spent; above 0 the wait in microseconds; bytes = the kept count that is at the
---          limit or over.
+--          limit or over. After them the moment at which the bucket began, by which a gateway sees that its
+--          data was lost.
 --
 -- Unix microseconds stay below 2^53 until the year 2255, so doubles hold them exactly. No list given to
 -- unpack is longer than two entries per request and hint of a batch, far below Lua's limit of about 8000.
--- Only commands of Redis 7.0. The arithmetic is the one of `gcra.rs`.
+-- Only commands that Redis 7.0 and Valkey have. The arithmetic is the one of `gcra.rs`.
 
 local RATE_WINDOW_US = 3600000000
 
@@ -31,6 +34,12 @@ end
 local n_rates, n_quota_groups, n_hints, n_spent_groups, n_requests =
   struct.unpack('>I2I2I2I2I2', ARGV[2])
 local cursor = 3
+
+local began = redis.call('GET', prefix .. ':began')
+if not began then
+  began = string.format('%.0f', now)
+  redis.call('SET', prefix .. ':began', began)
+end
 
 -- Paces live in a hash per window, as fields cannot expire one by one. A pace charged before the previous
 -- window has come back whole by now, so the two latest windows know everything.
@@ -111,8 +120,10 @@ for g = 1, n_spent_groups do
 end
 
 local answers, charged, newly_spent = {}, {}, {}
+local requests, at, unpack_from = ARGV[cursor], 1, struct.unpack
 for i = 1, n_requests do
-  local r, q, s, interval, burst, limit, forget_at = struct.unpack('>I2I2I2I4I4I4I8', ARGV[cursor])
+  local r, q, s, interval, burst, limit, forget_at
+  r, q, s, interval, burst, limit, forget_at, at = unpack_from('>I2I2I2I4I4I4I8', requests, at)
   local whole_burst = interval * burst
   local arrival = math.max(now, math.min(arrivals[r], now + whole_burst))
   local wait = arrival - (whole_burst - interval) - now
@@ -132,7 +143,6 @@ for i = 1, n_requests do
       newly_spent[s] = true
     end
   end
-  cursor = cursor + 1
 end
 
 -- Keys expire by themselves, each later than anything in it can matter.
@@ -179,4 +189,5 @@ if n_hints > 0 then
   end
 end
 
+answers[n_requests + 1] = tonumber(began)
 return answers

@@ -7,7 +7,7 @@ use futures_util::future::{BoxFuture, FutureExt, join_all};
 use tokio::sync::Semaphore;
 use tokio::task::yield_now;
 
-use super::super::{EmbeddedBounds, PersonKey, QuotaQuery, RateRule, system_clock};
+use super::super::{EmbeddedBounds, PersonKey, QuotaQuery, RateRule, WhenDown, system_clock};
 use super::*;
 
 /// What the store of these tests says.
@@ -59,12 +59,18 @@ fn request(person: u32) -> AdmissionRequest {
     let mut key = [0; 32];
     key[..4].copy_from_slice(&person.to_be_bytes());
     let rate = RateRule::new(1, 1_000, 3).unwrap();
-    AdmissionRequest { person: PersonKey(key), rate, quota: None, spend: None }
+    AdmissionRequest {
+        person: PersonKey(key),
+        rate,
+        quota: None,
+        spend: None,
+        when_down: WhenDown::Open,
+    }
 }
 
 fn hint(sequence: u64) -> Hint {
     let person = request(1).person;
-    Hint { person, period: 1, rule: 1, count: 4, sequence, expires_at_s: u64::MAX }
+    Hint { actor: person, person, period: 1, rule: 1, count: 4, sequence, expires_at_s: u64::MAX }
 }
 
 /// Polls once, so that the request is queued.

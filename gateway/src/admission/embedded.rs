@@ -13,7 +13,7 @@ use futures_util::future::{BoxFuture, FutureExt, ready};
 use parking_lot::Mutex;
 
 use super::{
-    AdmissionRequest, AdmissionStore, Clock, Decision, Hint, PersonKey, QuotaQuery, Spend,
+    AdmissionRequest, AdmissionStore, Cap, Clock, Decision, Hint, PersonKey, QuotaQuery, Spend,
     StoreError, check_batch, measures, next_arrival,
 };
 
@@ -154,7 +154,7 @@ impl EmbeddedStore {
         self.learn(hints);
         let now_us = (self.clock)();
         let mut reserved = self.reserve(requests, now_us)?;
-        let decide = |request| self.decide_reserved(request, now_us, &mut reserved);
+        let decide = |request| self.decide_reserved(request, None, now_us, &mut reserved);
         let decisions = requests.iter().map(decide).collect();
         self.release(&reserved);
         Ok(decisions)
@@ -165,11 +165,43 @@ impl EmbeddedStore {
     /// # Errors
     /// [`StoreError::Full`] at a bound; nothing was charged then.
     pub fn decide_one(&self, request: &AdmissionRequest) -> Result<Decision, StoreError> {
+        self.decide_one_under(request, None)
+    }
+
+    /// Decides one request under a cap on all persons together, which is asked last: whoever is refused for
+    /// themselves takes nothing from it, and whoever it refuses ([`Decision::Shed`]) is charged nothing.
+    ///
+    /// # Errors
+    /// [`StoreError::Full`] at a bound; nothing was charged then.
+    pub(super) fn decide_one_under(
+        &self,
+        request: &AdmissionRequest,
+        cap: Option<&Cap>,
+    ) -> Result<Decision, StoreError> {
         let now_us = (self.clock)();
         let mut reserved = self.reserve(std::slice::from_ref(request), now_us)?;
-        let decision = self.decide_reserved(request, now_us, &mut reserved);
+        let decision = self.decide_reserved(request, cap, now_us, &mut reserved);
         self.release(&reserved);
         Ok(decision)
+    }
+
+    /// Whether a proof was spent here, or noted as spent elsewhere.
+    pub(super) fn is_spent(&self, spend: &Spend) -> bool {
+        self.spent_shard(&spend.nonce).lock().contains_key(&spend.nonce)
+    }
+
+    /// Notes a proof that the shared store spent. At the bound it is not noted.
+    pub(super) fn note_spent(&self, spend: &Spend) {
+        let now_us = (self.clock)();
+        let room =
+            self.spent_room.take(1) || (self.sweep_when_due(now_us) && self.spent_room.take(1));
+        if !room {
+            return;
+        }
+        let forget_at_s = spend.forget_at_s();
+        if self.spent_shard(&spend.nonce).lock().insert(spend.nonce, forget_at_s).is_some() {
+            self.spent_room.give_back(1);
+        }
     }
 
     /// Learns hints: the highest sequence number wins, expired ones are ignored.
@@ -222,7 +254,7 @@ impl EmbeddedStore {
         if hint.expires_at_s <= now_s {
             return true;
         }
-        let Hint { person, period, rule, count, sequence, expires_at_s } = *hint;
+        let Hint { actor: _, person, period, rule, count, sequence, expires_at_s } = *hint;
         let truth = KnownCount { count, sequence, expires_at_s };
         let mut shard = self.person_shard(person).lock();
         match shard.counts.get_mut(&(person, period, rule)) {
@@ -239,6 +271,7 @@ impl EmbeddedStore {
     fn decide_reserved(
         &self,
         request: &AdmissionRequest,
+        cap: Option<&Cap>,
         now_us: u64,
         reserved: &mut Reserved,
     ) -> Decision {
@@ -257,11 +290,9 @@ impl EmbeddedStore {
         if let Some(over) = over {
             return over;
         }
-        // Spending comes last, so that after it nothing can refuse any more.
-        if let Some(spend) = &request.spend
-            && !self.spend(spend, now_s, &mut reserved.spent)
-        {
-            return Decision::AlreadySpent;
+        // What is shared with others comes last, so that after it nothing can refuse any more.
+        if let Err(refused) = self.spend(request.spend.as_ref(), cap, now_us, &mut reserved.spent) {
+            return refused;
         }
         if shard.arrivals.insert(key, arrival_us).is_none() {
             self.person_room.use_reserved(&mut reserved.persons);
@@ -269,19 +300,30 @@ impl EmbeddedStore {
         Decision::Admitted { whole_in_us: arrival_us - now_us }
     }
 
-    /// Gives `true` to exactly one caller per nonce.
-    fn spend(&self, spend: &Spend, now_s: u64, reserved: &mut usize) -> bool {
+    /// Spends the proof, where there is one, and takes one from the cap, where there is one: both or neither.
+    /// Of the callers with one nonce exactly one succeeds.
+    fn spend(
+        &self,
+        spend: Option<&Spend>,
+        cap: Option<&Cap>,
+        now_us: u64,
+        reserved: &mut usize,
+    ) -> Result<(), Decision> {
+        let shed = |retry_after_us| Decision::Shed { retry_after_us };
+        let take_from_cap = || cap.map_or(Ok(()), |cap| cap.take(now_us)).map_err(shed);
+        let Some(spend) = spend else { return take_from_cap() };
         let forget_at_s = spend.forget_at_s();
-        if forget_at_s <= now_s {
-            return false;
+        if forget_at_s <= now_us / 1_000_000 {
+            return Err(Decision::AlreadySpent);
         }
         let mut shard = self.spent_shard(&spend.nonce).lock();
         if shard.contains_key(&spend.nonce) {
-            return false;
+            return Err(Decision::AlreadySpent);
         }
+        take_from_cap()?;
         shard.insert(spend.nonce, forget_at_s);
         self.spent_room.use_reserved(reserved);
-        true
+        Ok(())
     }
 
     /// Makes sure that the batch fits before anything in it is charged.

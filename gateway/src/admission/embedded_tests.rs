@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::super::{RateRule, SPENT_GRACE_S};
+use super::super::{RateRule, SPENT_GRACE_S, WhenDown};
 use super::*;
 
 const START_US: u64 = 1_800_000_000_000_000;
@@ -16,7 +16,8 @@ fn store(bounds: EmbeddedBounds) -> (EmbeddedStore, Arc<AtomicU64>) {
 
 fn request(person: u8) -> AdmissionRequest {
     let rate = RateRule::new(1, 1_000_000, 10).unwrap();
-    AdmissionRequest { person: PersonKey([person; 32]), rate, quota: None, spend: None }
+    let person = PersonKey([person; 32]);
+    AdmissionRequest { person, rate, quota: None, spend: None, when_down: WhenDown::Open }
 }
 
 fn spending(person: u8, nonce: u8) -> AdmissionRequest {
@@ -27,6 +28,7 @@ fn spending(person: u8, nonce: u8) -> AdmissionRequest {
 fn hint(person: u8) -> Hint {
     let expires_at_s = START_US / 1_000_000 + 100;
     Hint {
+        actor: PersonKey([person; 32]),
         person: PersonKey([person; 32]),
         period: 1,
         rule: 1,

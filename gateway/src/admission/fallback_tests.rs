@@ -1,27 +1,37 @@
-//! The fallback over a primary that fails on command, with time in the test's hand.
+//! The fallback over a shared store that fails on command, with time in the test's hand.
 
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
 
 use futures_util::FutureExt;
 use metrics_exporter_prometheus::PrometheusBuilder;
 
-use super::super::{EmbeddedBounds, PersonKey, QuotaQuery, RateRule};
+use super::super::{BreakerConfig, EmbeddedBounds, PersonKey, QuotaQuery, RateRule, Spend};
 use super::*;
 
 const START_US: u64 = 1_800_000_000_000_000;
 const PAUSE_US: u64 = 1_000_000;
+const GATEWAYS: u32 = 3;
+const CAP: u32 = 5;
 
-/// What the primary of these tests says.
+/// Admitted, whatever is left.
 const ADMITTED: Decision = Decision::Admitted { whole_in_us: 1 };
+
+fn plain(decision: Decision) -> Decision {
+    match decision {
+        Decision::Admitted { .. } => ADMITTED,
+        other => other,
+    }
+}
 
 /// Admits everything, or fails, and counts how often it was asked.
 #[derive(Default)]
-struct Primary {
-    failing: std::sync::atomic::AtomicBool,
+struct Shared {
+    failing: AtomicBool,
     asked: AtomicUsize,
 }
 
-impl AdmissionStore for Arc<Primary> {
+impl AdmissionStore for Arc<Shared> {
     fn decide<'a>(
         &'a self,
         requests: &'a [AdmissionRequest],
@@ -38,103 +48,146 @@ impl AdmissionStore for Arc<Primary> {
 }
 
 struct Setup {
-    store: FallbackStore<Arc<Primary>>,
-    primary: Arc<Primary>,
+    store: FallbackStore<Arc<Shared>>,
+    shared: Arc<Shared>,
     now_us: Arc<AtomicU64>,
 }
 
 fn setup() -> Setup {
+    setup_with(EmbeddedBounds::default())
+}
+
+fn setup_with(bounds: EmbeddedBounds) -> Setup {
     let now_us = Arc::new(AtomicU64::new(START_US));
     let read = Arc::clone(&now_us);
     let clock: Clock = Arc::new(move || read.load(Ordering::Relaxed));
-    let primary = Arc::new(Primary::default());
-    let local = Arc::new(EmbeddedStore::new(Arc::clone(&clock), EmbeddedBounds::default()));
-    let store = FallbackStore::new(Arc::clone(&primary), local, clock, BreakerConfig::default());
-    Setup { store, primary, now_us }
+    let shared = Arc::new(Shared::default());
+    let local = Arc::new(EmbeddedStore::new(Arc::clone(&clock), bounds));
+    let config = BreakerConfig { successes: 1, ..BreakerConfig::default() };
+    let breaker = Arc::new(Breaker::new(0, config));
+    let rules = LocalRules { gateways: GATEWAYS, cap: Arc::new(Cap::new(CAP)) };
+    let store = FallbackStore::new(Arc::clone(&shared), local, clock, breaker, rules);
+    Setup { store, shared, now_us }
 }
 
 impl Setup {
-    fn decide(&self, request: AdmissionRequest) -> Result<Decision, StoreError> {
-        let decided =
-            self.store.decide(&[request], &[]).now_or_never().expect("nothing here waits");
-        decided.map(|decisions| decisions[0])
+    fn batch(&self, requests: &[AdmissionRequest]) -> Vec<Decision> {
+        let decided = self.store.decide(requests, &[]).now_or_never();
+        let decided = decided.expect("nothing here waits").expect("a fallback never fails");
+        decided.into_iter().map(plain).collect()
+    }
+
+    fn decide(&self, request: AdmissionRequest) -> Decision {
+        self.batch(&[request])[0]
     }
 
     fn fail(&self, failing: bool) {
-        self.primary.failing.store(failing, Ordering::Relaxed);
+        self.shared.failing.store(failing, Ordering::Relaxed);
     }
 
     fn asked(&self) -> usize {
-        self.primary.asked.load(Ordering::Relaxed)
+        self.shared.asked.load(Ordering::Relaxed)
+    }
+
+    fn advance_us(&self, by: u64) {
+        self.now_us.fetch_add(by, Ordering::Relaxed);
     }
 }
 
-fn request() -> AdmissionRequest {
-    let rate = RateRule::new(1, 1_000_000_000, 3).unwrap();
-    AdmissionRequest { person: PersonKey([1; 32]), rate, quota: None, spend: None }
+/// Nine at once after a rest, and three hundred in five minutes.
+fn of(person: u8, when_down: WhenDown) -> AdmissionRequest {
+    let rate = RateRule::new(1, 1_000_000, 9).unwrap();
+    AdmissionRequest { person: PersonKey([person; 32]), rate, quota: None, spend: None, when_down }
 }
 
-#[test]
-fn while_the_primary_fails_the_local_store_decides() {
-    let setup = setup();
-    setup.fail(true);
-    for _ in 0..3 {
-        let decided = setup.decide(request());
-        assert!(matches!(decided, Ok(Decision::Admitted { .. })), "{decided:?}");
-    }
-    let limited = Decision::RateLimited { retry_after_us: 1_000_000_000 };
-    assert_eq!(setup.decide(request()), Ok(limited));
+fn spend(number: u8) -> Option<Spend> {
+    Some(Spend { nonce: [number; 16], expires_at_s: START_US / 1_000_000 + 100 })
 }
 
 #[test]
-fn after_failures_in_a_row_the_primary_is_left_alone_and_probed_once_a_pause() {
+fn open_requests_have_the_whole_limit_while_the_shared_store_fails() {
     let setup = setup();
     setup.fail(true);
-    for _ in 0..10 {
-        assert!(setup.decide(request()).is_ok());
+    for _ in 0..9 {
+        assert_eq!(setup.decide(of(1, WhenDown::Open)), ADMITTED);
     }
-    assert_eq!(setup.asked(), 3);
-    setup.now_us.fetch_add(PAUSE_US - 1, Ordering::Relaxed);
-    assert!(setup.decide(request()).is_ok());
-    assert_eq!(setup.asked(), 3);
-    setup.now_us.fetch_add(1, Ordering::Relaxed);
-    for _ in 0..10 {
-        assert!(setup.decide(request()).is_ok());
+    let limited = Decision::RateLimited { retry_after_us: 1_000_000 };
+    assert_eq!(setup.decide(of(1, WhenDown::Open)), limited);
+}
+
+#[test]
+fn degraded_requests_have_their_share_of_the_limit() {
+    let setup = setup();
+    setup.fail(true);
+    for _ in 0..9 / GATEWAYS {
+        assert_eq!(setup.decide(of(1, WhenDown::Degraded)), ADMITTED);
     }
-    assert_eq!(setup.asked(), 4, "a probe that fails buys another pause");
-    setup.now_us.fetch_add(PAUSE_US, Ordering::Relaxed);
+    let limited = Decision::RateLimited { retry_after_us: 1_000_000 * u64::from(GATEWAYS) };
+    assert_eq!(setup.decide(of(1, WhenDown::Degraded)), limited);
+}
+
+#[test]
+fn the_cap_on_all_persons_is_asked_last_and_what_it_refuses_costs_nothing() {
+    let setup = setup();
+    setup.fail(true);
+    // One person who asks for more than their share takes nothing more from the others' cap.
+    let greedy = vec![of(1, WhenDown::Degraded); 50];
+    let admitted =
+        |decided: &[Decision]| decided.iter().filter(|decision| **decision == ADMITTED).count();
+    assert_eq!(admitted(&setup.batch(&greedy)), 3);
+    assert_eq!(admitted(&setup.batch(&[2, 3].map(|who| of(who, WhenDown::Degraded)))), 2);
+    let proven = AdmissionRequest { spend: spend(1), ..of(4, WhenDown::Degraded) };
+    assert_eq!(setup.decide(proven), Decision::Shed { retry_after_us: 200_000 });
+    assert_eq!(setup.decide(of(5, WhenDown::Open)), ADMITTED, "reads are not capped");
+    // Neither the proof nor the person's own limit was used up.
+    setup.advance_us(PAUSE_US - 1);
+    for _ in 0..2 {
+        assert_eq!(setup.decide(of(4, WhenDown::Degraded)), ADMITTED);
+    }
+    assert_eq!(setup.decide(proven), ADMITTED);
+}
+
+#[test]
+fn closed_requests_are_asked_to_come_back_when_the_store_is_probed() {
+    let setup = setup();
+    setup.fail(true);
+    let shed = Decision::Shed { retry_after_us: PAUSE_US };
+    assert_eq!(setup.decide(of(1, WhenDown::Closed)), shed);
     setup.fail(false);
-    for _ in 0..10 {
-        assert_eq!(setup.decide(request()), Ok(ADMITTED), "the primary knows no limit");
-    }
-    assert_eq!(setup.asked(), 14);
+    assert_eq!(setup.decide(of(1, WhenDown::Closed)), ADMITTED);
 }
 
 #[test]
-fn a_success_between_failures_keeps_the_primary_in_use() {
+fn a_full_local_store_sheds_only_those_who_need_a_place() {
+    let setup = setup_with(EmbeddedBounds { persons: 2, ..EmbeddedBounds::default() });
+    setup.fail(true);
+    let asked = [1, 2, 3, 1].map(|who| of(who, WhenDown::Open));
+    let shed = Decision::Shed { retry_after_us: RETRY_WHEN_FULL_US };
+    let yes = ADMITTED;
+    assert_eq!(setup.batch(&asked), [yes, yes, shed, yes]);
+}
+
+#[test]
+fn after_failures_in_a_row_the_shared_store_is_left_alone_and_probed_once_a_pause() {
     let setup = setup();
-    for failing in [true, true, false, true, true, false] {
-        setup.fail(failing);
-        assert!(setup.decide(request()).is_ok());
-    }
-    assert_eq!(setup.asked(), 6);
-}
-
-#[test]
-fn a_clock_that_went_back_does_not_prolong_the_pause() {
-    let mut breaker = Breaker::new(BreakerConfig { failures: 1, ..BreakerConfig::default() });
-    assert_eq!(breaker.failed(START_US), Change::Degraded);
-    assert_eq!(breaker.route(START_US), Route::Local);
-    assert_eq!(breaker.route(START_US - 1), Route::Primary);
-}
-
-#[test]
-fn a_probe_whose_result_never_comes_is_followed_by_another() {
-    let mut breaker = Breaker::new(BreakerConfig { failures: 1, ..BreakerConfig::default() });
-    breaker.failed(START_US);
-    assert_eq!(breaker.route(START_US + PAUSE_US), Route::Primary);
-    assert_eq!(breaker.route(START_US + PAUSE_US), Route::Local);
-    assert_eq!(breaker.route(START_US + 2 * PAUSE_US), Route::Primary);
+    setup.fail(true);
+    let ask = || {
+        for who in 0..10 {
+            assert_eq!(setup.decide(of(who, WhenDown::Open)), ADMITTED);
+        }
+    };
+    ask();
+    assert_eq!(setup.asked(), 3);
+    setup.advance_us(PAUSE_US - 1);
+    ask();
+    assert_eq!(setup.asked(), 3);
+    setup.advance_us(PAUSE_US);
+    ask();
+    assert_eq!(setup.asked(), 4, "a probe that fails buys another pause");
+    setup.advance_us(PAUSE_US);
+    setup.fail(false);
+    ask();
+    assert_eq!(setup.asked(), 14);
 }
 
 #[test]
@@ -142,37 +195,68 @@ fn hints_told_in_good_times_are_known_locally_in_bad_ones() {
     let setup = setup();
     let person = PersonKey([1; 32]);
     let expires_at_s = START_US / 1_000_000 + 100;
-    let hint = Hint { person, period: 1, rule: 1, count: 4, sequence: 9, expires_at_s };
+    let hint =
+        Hint { actor: person, person, period: 1, rule: 1, count: 4, sequence: 9, expires_at_s };
     let told = setup.store.decide(&[], &[hint]).now_or_never();
     assert_eq!(told, Some(Ok(vec![])));
     setup.fail(true);
     let quota = Some(QuotaQuery { holder: person, period: 1, rule: 1, limit: 4 });
     let over = Decision::OverQuotaHint { count: 4, sequence: 9 };
-    assert_eq!(setup.decide(AdmissionRequest { quota, ..request() }), Ok(over));
+    assert_eq!(setup.decide(AdmissionRequest { quota, ..of(1, WhenDown::Degraded) }), over);
 }
 
 #[test]
-fn the_gauge_shows_who_decides() {
+fn a_proof_seen_spent_stays_spent_whatever_the_shared_store_forgets() {
+    let setup = setup();
+    let proven = AdmissionRequest { spend: spend(1), ..of(1, WhenDown::Degraded) };
+    let other = AdmissionRequest { spend: spend(2), ..of(1, WhenDown::Degraded) };
+    assert_eq!(setup.decide(proven), ADMITTED);
+    // This shared store remembers nothing, as one that was flushed.
+    let (yes, spent) = (ADMITTED, Decision::AlreadySpent);
+    assert_eq!(setup.batch(&[proven, other, proven]), [spent, yes, spent]);
+    setup.fail(true);
+    assert_eq!(setup.batch(&[proven, other]), [spent, spent]);
+    // And a proof that was spent here alone stays spent when the shared store is back.
+    let third = AdmissionRequest { spend: spend(3), ..of(2, WhenDown::Degraded) };
+    assert_eq!(setup.decide(third), yes);
+    setup.fail(false);
+    setup.advance_us(2 * PAUSE_US);
+    assert_eq!(setup.decide(third), spent);
+}
+
+#[test]
+fn metrics_show_who_decides_and_how_that_changed() {
     let recorder = PrometheusBuilder::new().build_recorder();
     let shown = recorder.handle();
-    let says = |value: &str| {
+    let says = |line: &str| {
         let page = shown.render();
-        assert!(page.contains(&format!("gateway_admission_degraded {value}\n")), "{page}");
+        assert!(page.contains(&format!("gateway_admission_{line}\n")), "{line} in {page}");
     };
-    let setup = metrics::with_local_recorder(&recorder, setup);
-    says("0");
-    setup.fail(true);
-    for _ in 0..5 {
-        assert!(setup.decide(request()).is_ok());
-    }
-    says("1");
-    setup.now_us.fetch_add(PAUSE_US, Ordering::Relaxed);
-    setup.fail(false);
-    assert!(setup.decide(request()).is_ok());
-    says("0");
-    setup.fail(true);
-    assert!(setup.decide(request()).is_ok());
-    says("1");
-    drop(setup);
-    says("0");
+    metrics::with_local_recorder(&recorder, || {
+        let setup = setup();
+        says("degraded 0");
+        setup.fail(true);
+        for _ in 0..2 {
+            assert_eq!(setup.decide(of(1, WhenDown::Open)), ADMITTED);
+        }
+        says("degraded 0");
+        for _ in 0..3 {
+            assert_eq!(setup.decide(of(1, WhenDown::Open)), ADMITTED);
+        }
+        says("degraded 1");
+        says("changes_total{decider=\"local\"} 1");
+        says("store_failures_total{kind=\"timed_out\"} 3");
+        setup.advance_us(Duration::from_secs(1).as_micros() as u64);
+        setup.fail(false);
+        assert_eq!(setup.decide(of(2, WhenDown::Open)), ADMITTED);
+        says("degraded 0");
+        says("changes_total{decider=\"shared\"} 1");
+        setup.fail(true);
+        for _ in 0..3 {
+            assert_eq!(setup.decide(of(3, WhenDown::Open)), ADMITTED);
+        }
+        says("degraded 1");
+        drop(setup);
+        says("degraded 0");
+    });
 }

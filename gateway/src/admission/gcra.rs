@@ -56,6 +56,25 @@ impl RateRule {
         }
     }
 
+    /// A pace that nobody is held to, with a state of its own.
+    #[must_use]
+    pub fn unlimited() -> Self {
+        Self { id: 0, emission_interval_us: 1, burst: RATE_WINDOW_US as u32 }
+    }
+
+    /// The part of this rule that one of `gateways` may give out by itself, so that all of them together
+    /// give no more than the rule. A burst is never less than 1.
+    #[must_use]
+    pub fn shared_by(self, gateways: u32) -> Self {
+        let gateways = gateways.max(1);
+        let interval_us = self.emission_interval_us().saturating_mul(u64::from(gateways));
+        let burst = (self.burst / gateways).max(1);
+        let longest_us = RATE_WINDOW_US / u64::from(burst);
+        let emission_interval_us = u32::try_from(interval_us.min(longest_us))
+            .expect("a window fits 32 bits, as is checked above");
+        Self { emission_interval_us, burst, ..self }
+    }
+
     /// Which of a person's paces this is.
     #[must_use]
     pub fn id(&self) -> u8 {
@@ -161,6 +180,16 @@ mod tests {
             let refused = RateRule::new(1, emission_interval_us, burst);
             assert_eq!(refused, Err(RateRuleError::TooSlow { emission_interval_us, burst }));
         }
+    }
+
+    #[test]
+    fn gateways_that_share_a_rule_give_no_more_than_the_rule() {
+        let whole = rule(500_000, 10);
+        assert_eq!(whole.shared_by(1), whole);
+        assert_eq!(whole.shared_by(0), whole);
+        assert_eq!(whole.shared_by(3), rule(1_500_000, 3));
+        assert_eq!(whole.shared_by(20), rule(10_000_000, 1), "everybody gets something");
+        assert_eq!(whole.shared_by(u32::MAX), rule(RATE_WINDOW_US, 1), "no longer than is kept");
     }
 
     #[test]

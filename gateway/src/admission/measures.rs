@@ -8,13 +8,16 @@ use metrics::{
     gauge, histogram,
 };
 
-use super::{AdmissionError, Decision};
+use super::{AdmissionError, Decision, StoreError};
 
 const DECISIONS: &str = "gateway_admission_decisions_total";
 const BATCHES: &str = "gateway_admission_batches_total";
 const BATCH_SIZE: &str = "gateway_admission_batch_size";
 const HINTS_DROPPED: &str = "gateway_admission_hints_dropped_total";
 const DEGRADED: &str = "gateway_admission_degraded";
+const CHANGES: &str = "gateway_admission_changes_total";
+const FAILED_BATCHES: &str = "gateway_admission_store_failures_total";
+const DATA_LOSSES: &str = "gateway_admission_data_losses_total";
 const FENCE_REFUSALS: &str = "gateway_fence_refusals_total";
 const FENCE_OVERFLOWS: &str = "gateway_fence_overflows_total";
 const FENCE_KEYS: &str = "gateway_fence_keys";
@@ -25,7 +28,13 @@ pub fn describe_metrics() {
     describe_counter!(BATCHES, "Batches sent to the admission store, by result");
     describe_histogram!(BATCH_SIZE, Unit::Count, "Requests in one batch for the admission store");
     describe_counter!(HINTS_DROPPED, "Quota hints dropped because too many were waiting");
-    describe_gauge!(DEGRADED, "Cores that decide admission locally because Redis does not answer");
+    describe_gauge!(DEGRADED, "Buckets that this process decides alone: Redis does not answer");
+    describe_counter!(
+        CHANGES,
+        "Changes of a bucket between Redis and this process, by who decides"
+    );
+    describe_counter!(FAILED_BATCHES, "Batches that Redis did not decide, by the kind of failure");
+    describe_counter!(DATA_LOSSES, "Times that a bucket in Redis was found to have lost its data");
     describe_counter!(FENCE_REFUSALS, "Requests refused by the local fence, by what was counted");
     describe_counter!(
         FENCE_OVERFLOWS,
@@ -40,6 +49,7 @@ pub(super) struct Decisions {
     rate_limited: Counter,
     over_quota_hint: Counter,
     already_spent: Counter,
+    shed: Counter,
     overloaded: Counter,
     unavailable: Counter,
 }
@@ -51,6 +61,7 @@ impl Decisions {
             rate_limited: counter!(DECISIONS, "outcome" => "rate_limited"),
             over_quota_hint: counter!(DECISIONS, "outcome" => "over_quota_hint"),
             already_spent: counter!(DECISIONS, "outcome" => "already_spent"),
+            shed: counter!(DECISIONS, "outcome" => "shed"),
             overloaded: counter!(DECISIONS, "outcome" => "overloaded"),
             unavailable: counter!(DECISIONS, "outcome" => "unavailable"),
         }
@@ -62,6 +73,7 @@ impl Decisions {
             Ok(Decision::RateLimited { .. }) => &self.rate_limited,
             Ok(Decision::OverQuotaHint { .. }) => &self.over_quota_hint,
             Ok(Decision::AlreadySpent) => &self.already_spent,
+            Ok(Decision::Shed { .. }) => &self.shed,
             Err(AdmissionError::Overloaded) => &self.overloaded,
             Err(AdmissionError::Unavailable) => &self.unavailable,
         };
@@ -95,8 +107,37 @@ pub(super) fn hints_dropped() -> Counter {
     counter!(HINTS_DROPPED)
 }
 
-pub(super) fn degraded() -> Gauge {
-    gauge!(DEGRADED)
+/// Who decides a bucket, and how that changed.
+pub(super) struct Deciders {
+    pub(super) degraded: Gauge,
+    pub(super) to_local: Counter,
+    pub(super) to_shared: Counter,
+}
+
+impl Deciders {
+    pub(super) fn new() -> Self {
+        Self {
+            degraded: gauge!(DEGRADED),
+            to_local: counter!(CHANGES, "decider" => "local"),
+            to_shared: counter!(CHANGES, "decider" => "shared"),
+        }
+    }
+}
+
+/// Counts batches that the shared store did not decide.
+pub(super) fn count_failure(error: &StoreError) {
+    let kind = match error {
+        StoreError::Full { .. } => "full",
+        StoreError::BatchTooLarge { .. } => "too_large",
+        StoreError::TimedOut { .. } => "timed_out",
+        StoreError::Unavailable { .. } => "unavailable",
+        StoreError::BadReply { .. } => "bad_reply",
+    };
+    counter!(FAILED_BATCHES, "kind" => kind).increment(1);
+}
+
+pub(super) fn data_losses() -> Counter {
+    counter!(DATA_LOSSES)
 }
 
 /// What one half of the fence counts.

@@ -10,11 +10,17 @@
 //! Called by the hot lane, which holds one [`AdmissionHandle`] per core and one [`LocalFence`] per process.
 
 mod batcher;
+mod breaker;
+mod buckets;
+mod cap;
+mod data_epoch;
 mod embedded;
 mod fallback;
 mod fence;
 mod gcra;
 mod measures;
+mod redis_endpoint;
+mod redis_link;
 mod redis_store;
 mod redis_wire;
 
@@ -25,13 +31,18 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use futures_util::future::BoxFuture;
 
 pub use batcher::{AdmissionError, AdmissionHandle, MAX_QUEUED, MAX_QUEUED_HINTS};
+pub use breaker::{Breaker, BreakerConfig};
+pub use buckets::{BucketedStore, MAX_BUCKETS, bucket_of};
+pub use cap::Cap;
+pub use data_epoch::DataEpoch;
 pub use embedded::{EmbeddedBounds, EmbeddedStore, MAX_HINTS, MAX_PERSONS, MAX_SPENT};
-pub use fallback::{BreakerConfig, FallbackStore};
+pub use fallback::{FallbackStore, LocalRules, MAX_GATEWAYS};
 pub use fence::{
     AddressKey, FenceConfig, FenceRate, FenceRateError, FenceRefusal, LocalFence, MAX_FENCE_KEYS,
 };
 pub use gcra::{RATE_WINDOW_US, RateRule, RateRuleError, TooEarly, next_arrival};
 pub use measures::describe_metrics;
+pub use redis_endpoint::{BadEndpoint, MAX_CLUSTER_NODES, RedisEndpoint};
 pub use redis_store::{RedisStore, RedisStoreConfig};
 
 /// Most requests that one call of [`AdmissionStore::decide`] takes.
@@ -70,7 +81,8 @@ pub struct QuotaQuery {
     pub limit: u32,
 }
 
-/// One use of a verified proof of work.
+/// One use of a verified proof of work. A proof is bound to one person, so a store may remember it where
+/// it remembers that person, and tells two spends of one nonce apart only for one person.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Spend {
     /// What makes the proof unique; chosen by the gateway that issued the challenge.
@@ -87,6 +99,19 @@ impl Spend {
     }
 }
 
+/// Who decides a request while the store that all gateways share does not answer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum WhenDown {
+    /// This process alone, with the whole limit: for reads, which take nothing from anybody.
+    #[default]
+    Open,
+    /// This process alone, with the limit divided by the number of gateways and under the cap on all
+    /// persons together: each limit still holds over all gateways.
+    Degraded,
+    /// Nobody: the request is asked to come back.
+    Closed,
+}
+
 /// One question to the store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AdmissionRequest {
@@ -98,6 +123,8 @@ pub struct AdmissionRequest {
     pub quota: Option<QuotaQuery>,
     /// The proof to spend, where one was asked for.
     pub spend: Option<Spend>,
+    /// What happens to it when the shared store does not answer; a store in memory ignores it.
+    pub when_down: WhenDown,
 }
 
 /// What the store answers. Unless it is `Admitted`, nothing was charged and nothing was spent.
@@ -122,11 +149,18 @@ pub enum Decision {
     },
     /// The proof was used before, or is so long expired that nobody remembers.
     AlreadySpent,
+    /// The shared store does not answer, and this process may not admit the request alone, or not now.
+    Shed {
+        /// The wait after which asking again makes sense, in microseconds.
+        retry_after_us: u64,
+    },
 }
 
 /// The ledger's word on one person's count. Of two hints the higher sequence number is the truth.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Hint {
+    /// Who acted; the hint is kept where this person's requests are decided.
+    pub actor: PersonKey,
     /// Whose count, as in [`QuotaQuery::holder`].
     pub person: PersonKey,
     /// The counting period, as in [`QuotaQuery::period`].

@@ -1,27 +1,23 @@
-//! The store shared by all gateways: one script in Redis per batch.
+//! Admission in Redis, shared by all gateways: one script call decides a whole batch of one bucket.
 //!
-//! Owns the connection, the deadline and the calling of the script. Must not know what is behind the
-//! script's arguments (`redis_wire.rs`), nor what happens when it fails (`fallback.rs`). Each core makes its
-//! own inside its runtime, which then drives the connection. Works with Redis 7.0 and Valkey.
+//! Owns the script, its deadline and the keys' prefix. Must not know who asks, nor how arguments are laid out
+//! (`redis_wire.rs` does). Called by the fallback; one store per bucket over one link per core.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::{BoxFuture, FutureExt};
-use redis::aio::{ConnectionManager, ConnectionManagerConfig};
-use redis::io::tcp::TcpSettings;
-use redis::{
-    Client, Cmd, ErrorKind, IntoConnectionInfo, RedisError, Script, ServerErrorKind, Value,
-};
+use redis::{Cmd, RedisError, Script, ServerErrorKind, Value};
 
+use super::redis_link::{RedisLink, is};
 use super::redis_wire::{read_reply, write_arguments};
-use super::{AdmissionRequest, AdmissionStore, Clock, Decision, Hint, StoreError, check_batch};
+use super::{
+    AdmissionRequest, AdmissionStore, Clock, DataEpoch, Decision, Hint, RedisEndpoint, StoreError,
+    check_batch,
+};
 
 /// The script; its head documents arguments, keys and answer.
 const ADMISSION_SCRIPT: &str = include_str!("admission.lua");
-
-/// What every key starts with. The hash tag is the bucket: one in this version, so that a batch never
-/// touches two slots of a cluster.
-const KEY_PREFIX: &str = "talon:{0}";
 
 /// How a [`RedisStore`] waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,48 +40,46 @@ impl Default for RedisStoreConfig {
     }
 }
 
-/// Admission in Redis. A batch goes out once: after a timeout or a lost connection it is never sent again,
-/// because it may have been decided.
+/// One bucket in Redis. A batch goes out once: after a timeout or a lost connection it is never sent again,
+/// because it may have been decided. Cheap to clone.
+#[derive(Clone)]
 pub struct RedisStore {
-    connection: ConnectionManager,
-    script: Script,
+    link: RedisLink,
+    script: Arc<Script>,
+    /// What every key starts with. The hash tag is the bucket, so that a batch never touches two slots of a
+    /// cluster.
+    prefix: String,
     deadline: Duration,
+    epoch: Arc<DataEpoch>,
     /// Replaces the time of Redis in tests.
     clock: Option<Clock>,
 }
 
 impl RedisStore {
-    /// A store on the Redis at `url` (`redis://…`, `unix://…`). Connects in the background and again after
-    /// every loss: an unreachable Redis is an error of the batches, not of this call.
+    /// The first bucket in this Redis. Connects in the background and again after every loss: an unreachable
+    /// Redis is an error of the batches, not of this call.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`] when the URL is not one.
+    /// [`StoreError::Unavailable`] when the endpoint's settings do not go together.
     ///
     /// # Panics
     /// Outside a tokio runtime.
-    pub fn connect(url: &str, config: RedisStoreConfig) -> Result<Self, StoreError> {
-        let tcp = TcpSettings::default().set_nodelay(true);
-        #[cfg(target_os = "linux")]
-        let tcp = tcp.set_user_timeout(config.peer_timeout);
-        let address = url.into_connection_info().map_err(|error| unavailable(&error))?;
-        let client =
-            Client::open(address.set_tcp_settings(tcp)).map_err(|error| unavailable(&error))?;
-        // An attempt that fails is repeated by the next batch, so that batches learn of the failure at once
-        // instead of waiting for retries.
-        let manager = ConnectionManagerConfig::new()
-            .set_number_of_retries(0)
-            .set_connection_timeout(Some(config.connect_timeout))
-            .set_response_timeout(Some(config.deadline));
-        let connection = ConnectionManager::new_lazy_with_config(client, manager)
-            .map_err(|error| unavailable(&error))?;
-        let store = Self {
-            connection,
-            script: Script::new(ADMISSION_SCRIPT),
+    pub fn connect(endpoint: &RedisEndpoint, config: RedisStoreConfig) -> Result<Self, StoreError> {
+        let link = RedisLink::open(endpoint, &config).map_err(|error| unavailable(&error))?;
+        Ok(Self {
+            link,
+            script: Arc::new(Script::new(ADMISSION_SCRIPT)),
+            prefix: prefix(0),
             deadline: config.deadline,
+            epoch: Arc::new(DataEpoch::new(0)),
             clock: None,
-        };
-        store.connect_in_background();
-        Ok(store)
+        })
+    }
+
+    /// Another bucket over the same connection. `epoch` is shared by all cores' stores of this bucket.
+    #[must_use]
+    pub fn bucket(&self, bucket: u16, epoch: Arc<DataEpoch>) -> Self {
+        Self { prefix: prefix(bucket), epoch, ..self.clone() }
     }
 
     /// The same store with its time from `clock` instead of from Redis. For tests: gateways that share a
@@ -95,29 +89,22 @@ impl RedisStore {
         Self { clock: Some(clock), ..self }
     }
 
-    /// A connection that is asked for but not awaited makes no progress; this awaits the first one.
-    fn connect_in_background(&self) {
-        let mut connection = self.connection.clone();
-        tokio::spawn(async move {
-            if let Err(error) = connection.send_packed_command(&redis::cmd("PING")).await {
-                tracing::warn!(%error, "Redis cannot be reached yet");
-            }
-        });
-    }
-
     async fn call(
         &self,
         requests: &[AdmissionRequest],
         hints: &[Hint],
     ) -> Result<Value, RedisError> {
         let now_us = self.clock.as_ref().map_or(0, |clock| clock());
-        let mut connection = self.connection.clone();
-        let by_hash = script_call("EVALSHA", self.script.get_hash(), requests, hints, now_us);
-        match connection.send_packed_command(&by_hash).await.and_then(Value::extract_error) {
-            Err(error) if error.kind() == ErrorKind::Server(ServerErrorKind::NoScript) => {
-                // Redis has just said that it ran nothing, so this is still the first time.
-                let whole = script_call("EVAL", ADMISSION_SCRIPT, requests, hints, now_us);
-                connection.send_packed_command(&whole).await.and_then(Value::extract_error)
+        let call = |verb, script: &str| {
+            let mut command: Cmd = redis::cmd(verb);
+            command.arg(script).arg(1).arg(&self.prefix);
+            write_arguments(&mut command, requests, hints, now_us);
+            command
+        };
+        match self.link.send(&call("EVALSHA", self.script.get_hash())).await {
+            // Redis has just said that it ran nothing, so this is still the first time.
+            Err(error) if is(&error, ServerErrorKind::NoScript) => {
+                self.link.send(&call("EVAL", ADMISSION_SCRIPT)).await
             }
             answered => answered,
         }
@@ -136,7 +123,11 @@ impl RedisStore {
             Err(_elapsed) => Err(timed_out()),
             Ok(Err(error)) if error.is_timeout() => Err(timed_out()),
             Ok(Err(error)) => Err(unavailable(&error)),
-            Ok(Ok(reply)) => read_reply(&reply, requests.len()),
+            Ok(Ok(reply)) => {
+                let (decisions, mark) = read_reply(&reply, requests.len())?;
+                self.epoch.note(mark);
+                Ok(decisions)
+            }
         }
     }
 }
@@ -151,17 +142,8 @@ impl AdmissionStore for RedisStore {
     }
 }
 
-fn script_call(
-    verb: &str,
-    script: &str,
-    requests: &[AdmissionRequest],
-    hints: &[Hint],
-    now_us: u64,
-) -> Cmd {
-    let mut command = redis::cmd(verb);
-    command.arg(script).arg(1).arg(KEY_PREFIX);
-    write_arguments(&mut command, requests, hints, now_us);
-    command
+fn prefix(bucket: u16) -> String {
+    format!("talon:{{{bucket}}}")
 }
 
 fn unavailable(error: &RedisError) -> StoreError {

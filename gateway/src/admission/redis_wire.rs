@@ -24,6 +24,9 @@ const SPENT_WINDOW_S: u64 = 60;
 /// The bytes of a count as it is kept: count, sequence (two halves), expiry.
 const COUNT_BYTES: usize = 20;
 
+/// The bytes of one request.
+const REQUEST_BYTES: usize = 26;
+
 /// Entries in the order of their first use; equal ones share an index. The script counts from 1.
 struct Indexed<K> {
     order: Vec<K>,
@@ -148,36 +151,42 @@ pub(super) fn write_arguments(
         nonces.order.iter().for_each(|nonce| add(&[nonce]));
     }
     let spend_number = layout.spends.numbering();
+    let mut all = Vec::with_capacity(requests.len() * REQUEST_BYTES);
     for (request, placed) in requests.iter().zip(&layout.requests) {
         // No quota and no proof are number 0, which no entry has.
-        add(&[
-            &short(placed.rate + 1),
-            &placed.count.map_or([0; 2], &count_number),
-            &placed.spend.map_or([0; 2], &spend_number),
-            &(request.rate.emission_interval_us() as u32).to_be_bytes(),
-            &request.rate.burst().to_be_bytes(),
-            &request.quota.map_or(0, |query| query.limit).to_be_bytes(),
-            &request.spend.map_or(0, |spend| forget_at_s(&spend)).to_be_bytes(),
-        ]);
+        all.extend_from_slice(&short(placed.rate + 1));
+        all.extend_from_slice(&placed.count.map_or([0; 2], &count_number));
+        all.extend_from_slice(&placed.spend.map_or([0; 2], &spend_number));
+        all.extend_from_slice(&(request.rate.emission_interval_us() as u32).to_be_bytes());
+        all.extend_from_slice(&request.rate.burst().to_be_bytes());
+        all.extend_from_slice(&request.quota.map_or(0, |query| query.limit).to_be_bytes());
+        all.extend_from_slice(&request.spend.map_or(0, |spend| forget_at_s(&spend)).to_be_bytes());
     }
+    add(&[&all]);
 }
 
-/// Reads the script's answer to a batch of `asked` requests.
+/// Reads the script's answer to a batch of `asked` requests: their decisions, and the moment at which the
+/// bucket began, in Unix microseconds.
 ///
 /// # Errors
 /// [`StoreError::BadReply`] when the answer has another shape or length.
-pub(super) fn read_reply(reply: &Value, asked: usize) -> Result<Vec<Decision>, StoreError> {
+pub(super) fn read_reply(reply: &Value, asked: usize) -> Result<(Vec<Decision>, u64), StoreError> {
     let bad = |reason: &str| StoreError::BadReply { reason: reason.to_owned() };
     let Value::Array(answers) = reply else {
         return Err(bad("not an array"));
     };
+    let Some((Value::Int(began_us), answers)) = answers.split_last() else {
+        return Err(bad("without the moment at which the bucket began"));
+    };
+    let began_us = u64::try_from(*began_us).map_err(|_| bad("a bucket that began before 1970"))?;
     if answers.len() != asked {
         return Err(bad(&format!("{} answers to {asked} requests", answers.len())));
     }
-    answers
+    let decisions = answers
         .iter()
         .map(|answer| read_answer(answer).ok_or_else(|| bad("an unknown decision")))
-        .collect()
+        .collect::<Result<_, _>>()?;
+    Ok((decisions, began_us))
 }
 
 /// Below 0 is admitted, negated the time until the burst is whole; 0 is already spent, above 0 the wait, all

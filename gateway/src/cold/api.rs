@@ -6,17 +6,19 @@ use axum::extract::{Path, State};
 use axum::response::Response;
 use axum::routing::{get, post};
 use http::StatusCode;
-use talon_domain::ids::OfficeId;
+use talon_domain::ids::{Channel, OfficeId};
+use talon_pow::Pressure;
 
 use super::Asked;
-use crate::app::Lane;
+use crate::app::{Lane, now};
 use crate::caller::{identify, identify_writer};
 use crate::hot::{booked_answer, is_json};
 use crate::http::body::{self, Answer};
 use crate::http::problem::Problem;
 use crate::operations::{self, MoveWish};
+use crate::proof;
 use crate::request::{MoveRequest, idempotency_key};
-use crate::views::{BookingJson, BookingsJson, SessionJson};
+use crate::views::{BookingJson, BookingsJson, ProofJson, SessionJson};
 
 const DAYS: &str = "/api/v1/authorities/{authority}/offices/{office}/services/{service}/days";
 
@@ -26,6 +28,7 @@ pub(super) fn routes() -> Router<Lane> {
         .merge(hot_routes())
         .route("/api/v1/authorities", get(authorities))
         .route("/api/v1/authorities/{authority}/services", get(services))
+        .route("/api/v1/authorities/{authority}/services/{service}/proof", get(proof))
         .route("/api/v1/authorities/{authority}/offices", get(offices))
         .route("/api/v1/session", get(session))
         .route("/api/v1/bookings", get(bookings))
@@ -59,6 +62,35 @@ async fn services(
 ) -> Response {
     let list = lane.app.lists.services.get(&authority).ok_or(Problem::UnknownAuthority);
     asked.respond(&lane, list.map(|list| list.answer(&asked.parts.headers)))
+}
+
+/// What a booking of a service needs now, and at the release that is near.
+async fn proof(
+    State(lane): State<Lane>,
+    Path((authority, service)): Path<(String, String)>,
+    asked: Asked,
+) -> Response {
+    let result = proof_of(&lane, &authority, &service);
+    asked.respond(&lane, result)
+}
+
+fn proof_of(lane: &Lane, authority: &str, service: &str) -> Result<Answer, Problem> {
+    let app = &lane.app;
+    let authority = app.authority(authority)?;
+    let service = authority.catalogue.service_by_code(service).ok_or(Problem::UnknownService)?;
+    let policy = &authority.policy;
+    let (service, channel) = (service.id, Channel::Web);
+    let rule = policy.release(service, channel).proof.as_ref().ok_or(Problem::ProofNotNeeded)?;
+    let near = app.demands.near(policy, service, channel, now());
+    let floor = proof::difficulty(rule).map_err(|_| Problem::Unavailable)?;
+    let release = near.map(|near| match near.pressure {
+        Pressure::Calm => (near.opens_at, floor.clone()),
+        Pressure::Step(step) => (near.opens_at, floor.doubled(step)),
+    });
+    let needed_now = app.demands.general(policy, service, channel, rule, now()) != Pressure::Calm;
+    let release = release.as_ref().map(|(at, difficulty)| (*at, difficulty));
+    let view = ProofJson::new(needed_now, release, rule.slow_lane_minutes);
+    Ok(body::private_json(StatusCode::OK, &view))
 }
 
 async fn offices(

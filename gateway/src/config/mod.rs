@@ -3,6 +3,7 @@
 //! Owns the keys, their defaults and ranges, and reading them in layers. Must not know what the
 //! values are used for beyond their ranges. `configs/production.example.toml` explains each key.
 
+mod admission;
 mod apps;
 mod hub;
 mod layers;
@@ -16,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use talon_ledger::snapshot::keeper::MAX_SNAPSHOT_EVERY_SEGMENTS;
 use tracing_subscriber::EnvFilter;
 
+pub use admission::{Admission, OnRedisFailure, Shadowed};
 pub use apps::App;
 pub use hub::{Hub, HubClaims, HubKind, WITHOUT_OPENID_CONNECT};
 pub use layers::{BadConfig, Layers};
@@ -134,43 +136,6 @@ impl Default for Journal {
     }
 }
 
-/// Rates, and the store that keeps them.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct Admission {
-    /// Such as `redis://127.0.0.1:6379`; empty: in this process.
-    pub redis_url: String,
-    /// How long one batch may take in Redis, in milliseconds, 1 to 10,000.
-    pub redis_deadline_ms: u64,
-    /// One booking or cancellation per person and this many milliseconds, 1 to 60,000.
-    pub write_interval_ms: u64,
-    /// This many at once, 1 to 60.
-    pub write_burst: u32,
-    /// One personal read or challenge per person and this many milliseconds, 1 to 60,000.
-    pub read_interval_ms: u64,
-    /// This many at once, 1 to 60.
-    pub read_burst: u32,
-    /// Requests a second from one address, a coarse fence sized for carriers' shared addresses.
-    pub address_per_second: u32,
-    /// Logins a second from one address, which are dearer.
-    pub logins_per_second: u32,
-}
-
-impl Default for Admission {
-    fn default() -> Self {
-        Self {
-            redis_url: String::new(),
-            redis_deadline_ms: 50,
-            write_interval_ms: 500,
-            write_burst: 10,
-            read_interval_ms: 100,
-            read_burst: 30,
-            address_per_second: 5_000,
-            logins_per_second: 200,
-        }
-    }
-}
-
 /// Login sessions.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -220,6 +185,9 @@ pub struct AuthorityFiles {
     pub catalogue: PathBuf,
     /// Its policy; relative to the configuration file.
     pub policy: PathBuf,
+    /// What happens to its bookings and cancellations while Redis does not answer.
+    #[serde(default)]
+    pub on_redis_failure: OnRedisFailure,
 }
 
 fn data_dir() -> PathBuf {
@@ -230,12 +198,7 @@ impl Config {
     /// The settings as a file, without secrets: a password in a URL is left out.
     pub fn redacted(&self) -> String {
         let mut config = self.clone();
-        if let Ok(mut url) = url::Url::parse(&config.admission.redis_url)
-            && url.password().is_some()
-            && url.set_password(Some("redacted")).is_ok()
-        {
-            config.admission.redis_url = url.into();
-        }
+        config.admission.redis_url = config.admission.redacted_url();
         toml::to_string_pretty(&config).expect("settings are plain data")
     }
 
@@ -295,29 +258,7 @@ impl Config {
         }
         let every = self.journal.snapshot_every_segments;
         range("journal.snapshot_every_segments", every, 0, MAX_SNAPSHOT_EVERY_SEGMENTS)?;
-        let redis_url = self.admission.redis_url.as_str();
-        if !redis_url.is_empty() && redis::Client::open(redis_url).is_err() {
-            let remedy = "is no address of a Redis such as redis://127.0.0.1:6379";
-            return Err(("admission.redis_url", remedy.to_owned()));
-        }
-        range("admission.redis_deadline_ms", self.admission.redis_deadline_ms, 1, 10_000)?;
-        range("admission.write_interval_ms", self.admission.write_interval_ms, 1, 60_000)?;
-        range("admission.write_burst", self.admission.write_burst.into(), 1, 60)?;
-        range("admission.read_interval_ms", self.admission.read_interval_ms, 1, 60_000)?;
-        range("admission.read_burst", self.admission.read_burst.into(), 1, 60)?;
-        let per_second = 1..=1_000_000;
-        range(
-            "admission.address_per_second",
-            self.admission.address_per_second.into(),
-            *per_second.start(),
-            *per_second.end(),
-        )?;
-        range(
-            "admission.logins_per_second",
-            self.admission.logins_per_second.into(),
-            *per_second.start(),
-            *per_second.end(),
-        )?;
+        self.admission.check()?;
         range("session.ttl_minutes", self.session.ttl_minutes.into(), 1, 1_440)?;
         range("session.login_minutes", self.session.login_minutes.into(), 1, 60)?;
         self.ledger.check(self.mode)?;

@@ -13,6 +13,8 @@ use talon_domain::limits::LimitRefusal;
 use talon_domain::policy::LimitKind;
 use talon_wire::{BookingState, FreeStart, Refusal, Release};
 
+use crate::slow_lane::BadTicket;
+
 use super::body::{self, Answer, MAX_BODY_BYTES};
 use super::language::{Language, Texts};
 use super::request_id::RequestId;
@@ -56,6 +58,7 @@ pub enum Problem {
     PowExpired,
     PowReplayed,
     ProofNotNeeded,
+    SlowLaneEarly { ready_at_s: u64 },
     Overloaded,
     JournalFull,
     Unavailable,
@@ -88,6 +91,16 @@ impl From<Refusal> for Problem {
             Refusal::JournalFull => Self::JournalFull,
             Refusal::Busy => Self::Overloaded,
             Refusal::Unavailable => Self::Unavailable,
+        }
+    }
+}
+
+impl From<BadTicket> for Problem {
+    fn from(bad: BadTicket) -> Self {
+        match bad {
+            BadTicket::Foreign => Self::PowInvalid,
+            BadTicket::Early { ready_at_s } => Self::SlowLaneEarly { ready_at_s },
+            BadTicket::Expired => Self::PowExpired,
         }
     }
 }
@@ -138,6 +151,7 @@ impl Problem {
             Self::PowExpired => "pow-expired",
             Self::PowReplayed => "pow-replayed",
             Self::ProofNotNeeded => "proof-not-needed",
+            Self::SlowLaneEarly { .. } => "slow-lane-early",
             Self::Overloaded => "overloaded",
             Self::JournalFull => "journal-full",
             Self::Unavailable => "unavailable",
@@ -167,7 +181,8 @@ impl Problem {
             | Self::PowRequired
             | Self::PowInvalid
             | Self::PowExpired
-            | Self::PowReplayed => StatusCode::FORBIDDEN,
+            | Self::PowReplayed
+            | Self::SlowLaneEarly { .. } => StatusCode::FORBIDDEN,
             Self::NotFound
             | Self::UnknownAuthority
             | Self::UnknownOffice
@@ -213,6 +228,10 @@ impl Problem {
             }) => Some((at.seconds() - now.seconds()).max(1).unsigned_abs() + jitter),
             Self::LimitReached(LimitRefusal { kind: LimitKind::PerPeriod { .. }, .. }) => {
                 Some(60 + jitter)
+            }
+            // Exactly then: the wait is what was promised.
+            Self::SlowLaneEarly { ready_at_s } => {
+                Some(ready_at_s.saturating_sub(now.seconds().unsigned_abs()).max(1))
             }
             Self::Overloaded | Self::Unavailable => Some(1 + jitter),
             Self::JournalFull => Some(30 + jitter),

@@ -78,7 +78,10 @@ fn next(problem: &Problem) -> Option<Problem> {
         Problem::PowInvalid => Problem::PowExpired,
         Problem::PowExpired => Problem::PowReplayed,
         Problem::PowReplayed => Problem::ProofNotNeeded,
-        Problem::ProofNotNeeded => Problem::Overloaded,
+        Problem::ProofNotNeeded => {
+            Problem::SlowLaneEarly { ready_at_s: MOMENT.seconds().unsigned_abs() }
+        }
+        Problem::SlowLaneEarly { .. } => Problem::Overloaded,
         Problem::Overloaded => Problem::JournalFull,
         Problem::JournalFull => Problem::Unavailable,
         Problem::Unavailable => Problem::LoginFailed,

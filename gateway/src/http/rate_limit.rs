@@ -51,7 +51,7 @@ pub fn note(rule: &RateRule, decision: &Decision) {
     let whole_in_us = match decision {
         Decision::Admitted { whole_in_us } => *whole_in_us,
         Decision::RateLimited { retry_after_us } => rule.whole_in_us(*retry_after_us),
-        Decision::OverQuotaHint { .. } | Decision::AlreadySpent => return,
+        Decision::OverQuotaHint { .. } | Decision::AlreadySpent | Decision::Shed { .. } => return,
     };
     let Some(place) = PACES.iter().position(|(id, _)| *id == rule.id()) else { return };
     // Outside of a request, as in a test of an operation alone, there is nobody to tell.

@@ -4,6 +4,7 @@
 //! Owns putting it together; [`operations`] lists what can be asked, [`schemas`] and the views
 //! say what things look like. Must not know how anything is answered.
 
+mod operation;
 mod operations;
 mod parameters;
 pub mod schemas;
@@ -18,8 +19,8 @@ use crate::http::problem::Problem;
 use crate::http::problem_examples::examples;
 use crate::identity::app_login;
 use crate::{request, views};
-use operations::{Answer, Body, OPERATIONS, Operation};
-use parameters::Parameter;
+use operation::{Answer, Body, Operation, Parameter};
+use operations::OPERATIONS;
 
 /// Where the description is served.
 pub const PATH: &str = "/api/v1/openapi.json";
@@ -141,6 +142,7 @@ fn refusal(operation: &Operation, status: u16, slugs: &[&str]) -> Value {
     let own: &[&str] = match status {
         401 => &["WWW-Authenticate"],
         429 | 503 => &["Retry-After"],
+        403 if slugs.contains(&"slow-lane-early") => &["Retry-After"],
         _ => &[],
     };
     // Only a refusal by the person's own pace says what is left of it.
@@ -226,6 +228,8 @@ fn all_schemas() -> Value {
     add::<request::Body>(&mut all);
     add::<request::MoveBody>(&mut all);
     add::<schemas::Challenge>(&mut all);
+    add::<views::SlowLaneJson<'_>>(&mut all);
+    add::<views::ProofJson>(&mut all);
     add::<schemas::Problem>(&mut all);
     add::<schemas::Explanation>(&mut all);
     add::<app_login::TokenRequest>(&mut all);
@@ -238,6 +242,11 @@ fn all_schemas() -> Value {
     for request in ["BookRequest", "MoveRequest"] {
         all[request]["oneOf"] = json!([{ "required": ["wishes"] }, { "required": ["any"] }]);
     }
+    // What is asked for decides which of them it is.
+    all["ChallengeOrPromise"] = json!({ "oneOf": [
+        { "$ref": "#/components/schemas/Challenge" },
+        { "$ref": "#/components/schemas/Promise" },
+    ] });
     // The document describes itself, and that is the specification's business.
     all["Description"] = json!({ "type": "object", "description": "OpenAPI 3.1." });
     all["Page"] = json!({ "type": "string", "description": "HTML." });

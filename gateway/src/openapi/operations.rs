@@ -3,44 +3,10 @@
 //! Problems are named by their slugs; their statuses and examples come from the problems
 //! themselves. Must not know JSON.
 
+use super::operation::{Answer, Body, Operation, Parameter};
 use super::parameters::{
-    ANY_TEXT, AUTHORITY_CODE, BOOKING, DATE, KEY, KNOWN, OFFICE, Parameter, SERVICE, optional,
-    query,
+    ANY_TEXT, AUTHORITY_CODE, BOOKING, DATE, KEY, KNOWN, OFFICE, SERVICE, optional, query,
 };
-
-/// An operation.
-pub(super) struct Operation {
-    pub(super) id: &'static str,
-    /// In lower case.
-    pub(super) method: &'static str,
-    pub(super) path: &'static str,
-    pub(super) tag: &'static str,
-    pub(super) summary: &'static str,
-    pub(super) needs_session: bool,
-    /// Whether it is held to the person's own pace.
-    pub(super) has_pace: bool,
-    pub(super) parameters: &'static [Parameter],
-    pub(super) body: Option<Body>,
-    pub(super) answers: &'static [Answer],
-    /// The slugs of its problems, in sets.
-    pub(super) problems: &'static [&'static [&'static str]],
-}
-
-/// A request's body.
-pub(super) struct Body {
-    pub(super) kind: &'static str,
-    pub(super) schema: &'static str,
-    pub(super) is_required: bool,
-}
-
-/// An answer that is no problem.
-pub(super) struct Answer {
-    pub(super) status: u16,
-    pub(super) description: &'static str,
-    /// Content type and schema.
-    pub(super) content: Option<(&'static str, &'static str)>,
-    pub(super) headers: &'static [&'static str],
-}
 
 const JSON: &str = "application/json";
 const FORM: &str = "application/x-www-form-urlencoded";
@@ -61,7 +27,8 @@ const ORIGIN: &[&str] = &["forbidden-origin"];
 const BODY: &[&str] = &["bad-request", "body-too-large", "body-too-slow", "unsupported-media-type"];
 const LIMITS: &[&str] =
     &["quota-exceeded", "already-booked", "blocked-for-absence", "retake-too-soon"];
-const PROOF: &[&str] = &["pow-required", "pow-invalid", "pow-expired", "pow-replayed"];
+const PROOF: &[&str] =
+    &["pow-required", "pow-invalid", "pow-expired", "pow-replayed", "slow-lane-early"];
 const START: &[&str] = &["past-date", "unknown-start", "not-released", "slot-taken"];
 
 const fn list(description: &'static str, schema: &'static str) -> [Answer; 2] {
@@ -165,6 +132,15 @@ pub(super) const OPERATIONS: &[Operation] = &[
         ..PUBLIC
     },
     Operation {
+        id: "getProof",
+        path: "/api/v1/authorities/{authority}/services/{service}/proof",
+        summary: "What proof of work booking a service needs now, and at the release that is near.",
+        parameters: &[AUTHORITY_CODE, SERVICE],
+        answers: &one("What is asked for.", "Proof"),
+        problems: &[ALL, AUTHORITY, &["unknown-service", "proof-not-needed", "unavailable"]],
+        ..PUBLIC
+    },
+    Operation {
         id: "getChallenge",
         path: "/api/v1/challenge",
         summary: "A proof-of-work challenge for booking a service that asks for one.",
@@ -172,8 +148,14 @@ pub(super) const OPERATIONS: &[Operation] = &[
             query("authority", "The authority's code.", ANY_TEXT, "mvs"),
             query("office", "The office's number.", OFFICE.schema, "8041"),
             query("service", "The service's code.", ANY_TEXT, "practical-exam"),
+            optional(query(
+                "lane",
+                "`slow`: a promise to book without a proof after a wait, where that is allowed.",
+                r#"{"type":"string","enum":["slow"]}"#,
+                "slow",
+            )),
         ],
-        answers: &one("A challenge for this person.", "Challenge"),
+        answers: &one("A challenge for this person, or a promise.", "ChallengeOrPromise"),
         problems: &[ALL, SESSION, AUTHORITY, PLACE, LEDGER, &["bad-request", "proof-not-needed"]],
         ..PERSONAL
     },

@@ -2,19 +2,7 @@
 //!
 //! Must not know which operation has which.
 
-/// A parameter.
-#[derive(Clone, Copy)]
-pub(super) struct Parameter {
-    pub(super) name: &'static str,
-    /// `path`, `query` or `header`.
-    pub(super) place: &'static str,
-    pub(super) is_required: bool,
-    pub(super) description: &'static str,
-    /// A JSON Schema.
-    pub(super) schema: &'static str,
-    /// JSON, or a text.
-    pub(super) example: &'static str,
-}
+use super::operation::Parameter;
 
 pub(super) const AUTHORITY_CODE: Parameter = Parameter {
     name: "authority",

@@ -3,64 +3,143 @@
 //! Owns what the store is asked and told. Rates and proofs are the actor's, counts are those of whom
 //! a rule counts. Must not know what was asked for beyond its place and time.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use talon_domain::civil::{CivilDate, UtcMicros};
+use talon_domain::ids::AuthorityId;
 use talon_domain::limits::{Attempt, Standing, Usage, usage};
 use talon_domain::policy::{CompiledPolicy, Holder};
+use talon_pow::Pressure;
 use talon_wire::{Caller, Place, Wishes};
 
 use super::{Claim, acting_for};
 use crate::admission::{
-    AdmissionError, AdmissionRequest, Decision, Hint, PersonKey, QuotaQuery, RateRule,
+    AdmissionError, AdmissionRequest, Decision, Hint, PersonKey, QuotaQuery, RateRule, Spend,
+    WhenDown,
 };
-use crate::app::{ActingFor, Lane, now};
+use crate::app::{ActingFor, App, Lane, now, now_s};
+use crate::config::Shadowed;
 use crate::http::problem::Problem;
 use crate::http::rate_limit;
 use crate::proof::{self, Pending};
+use crate::slow_lane;
 
-/// The proof, if one is asked for, and the admission store, in one question. The proof's cheap
-/// part comes first, its spending with the rate, and its dear part last.
+/// Admits a claim; notes how long that took, and whose fault a refusal was.
 pub(super) async fn admit_claim(
     lane: &Lane,
     claim: &Claim<'_>,
     wishes: &Wishes,
 ) -> Result<(), Problem> {
+    let waiting_since = Instant::now();
+    let admitted = judge_claim(lane, claim, wishes).await;
+    let demands = &lane.app.demands;
+    demands.waited(waiting_since.elapsed());
+    if let Err(problem) = &admitted
+        && is_failure(problem)
+    {
+        demands.refused(&claim.caller.person);
+    }
+    admitted
+}
+
+/// The proof, if one is asked for, and the admission store, in one question. The proof's cheap
+/// part comes first, its spending with the rate, and its dear part last.
+async fn judge_claim(lane: &Lane, claim: &Claim<'_>, wishes: &Wishes) -> Result<(), Problem> {
     let app = &lane.app;
     let Claim { caller, place, .. } = claim;
     let policy = app.policy(place.authority).ok_or(Problem::UnknownAuthority)?;
-    let proof = match &policy.release(place.service, claim.channel).proof {
-        None => None,
-        Some(_) => {
-            let release = release_tag(place);
-            Some(proof::check(app, &caller.person, &release, claim.solution)?)
-        }
+    let mut evidence = match evidence(app, policy, claim) {
+        Err(_) if app.shadows.lets_pass(Shadowed::Proof) => Evidence::NotNeeded,
+        judged => judged?,
     };
     let person = PersonKey(caller.person.0);
     let quota = if claim.is_one_more { quota(policy, claim, wishes)? } else { None };
-    let spend = proof.as_ref().map(Pending::spend);
-    let mut request = AdmissionRequest { person, rate: app.write_rate, quota, spend };
-    let mut decision = decide(lane, request).await?;
+    let spend = evidence.spend();
+    let when_down = when_down(lane, place.authority);
+    let mut request = AdmissionRequest { person, rate: app.write_rate, quota, spend, when_down };
+    let mut decision = decide_rate(lane, request).await?;
     if matches!(decision, Decision::OverQuotaHint { .. }) {
         // A hint sheds load, it refuses nobody: the ledger is asked.
         request.quota = None;
-        decision = decide(lane, request).await?;
+        decision = decide_rate(lane, request).await?;
     }
-    rate_limit::note(&request.rate, &decision);
+    if decision == Decision::AlreadySpent && app.shadows.lets_pass(Shadowed::Proof) {
+        (request.spend, evidence) = (None, Evidence::NotNeeded);
+        decision = decide_rate(lane, request).await?;
+    }
     problem_of(decision)?;
-    match proof {
-        Some(proof) => proof.derive().await,
-        None => Ok(()),
+    match evidence {
+        Evidence::Proof(proof) => app.shadows.judge(Shadowed::Proof, proof.derive().await),
+        Evidence::NotNeeded | Evidence::Waited(_) => Ok(()),
     }
+}
+
+/// What a claim shows for itself, where something is asked for.
+enum Evidence<'a> {
+    NotNeeded,
+    Proof(Pending<'a>),
+    Waited(Spend),
+}
+
+impl Evidence<'_> {
+    fn spend(&self) -> Option<Spend> {
+        match self {
+            Self::NotNeeded => None,
+            Self::Proof(proof) => Some(proof.spend()),
+            Self::Waited(spend) => Some(*spend),
+        }
+    }
+}
+
+fn evidence<'a>(
+    app: &'a App,
+    policy: &CompiledPolicy,
+    claim: &Claim<'_>,
+) -> Result<Evidence<'a>, Problem> {
+    let (person, service, channel) = (&claim.caller.person, claim.place.service, claim.channel);
+    let Some(rule) = &policy.release(service, channel).proof else {
+        return Ok(Evidence::NotNeeded);
+    };
+    if app.demands.of(policy, service, channel, rule, person, now()) == Pressure::Calm {
+        return Ok(Evidence::NotNeeded);
+    }
+    let release = release_tag(&claim.place);
+    match claim.solution {
+        Some(text) if text.starts_with(slow_lane::PREFIX) && rule.slow_lane_minutes.is_some() => {
+            slow_lane::check(&app.keys.session, text, person, &release, now_s())
+                .map(Evidence::Waited)
+                .map_err(Problem::from)
+        }
+        solution => proof::check(app, person, &release, solution).map(Evidence::Proof),
+    }
+}
+
+/// Whether a refusal says something of who asks.
+fn is_failure(problem: &Problem) -> bool {
+    matches!(
+        problem,
+        Problem::RateLimited { .. }
+            | Problem::PowInvalid
+            | Problem::PowExpired
+            | Problem::PowReplayed
+    )
+}
+
+/// What happens to a booking or cancellation while Redis does not answer.
+fn when_down(lane: &Lane, authority: AuthorityId) -> WhenDown {
+    lane.app.when_down.get(&authority).copied().unwrap_or(WhenDown::Degraded)
 }
 
 /// The pace alone.
 pub(super) async fn admit(lane: &Lane, caller: &Caller, rate: RateRule) -> Result<(), Problem> {
     let person = PersonKey(caller.person.0);
-    let request = AdmissionRequest { person, rate, quota: None, spend: None };
-    let decision = decide(lane, request).await?;
-    rate_limit::note(&rate, &decision);
-    problem_of(decision)
+    let when_down = if rate == lane.app.write_rate {
+        when_down(lane, caller.authority)
+    } else {
+        WhenDown::Open
+    };
+    let request = AdmissionRequest { person, rate, quota: None, spend: None, when_down };
+    problem_of(decide_rate(lane, request).await?)
 }
 
 /// The count that a hint may tell of, and whose it is.
@@ -101,6 +180,18 @@ fn holder(policy: &CompiledPolicy, rule: u16, (actor, subject): ActingFor) -> Pe
     }
 }
 
+/// The store's decision; a pace in shadow mode only counts, and the answer tells what is left of it.
+async fn decide_rate(lane: &Lane, request: AdmissionRequest) -> Result<Decision, Problem> {
+    let decision = decide(lane, request).await?;
+    rate_limit::note(&request.rate, &decision);
+    let limit =
+        if request.rate == lane.app.write_rate { Shadowed::WriteRate } else { Shadowed::ReadRate };
+    if matches!(decision, Decision::RateLimited { .. }) && lane.app.shadows.lets_pass(limit) {
+        return decide(lane, AdmissionRequest { rate: RateRule::unlimited(), ..request }).await;
+    }
+    Ok(decision)
+}
+
 pub(super) async fn decide(lane: &Lane, request: AdmissionRequest) -> Result<Decision, Problem> {
     lane.admission.admit(request).await.map_err(|error| match error {
         AdmissionError::Overloaded | AdmissionError::Unavailable => Problem::Overloaded,
@@ -114,6 +205,7 @@ fn problem_of(decision: Decision) -> Result<(), Problem> {
             Err(Problem::RateLimited { retry_after: Duration::from_micros(retry_after_us) })
         }
         Decision::AlreadySpent => Err(Problem::PowReplayed),
+        Decision::Shed { .. } => Err(Problem::Overloaded),
     }
 }
 
@@ -128,6 +220,7 @@ pub(super) fn remember_usage(
     let Some(usage) = usage else { return };
     let Some(policy) = lane.app.policy(claim.place.authority) else { return };
     lane.admission.hint(Hint {
+        actor: PersonKey(claim.caller.person.0),
         person: holder(policy, usage.rule, acting),
         period: usage.period.days().unsigned_abs(),
         rule: usage.rule,

@@ -9,7 +9,7 @@ use talon_wire::{Answer, Caller, Command, Refusal};
 
 use super::admitting::decide;
 use super::call;
-use crate::admission::{AdmissionRequest, Decision, PersonKey, Spend};
+use crate::admission::{AdmissionRequest, Decision, PersonKey, Spend, WhenDown};
 use crate::app::Lane;
 use crate::caller::Identified;
 use crate::http::problem::Problem;
@@ -88,6 +88,7 @@ pub async fn spend_login(lane: &Lane, spend: Spend) -> Result<(), Problem> {
         rate: lane.app.write_rate,
         quota: None,
         spend: Some(spend),
+        when_down: WhenDown::Open,
     };
     match decide(lane, request).await? {
         Decision::Admitted { .. } => Ok(()),

@@ -11,7 +11,7 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 use talon_domain::booking::Subject;
 use talon_domain::civil::{CivilDate, Minute, resolve};
-use talon_domain::ids::{BookingId, Channel};
+use talon_domain::ids::BookingId;
 use talon_wire::{BookingState, BookingView, Wishes};
 
 use super::assets::ASSETS;
@@ -125,7 +125,7 @@ async fn confirm_page(
     let until = words.moment(until, &spot.office.zone);
     let minutes = spot.chosen.service.minutes;
     let zone = words.zone(&spot.office.zone, starts_at);
-    let needs_proof = spot.chosen.policy.release(spot.place.service, Channel::Web).proof.is_some();
+    let needs_proof = who.as_ref().is_ok_and(|who| operations::needs_proof(lane, who, &spot.place));
     let page = ConfirmPage {
         service: words.name(&spot.chosen.service.name).to_owned(),
         office: words.name(&spot.office.name).to_owned(),
@@ -137,7 +137,7 @@ async fn confirm_page(
         cancel_until: words.with("confirm-cancel-until", [("moment", until.into())]),
         action: wanted.path(),
         key: if who.is_ok() { new_key()? } else { String::new() },
-        proof: (needs_proof && who.is_ok()).then(|| proof_part(&spot)),
+        proof: needs_proof.then(|| proof_part(&spot)),
         moved: moved.map(|booking| Ticket::new(&lane.app, words, &booking)),
         offers_entity,
         frame: frame.at_step(5, {

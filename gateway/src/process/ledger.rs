@@ -19,6 +19,7 @@ use talon_ledger_client::{ConnectError, Remote, Settings};
 use talon_wire::hello::{ClientId, Mode};
 
 use super::{EXIT_JOURNAL, Failure, peppers, redis_owner};
+use crate::admission::RedisEndpoint;
 use crate::config::{Config, ProcessMode};
 
 /// How long a start waits for a ledger elsewhere; then it goes on without, and is not ready.
@@ -109,18 +110,17 @@ impl LedgerOfProcess {
     /// pepper that counts is missing.
     pub(super) async fn introduce(
         &self,
-        config: &Config,
+        redis: Option<&RedisEndpoint>,
         peppers: Vec<PepperId>,
         way: &Way,
     ) -> Result<Option<()>, Failure> {
-        let url = &config.admission.redis_url;
         match (self, &way.remote) {
             (Self::Embedded(running), _) => {
-                redis_owner::claim(url, &running.recovery.journal.to_string()).await?;
+                redis_owner::claim(redis, &running.recovery.journal.to_string()).await?;
                 peppers::declare(&*way.ledger, peppers).await.map(Some)
             }
             (Self::Remote(_), Some(remote)) => {
-                let claim = introduce_later(config, peppers, remote.clone());
+                let claim = introduce_later(redis, peppers, remote.clone());
                 match tokio::time::timeout(START_GRACE, claim).await {
                     Ok(claimed) => claimed.map(Some),
                     Err(_) => {
@@ -150,12 +150,12 @@ impl LedgerOfProcess {
 /// # Errors
 /// As [`LedgerOfProcess::introduce`].
 pub(super) async fn introduce_later(
-    config: &Config,
+    redis: Option<&RedisEndpoint>,
     peppers: Vec<PepperId>,
     remote: Remote,
 ) -> Result<(), Failure> {
     let welcome = remote.welcome().await.map_err(|error| refused(&error))?;
-    redis_owner::claim(&config.admission.redis_url, &welcome.journal).await?;
+    redis_owner::claim(redis, &welcome.journal).await?;
     peppers::declare(&remote, peppers).await
 }
 
@@ -165,12 +165,12 @@ pub(super) async fn introduce_later(
 /// As [`introduce_later`].
 pub(super) async fn introduce_unless(
     introduced: Option<()>,
-    config: &Config,
+    redis: Option<&RedisEndpoint>,
     peppers: Vec<PepperId>,
     way: &Way,
 ) -> Result<(), Failure> {
     match (&way.remote, introduced) {
-        (Some(remote), None) => introduce_later(config, peppers, remote.clone()).await,
+        (Some(remote), None) => introduce_later(redis, peppers, remote.clone()).await,
         (None, _) | (Some(_), Some(())) => std::future::pending().await,
     }
 }

@@ -42,6 +42,10 @@ fn describe() {
         "Connections refused because few were left and their address had its share."
     );
     describe_counter!("gateway_bookings_total", "Requests to book that reached a decision.");
+    describe_counter!(
+        "gateway_shadow_refusals_total",
+        "Requests that a limit of the gateway in shadow mode would have refused, by limit."
+    );
     describe_counter!("gateway_logins_total", "Logins at the hub, by outcome.");
     describe_counter!("gateway_app_tokens_total", "Tokens given to native apps.");
     describe_counter!("gateway_reloads_total", "Reloads by SIGHUP, by outcome.");

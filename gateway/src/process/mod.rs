@@ -3,6 +3,7 @@
 //! Owns the life of a gateway from its configuration to its exit code. Must not know routes or
 //! rules.
 
+mod admission;
 mod ledger;
 mod measures;
 mod peppers;
@@ -28,18 +29,17 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
 use crate::admin::{self, Admin};
-use crate::admission::{
-    AdmissionHandle, BreakerConfig, EmbeddedBounds, EmbeddedStore, FallbackStore, RedisStore,
-    RedisStoreConfig, system_clock,
-};
-use crate::app::{App, Lane};
+use crate::admission::EmbeddedStore;
+use crate::app::{App, Lane, now};
 use crate::config::{Config, ProcessMode};
+use crate::demand::{self, Demands};
 use crate::identity::keys::{BadKeys, Keys};
 use crate::identity::token::MAX_PEOPLE_IN_TOKEN;
 use crate::proof;
 use crate::server;
 use crate::standing::{Standing, Standings};
 
+use admission::Admissions;
 use ledger::{LedgerOfProcess, Way};
 pub use reload::Outside;
 
@@ -189,22 +189,25 @@ pub fn run(
     let authorities = authorities(&config, base)?;
     let is_demo = config.mode == ProcessMode::Demo;
     let keys = Keys::load(&config.keys_directory(), is_demo)?;
+    let admissions = Admissions::new(&config)?;
     // Every port first: a second process must not come so far as to answer anybody.
     let sockets = Sockets::bind(&config, lane_count(&config))?;
     let ledger = LedgerOfProcess::open(&config, base, authorities.clone(), release_in)?;
     let runtime = runtime()?;
     let mut way = ledger.way()?;
     runtime.spawn(std::mem::replace(&mut way.driver, Box::pin(std::future::ready(()))));
-    let introduced = runtime.block_on(ledger.introduce(&config, keys.peppers.ids(), &way))?;
-    let app = Arc::new(wire(config, authorities, keys, None)?);
+    let introduction = ledger.introduce(admissions.endpoint(), keys.peppers.ids(), &way);
+    let introduced = runtime.block_on(introduction)?;
+    let demonstration = release_in.map(|pause| demand::moment_of(now(), pause));
+    let demands = Arc::new(Demands::new(demonstration));
+    let app = Arc::new(wire(config, authorities, keys, demands, None)?);
     let (stop, stopped) = watch::channel(false);
-    let local = Arc::new(EmbeddedStore::new(system_clock(), EmbeddedBounds::default()));
     let Sockets { public, admin, hub } = sockets;
-    let (lanes, standings) = start_lanes(&app, &ledger, &local, public, &stopped)?;
+    let (lanes, standings) = start_lanes(&app, &ledger, &admissions, public, &stopped)?;
     let reloader = Arc::new(Reloader::new(outside, standings, ledger.core()));
     let outcome = runtime.block_on(async {
         let around = Around { metrics, admin, hub, reloader };
-        let outcome = supervise(&app, &way, introduced, &local, around).await;
+        let outcome = supervise(&app, &way, introduced, &admissions, around).await;
         // Whatever ended the supervision, the lanes finish what they have promised. Until then
         // health is told here, and the stand-in hub answers.
         let _ = stop.send(true);
@@ -229,7 +232,7 @@ fn lane_count(config: &Config) -> usize {
 fn start_lanes(
     app: &Arc<App>,
     ledger: &LedgerOfProcess,
-    local: &Arc<EmbeddedStore>,
+    admissions: &Admissions,
     listeners: Vec<TcpListener>,
     stopped: &watch::Receiver<bool>,
 ) -> Result<(Vec<JoinHandle<()>>, Standings), Failure> {
@@ -241,7 +244,7 @@ fn start_lanes(
         let way = ledger.way()?;
         let admission = {
             let _inside = runtime.enter();
-            admission(app, local)?
+            admissions.handle()?
         };
         let lane = Lane {
             app: Arc::clone(app),
@@ -249,6 +252,7 @@ fn start_lanes(
             admission,
             hub: Arc::new(provider::of(app)?),
         };
+        let demands = Arc::clone(&app.demands);
         let standing = Arc::new(Standing::new(lane));
         standings.push(Arc::clone(&standing));
         let stop = stopped.clone();
@@ -256,6 +260,9 @@ fn start_lanes(
         let drain = Duration::from_secs(settings.drain_seconds);
         let work = move || {
             runtime.spawn(way.driver);
+            if number == 0 {
+                runtime.spawn(demand::watch(demands));
+            }
             let serving = server::serve(standing, listener, max_connections, drain, stop);
             if let Err(error) = runtime.block_on(serving) {
                 tracing::error!(%error, "a lane ended");
@@ -265,23 +272,6 @@ fn start_lanes(
         lanes.push(thread.spawn(work).map_err(Failure::system("a thread"))?);
     }
     Ok((lanes, standings))
-}
-
-fn admission(app: &App, local: &Arc<EmbeddedStore>) -> Result<AdmissionHandle, Failure> {
-    let settings = &app.config.admission;
-    if settings.redis_url.is_empty() {
-        return Ok(AdmissionHandle::direct(Arc::clone(local)));
-    }
-    let config = RedisStoreConfig {
-        deadline: Duration::from_millis(settings.redis_deadline_ms),
-        ..RedisStoreConfig::default()
-    };
-    let redis = RedisStore::connect(&settings.redis_url, config).map_err(|error| {
-        Failure::Setting { key: "admission.redis_url".to_owned(), problem: error.to_string() }
-    })?;
-    let breaker = BreakerConfig::default();
-    let store = FallbackStore::new(redis, Arc::clone(local), system_clock(), breaker);
-    Ok(AdmissionHandle::spawn(Arc::new(store)))
 }
 
 fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
@@ -313,11 +303,11 @@ async fn supervise(
     app: &Arc<App>,
     way: &Way,
     introduced: Option<()>,
-    local: &Arc<EmbeddedStore>,
+    admissions: &Admissions,
     around: Around,
 ) -> Result<(), Failure> {
     let Around { metrics, admin, hub, reloader } = around;
-    tokio::spawn(tidy(Arc::clone(&reloader), Arc::clone(local)));
+    tokio::spawn(tidy(Arc::clone(&reloader), Arc::clone(admissions.local())));
     tokio::spawn(upkeep(metrics.clone()));
     #[cfg(feature = "demo")]
     if let Some(listener) = hub {
@@ -346,10 +336,12 @@ async fn supervise(
         }
     });
     tracing::info!(origin = app.origin, admin = %address, "booking is open");
+    let (redis, peppers) = (admissions.endpoint(), app.keys.peppers.ids());
+    let introduction = ledger::introduce_unless(introduced, redis, peppers, way);
     let outcome = tokio::select! {
         _ = terminate.recv() => Ok(()),
         _ = interrupt.recv() => Ok(()),
-        Err(failure) = ledger::introduce_unless(introduced, &app.config, app.keys.peppers.ids(), way) => Err(failure),
+        Err(failure) = introduction => Err(failure),
     };
     tracing::info!("stopping: finishing what is under way");
     // Relaxed: a flag of its own.

@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use super::Failure;
+use crate::admission::RedisEndpoint;
 
 /// Where the id of the journal stands.
 const KEY: &str = "talon:{0}:journal";
@@ -16,11 +17,9 @@ const DEADLINE: Duration = Duration::from_secs(1);
 ///
 /// # Errors
 /// [`Failure::Setting`] when another ledger's gateway uses this Redis.
-pub(super) async fn claim(url: &str, journal: &str) -> Result<(), Failure> {
-    if url.is_empty() {
-        return Ok(());
-    }
-    match tokio::time::timeout(DEADLINE, ask(url, journal)).await {
+pub(super) async fn claim(redis: Option<&RedisEndpoint>, journal: &str) -> Result<(), Failure> {
+    let Some(redis) = redis else { return Ok(()) };
+    match tokio::time::timeout(DEADLINE, ask(redis, journal)).await {
         Ok(Ok(owner)) if owner == journal => Ok(()),
         Ok(Ok(owner)) => Err(Failure::setting(
             "admission.redis_url",
@@ -41,16 +40,9 @@ pub(super) async fn claim(url: &str, journal: &str) -> Result<(), Failure> {
     }
 }
 
-async fn ask(url: &str, journal: &str) -> redis::RedisResult<String> {
-    let mut connection = redis::Client::open(url)?.get_multiplexed_async_connection().await?;
-    let (_, owner): (redis::Value, String) = redis::pipe()
-        .cmd("SET")
-        .arg(KEY)
-        .arg(journal)
-        .arg("NX")
-        .cmd("GET")
-        .arg(KEY)
-        .query_async(&mut connection)
-        .await?;
-    Ok(owner)
+async fn ask(redis: &RedisEndpoint, journal: &str) -> redis::RedisResult<String> {
+    let mut question = redis::pipe();
+    question.cmd("SET").arg(KEY).arg(journal).arg("NX").cmd("GET").arg(KEY);
+    let mut answers = redis.ask(&question).await?;
+    redis::from_redis_value(answers.pop().unwrap_or(redis::Value::Nil)).map_err(Into::into)
 }

@@ -81,7 +81,8 @@ impl Reloader {
             keys.peppers = before.keys.peppers.clone();
             later.push("keys.directory: the peppers");
         }
-        let app = Arc::new(wire(config, authorities.clone(), keys, Some(&before))?);
+        let demands = Arc::clone(&before.demands);
+        let app = Arc::new(wire(config, authorities.clone(), keys, demands, Some(&before))?);
         let hub = Arc::new(provider::of(&app)?);
         let policies = match &self.core {
             Some(core) => core.reload(authorities)?,
@@ -140,7 +141,13 @@ fn keep_until_restart(config: &mut Config, before: &Config) -> Vec<&'static str>
         "journal.snapshot_every_segments": journal.snapshot_every_segments,
         "ledger": ledger,
         "admission.redis_url": admission.redis_url,
+        "admission.redis_password_file": admission.redis_password_file,
+        "admission.redis_ca": admission.redis_ca,
+        "admission.cluster": admission.cluster,
+        "admission.buckets": admission.buckets,
         "admission.redis_deadline_ms": admission.redis_deadline_ms,
+        "admission.gateways": admission.gateways,
+        "admission.degraded_per_second": admission.degraded_per_second,
     }
     if before.mode == ProcessMode::Demo {
         // The stand-in hub listens there, and knows the gateway by these.

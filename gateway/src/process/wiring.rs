@@ -10,25 +10,31 @@ use moka::sync::Cache;
 use talon_ledger::core::Authority;
 
 use super::Failure;
+use super::admission::when_down;
 use crate::admission::{FenceConfig, FenceRate, LocalFence, MAX_FENCE_KEYS, RateRule};
 use crate::app::{
-    App, MAX_REMEMBERED_REFUSALS, MAX_REMEMBERED_SESSIONS, REFUSAL_MEMORY, SESSION_MEMORY,
+    App, MAX_REMEMBERED_REFUSALS, MAX_REMEMBERED_SESSIONS, PolicyVersion, REFUSAL_MEMORY,
+    SESSION_MEMORY,
 };
 use crate::availability::{Lists, PublicAnswers};
 use crate::config::Config;
+use crate::demand::Demands;
 use crate::http::language::Texts;
 use crate::http::rate_limit::{READ, WRITE};
 use crate::identity::cookies::Cookies;
 use crate::identity::keys::Keys;
 use crate::proof::KdfPool;
+use crate::shadow::Shadows;
 
 /// Persons the local fence tells apart act at most this often a second.
 const FENCE_PERSON_PER_SECOND: u32 = 50;
+
 /// Puts the parts together; those of `before` that hold state and need not change are kept.
 pub(super) fn wire(
     config: Config,
     authorities: Vec<Authority>,
     keys: Keys,
+    demands: Arc<Demands>,
     before: Option<&App>,
 ) -> Result<App, Failure> {
     let setting = Failure::setting;
@@ -63,6 +69,12 @@ pub(super) fn wire(
         cookies: Cookies::new(config.is_https()),
         keys,
         lists: Lists::new(&authorities),
+        policy_versions: authorities
+            .iter()
+            .map(|one| (one.catalogue.authority, PolicyVersion::of(&one.policy)))
+            .collect(),
+        when_down: when_down(&config, &authorities),
+        shadows: Shadows::new(&admission.shadow),
         authorities: authorities
             .into_iter()
             .map(|authority| (authority.catalogue.code.clone(), Arc::new(authority)))
@@ -88,6 +100,7 @@ pub(super) fn wire(
             Some(app) => Arc::clone(&app.kdf),
             None => Arc::new(kdf_pool()?),
         },
+        demands,
         write_rate,
         read_rate,
         config,

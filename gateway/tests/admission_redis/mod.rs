@@ -1,4 +1,8 @@
-//! What only the store in Redis has: a server to start, and trouble with it.
+//! What only the store in Redis has: servers to start, and trouble with them.
 
+pub(crate) mod access;
+pub(crate) mod cluster;
+mod failover;
+pub(crate) mod gate;
 pub(crate) mod server;
 mod trouble;

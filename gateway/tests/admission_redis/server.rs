@@ -26,11 +26,17 @@ impl RedisServer {
 
     /// Starts a server on `port`; `None` when it ends before it is ready.
     pub(crate) fn start_on(port: u16) -> Option<Self> {
+        Self::start_with(port, &[])
+    }
+
+    /// Starts a server on `port` with more arguments.
+    pub(crate) fn start_with(port: u16, arguments: &[&str]) -> Option<Self> {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let mut child = Command::new("redis-server")
             .args(["--port", &port.to_string(), "--bind", "127.0.0.1"])
             .args(["--save", "", "--appendonly", "no", "--dir"])
             .arg(directory.path())
+            .args(arguments)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .spawn()
@@ -43,6 +49,13 @@ impl RedisServer {
             lines.any(|line| line.is_ok_and(|line| line.contains("Ready to accept connections")));
         let server = Self { child, port, _directory: directory };
         ready.then_some(server)
+    }
+
+    /// Stops it where it stands, as a machine that hangs, or lets it go on.
+    pub(crate) fn hang(&self, hangs: bool) {
+        let signal = if hangs { "-STOP" } else { "-CONT" };
+        let sent = Command::new("kill").args([signal, &self.child.id().to_string()]).status();
+        assert!(sent.is_ok_and(|status| status.success()), "{signal} is sent");
     }
 
     /// Where it listens.

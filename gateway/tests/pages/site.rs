@@ -33,7 +33,7 @@ impl Site {
         let configs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../configs");
         let directory = tempfile::tempdir().unwrap();
         let policy = std::fs::read_to_string(configs.join("policies/mvs.toml")).unwrap();
-        let proof = "proof = { algorithm = \"PBKDF2/SHA-256\", cost = 10, key_prefix = \"00\" }";
+        let proof = "proof = { algorithm = \"PBKDF2/SHA-256\", cost = 10, key_prefix = \"00\", when = \"always\" }";
         let policy = policy.replacen("[release]\n", &format!("[release]\n{proof}\n"), 1);
         std::fs::write(directory.path().join("policy.toml"), policy).unwrap();
         let catalogue = directory.path().join("catalogue.toml");

@@ -20,11 +20,15 @@ mod moves;
 mod openid;
 mod pace;
 mod persons;
+mod pressure;
 mod proof;
 mod public;
 mod redis;
+#[path = "../admission_redis/gate.rs"]
+mod redis_gate;
 #[path = "../admission_redis/server.rs"]
 mod redis_server;
+mod redis_trouble;
 mod refusals;
 mod release;
 mod reload;

@@ -112,3 +112,36 @@ async fn of_a_hundred_requests_with_one_proof_one_passes() {
     assert_eq!(passed + replayed + limited, 100, "{:?}", replies.last().map(Reply::text));
     assert!(replayed >= 40, "{replayed} of 100 met the proof");
 }
+
+#[tokio::test]
+async fn who_cannot_compute_may_wait_once_where_the_authority_allows_it() {
+    let gateway = shared();
+    let who = &mut somebody(gateway);
+    let slow = format!("{CHALLENGE}&lane=slow");
+    let promise = who.get(&slow).await.expect(200);
+    assert_eq!(promise.header("cache-control"), "no-store");
+    let promise = promise.json();
+    let altcha = promise["altcha"].as_str().unwrap().to_owned();
+    assert!(promise["ready_at_s"].is_u64());
+    let waited = visit().with("altcha", altcha.as_str());
+    let other = &mut somebody(gateway);
+    refused(other, waited.ask("theirs"), 403, "pow-invalid").await;
+    let booked = waited.book(who, "first").await.expect(201);
+    assert_eq!(waited.book(who, "first").await.expect(200).json(), booked.json());
+
+    // A second promise is the same promise: it is spent.
+    let again = who.get(&slow).await.expect(200).json();
+    let again = visit().with("altcha", again["altcha"].as_str().unwrap());
+    refused(who, again.ask("second"), 403, "pow-replayed").await;
+}
+
+#[tokio::test]
+async fn what_a_service_asks_for_is_public() {
+    let who = &mut somebody(shared());
+    let about = |service: &str| format!("/api/v1/authorities/small/services/{service}/proof");
+    let asked = who.get(&about("driving")).await.expect(200).json();
+    assert_eq!(asked["needed_now"], true);
+    assert_eq!(asked["slow_lane_minutes"], 0);
+    assert_problem(&who.get(&about("exam")).await, 404, "proof-not-needed");
+    assert_problem(&who.get(&about("none")).await, 404, "unknown-service");
+}

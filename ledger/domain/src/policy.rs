@@ -73,6 +73,22 @@ pub struct ProofRule {
     pub cost: u32,
     /// What the derived key must start with, in hexadecimal.
     pub key_prefix: String,
+    /// When it is asked for.
+    pub when: ProofWhen,
+    /// For devices that cannot compute it: so many minutes of waiting instead, once a day for a
+    /// person; nothing: not at all.
+    pub slow_lane_minutes: Option<u16>,
+}
+
+/// When a proof of work is asked for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ProofWhen {
+    /// Around the moment of a release, and otherwise under pressure only.
+    #[default]
+    Pressure,
+    /// For every booking.
+    Always,
 }
 
 /// One limit on the bookings of a person.

@@ -11,7 +11,7 @@ use crate::catalogue_file::did_you_mean;
 use crate::civil::Minute;
 use crate::ids::ServiceId;
 use crate::limit_file::{self, LimitFile};
-use crate::policy::{CompiledPolicy, Moving, Policy, ProofRule, Release, UnknownZone};
+use crate::policy::{CompiledPolicy, Moving, Policy, ProofRule, ProofWhen, Release, UnknownZone};
 use crate::suggest::nearest;
 
 /// Farthest horizon, in days.
@@ -78,6 +78,9 @@ struct ProofFile {
     algorithm: String,
     cost: u32,
     key_prefix: String,
+    #[serde(default)]
+    when: ProofWhen,
+    slow_lane_minutes: Option<u16>,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -206,6 +209,8 @@ fn proof(file: &ProofFile) -> ProofRule {
         algorithm: file.algorithm.clone(),
         cost: file.cost,
         key_prefix: file.key_prefix.clone(),
+        when: file.when,
+        slow_lane_minutes: file.slow_lane_minutes,
     }
 }
 

@@ -3,7 +3,7 @@
 //! Follows no redirect by itself. Must not know what it is used for.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use bytes::Bytes;
 use http::header::{ACCEPT_LANGUAGE, AUTHORIZATION, CONTENT_TYPE, COOKIE, HOST, SET_COOKIE};
@@ -12,7 +12,7 @@ use http_body_util::{BodyExt, Full};
 use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 
 use super::PATIENCE;
 
@@ -107,6 +107,8 @@ impl Reply {
 /// A browser at one address; or a program, when it bears a token.
 pub(crate) struct Browser {
     address: SocketAddr,
+    /// The address it comes from; none: the system's choice.
+    from: Option<IpAddr>,
     connection: Option<SendRequest<Full<Bytes>>>,
     pub(crate) cookies: BTreeMap<String, String>,
     pub(crate) bearer: Option<String>,
@@ -114,7 +116,12 @@ pub(crate) struct Browser {
 
 impl Browser {
     pub(crate) fn new(address: SocketAddr) -> Self {
-        Self { address, connection: None, cookies: BTreeMap::new(), bearer: None }
+        Self { address, from: None, connection: None, cookies: BTreeMap::new(), bearer: None }
+    }
+
+    /// The same browser, coming from this address.
+    pub(crate) fn from(self, address: IpAddr) -> Self {
+        Self { from: Some(address), ..self }
     }
 
     /// A program with a token.
@@ -185,7 +192,7 @@ impl Browser {
         }
         let mut connection = match self.connection.take() {
             Some(kept) => kept,
-            None => connect(self.address).await?,
+            None => connect(self.address, self.from).await?,
         };
         let answer = connection.send_request(request).await.map_err(|e| format!("{e:?}"))?;
         let (parts, body) = answer.into_parts();
@@ -210,8 +217,15 @@ impl Browser {
     }
 }
 
-async fn connect(address: SocketAddr) -> Result<SendRequest<Full<Bytes>>, String> {
-    let stream = TcpStream::connect(address).await.map_err(|error| error.to_string())?;
+async fn connect(
+    address: SocketAddr,
+    from: Option<IpAddr>,
+) -> Result<SendRequest<Full<Bytes>>, String> {
+    let connected = match from {
+        None => TcpStream::connect(address).await,
+        Some(from) => from_address(from, address).await,
+    };
+    let stream = connected.map_err(|error| error.to_string())?;
     stream.set_nodelay(true).map_err(|error| error.to_string())?;
     let (connection, driver) =
         handshake(TokioIo::new(stream)).await.map_err(|error| format!("{error:?}"))?;
@@ -220,4 +234,10 @@ async fn connect(address: SocketAddr) -> Result<SendRequest<Full<Bytes>>, String
         let _ = driver.await;
     });
     Ok(connection)
+}
+
+async fn from_address(from: IpAddr, to: SocketAddr) -> std::io::Result<TcpStream> {
+    let socket = if from.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    socket.bind((from, 0).into())?;
+    socket.connect(to).await
 }

@@ -1,0 +1,229 @@
+//! What proof of work a booking needs now: around a release, under pressure, for a person who fails
+//! again and again.
+//!
+//! Owns the pressure of this gateway and the levels that releases were given. A scheduled release
+//! has its level fixed [`FIXED_BEFORE_MICROS`] ahead, from the pressure of the one before, and keeps
+//! it until [`KEPT_AFTER_MICROS`] after the moment; at any other time it follows the measured delay
+//! of admission. Each gateway measures for itself. Must not look at anything a client claims.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::time::Duration;
+
+use moka::sync::Cache;
+use parking_lot::Mutex;
+use talon_domain::civil::{MICROS_PER_SECOND, UtcMicros};
+use talon_domain::ids::{AuthorityId, Channel, Pseudonym, ServiceId};
+use talon_domain::policy::{CompiledPolicy, ProofRule, ProofWhen};
+use talon_pow::{Controller, Pressure, PressureRules};
+
+use crate::app::now;
+
+/// So long before its moment a release's level is fixed and published.
+pub const FIXED_BEFORE_MICROS: i64 = 10 * 60 * MICROS_PER_SECOND;
+/// So long after its moment the level is kept.
+pub const KEPT_AFTER_MICROS: i64 = 2 * 60 * MICROS_PER_SECOND;
+/// So long after its moment the pressure is that of the release.
+pub const RELEASE_LASTS_MICROS: i64 = 5 * 60 * MICROS_PER_SECOND;
+/// So many refusals within [`FAILURE_MEMORY`] raise what one person is asked for by one level.
+pub const FAILURES_PER_LEVEL: u32 = 8;
+/// Most levels that a person's own refusals add.
+pub const MAX_PERSONAL_LEVELS: u8 = 3;
+/// How long after the last refusal a person's are remembered.
+pub const FAILURE_MEMORY: Duration = Duration::from_secs(60);
+/// Most persons whose refusals are counted; at it, those longest quiet are forgotten.
+pub const MAX_COUNTED_PERSONS: u64 = 200_000;
+/// How often the pressure is looked at.
+pub const LOOK_EVERY: Duration = Duration::from_millis(250);
+
+/// One part in so many of the measured delay is new with each measurement.
+const SMOOTHING: u64 = 16;
+
+/// The level of a release.
+#[derive(Clone, Copy, Debug)]
+struct Fixed {
+    opens_at: UtcMicros,
+    pressure: Pressure,
+    /// The most that was seen while this release lasted: what the next one begins with.
+    peak: Pressure,
+}
+
+/// The state of this gateway's demands.
+pub struct Demands {
+    controller: Mutex<Controller>,
+    delay_us: AtomicU64,
+    fixed: Mutex<HashMap<(AuthorityId, ServiceId, Channel), Fixed>>,
+    failures: Cache<Pseudonym, Arc<AtomicU32>>,
+    /// When a demonstration opens its dates.
+    demonstration: Option<UtcMicros>,
+}
+
+/// A release that is near.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NextRelease {
+    /// Its moment.
+    pub opens_at: UtcMicros,
+    /// What it asks for, fixed.
+    pub pressure: Pressure,
+}
+
+impl Demands {
+    /// No pressure yet. `demonstration` is when a demonstration opens its dates, if it does.
+    pub fn new(demonstration: Option<UtcMicros>) -> Self {
+        Self {
+            controller: Mutex::new(Controller::new(PressureRules::default())),
+            delay_us: AtomicU64::new(0),
+            fixed: Mutex::default(),
+            failures: Cache::builder()
+                .max_capacity(MAX_COUNTED_PERSONS)
+                .time_to_idle(FAILURE_MEMORY)
+                .build(),
+            demonstration,
+        }
+    }
+
+    /// Takes note of how long one booking waited until it was admitted.
+    pub fn waited(&self, delay: Duration) {
+        let delay = u64::try_from(delay.as_micros()).unwrap_or(u64::MAX);
+        // Relaxed: a mean of its own; a measurement lost to a race does not matter.
+        let mean = self.delay_us.load(Ordering::Relaxed);
+        let mean = mean - mean / SMOOTHING + delay / SMOOTHING;
+        self.delay_us.store(mean, Ordering::Relaxed);
+    }
+
+    /// Looks at the pressure; a task calls it every [`LOOK_EVERY`], and says how late it was called,
+    /// which is what a runtime without time to spare shows first.
+    pub fn look(&self, now: UtcMicros, late: Duration) {
+        let late = u64::try_from(late.as_micros()).unwrap_or(u64::MAX);
+        // Relaxed: as in `waited`. Without bookings the delay fades.
+        let mean = self.delay_us.load(Ordering::Relaxed);
+        self.delay_us.store(mean - mean.div_ceil(SMOOTHING).min(mean), Ordering::Relaxed);
+        let now_us = now.0.unsigned_abs();
+        let (before, after) = {
+            let mut controller = self.controller.lock();
+            (controller.pressure(), controller.look(now_us, mean.max(late)))
+        };
+        if before != after {
+            tracing::info!(?before, ?after, delay_us = mean, "the demand for proofs has changed");
+        }
+        metrics::gauge!("gateway_proof_level").set(level(after));
+        for fixed in self.fixed.lock().values_mut() {
+            if fixed.opens_at <= now && now.0 < fixed.opens_at.0 + RELEASE_LASTS_MICROS {
+                fixed.peak = fixed.peak.max(after);
+            }
+        }
+    }
+
+    /// Takes note of a refusal that somebody got.
+    pub fn refused(&self, person: &Pseudonym) {
+        let count = self.failures.get_with(*person, Arc::default);
+        // Relaxed: a count of its own.
+        count.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// What a person is asked for now.
+    pub fn of(
+        &self,
+        policy: &CompiledPolicy,
+        service: ServiceId,
+        channel: Channel,
+        rule: &ProofRule,
+        person: &Pseudonym,
+        now: UtcMicros,
+    ) -> Pressure {
+        self.general(policy, service, channel, rule, now).raised(self.personal_levels(person))
+    }
+
+    /// What somebody without refusals is asked for now.
+    pub fn general(
+        &self,
+        policy: &CompiledPolicy,
+        service: ServiceId,
+        channel: Channel,
+        rule: &ProofRule,
+        now: UtcMicros,
+    ) -> Pressure {
+        let near = self.near(policy, service, channel, now).map(|release| release.pressure);
+        let general = near.unwrap_or_else(|| self.controller.lock().pressure());
+        match rule.when {
+            ProofWhen::Always => general.max(Pressure::Step(0)),
+            ProofWhen::Pressure => general,
+        }
+    }
+
+    fn personal_levels(&self, person: &Pseudonym) -> u8 {
+        // Relaxed: as in `refused`.
+        let failures = self.failures.get(person).map_or(0, |count| count.load(Ordering::Relaxed));
+        u8::try_from(failures / FAILURES_PER_LEVEL).unwrap_or(u8::MAX).min(MAX_PERSONAL_LEVELS)
+    }
+
+    /// The release whose level holds now, if one is near.
+    pub fn near(
+        &self,
+        policy: &CompiledPolicy,
+        service: ServiceId,
+        channel: Channel,
+        now: UtcMicros,
+    ) -> Option<NextRelease> {
+        let opens_at = self.moment_near(policy, service, channel, now)?;
+        let mut fixed = self.fixed.lock();
+        let entry = fixed
+            .entry((policy.policy().authority, service, channel))
+            .and_modify(|entry| {
+                if entry.opens_at != opens_at {
+                    // The floor at least: calm is for other times.
+                    let pressure = entry.peak.max(Pressure::Step(0));
+                    *entry = Fixed { opens_at, pressure, peak: Pressure::Calm };
+                }
+            })
+            .or_insert(Fixed { opens_at, pressure: Pressure::Step(0), peak: Pressure::Calm });
+        Some(NextRelease { opens_at, pressure: entry.pressure })
+    }
+
+    fn moment_near(
+        &self,
+        policy: &CompiledPolicy,
+        service: ServiceId,
+        channel: Channel,
+        now: UtcMicros,
+    ) -> Option<UtcMicros> {
+        let last = policy.last_open_date(service, channel, now);
+        let scheduled =
+            [last, last.plus_days(1)].map(|date| policy.opens_at(service, channel, date));
+        let is_near = |at: &UtcMicros| {
+            (at.0 - FIXED_BEFORE_MICROS..=at.0 + KEPT_AFTER_MICROS).contains(&now.0)
+        };
+        scheduled.into_iter().chain(self.demonstration).find(is_near)
+    }
+}
+
+/// Looks at the pressure for as long as the runtime lives.
+pub async fn watch(demands: Arc<Demands>) {
+    let mut due = tokio::time::Instant::now();
+    loop {
+        due += LOOK_EVERY;
+        tokio::time::sleep_until(due).await;
+        demands.look(now(), due.elapsed());
+        // Late looks are not made up for.
+        due = due.max(tokio::time::Instant::now() - LOOK_EVERY);
+    }
+}
+
+/// The moment that comes after a pause.
+pub fn moment_of(now: UtcMicros, pause: Duration) -> UtcMicros {
+    let pause = i64::try_from(pause.as_micros()).unwrap_or(i64::MAX);
+    UtcMicros(now.0.saturating_add(pause))
+}
+
+/// Calm is 0, the floor 1.
+fn level(pressure: Pressure) -> f64 {
+    match pressure {
+        Pressure::Calm => 0.0,
+        Pressure::Step(step) => f64::from(step) + 1.0,
+    }
+}
+
+#[cfg(test)]
+#[path = "demand_tests.rs"]
+mod tests;

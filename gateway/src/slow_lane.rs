@@ -1,0 +1,147 @@
+//! Waiting instead of computing, for devices that cannot: a signed promise to book from a moment on.
+//!
+//! An authority allows it by its policy. The promise is a person's and a release's, and works once a
+//! day, so it is no way around the proof for whoever has many browsers. Must not know HTTP.
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use talon_domain::ids::Pseudonym;
+
+use crate::admission::Spend;
+use crate::identity::token::SessionKeys;
+
+/// What begins every promise, and no solution of a challenge.
+pub const PREFIX: &str = "slow-lane.";
+/// So long after its moment a promise is good, in seconds.
+pub const GOOD_FOR_S: u64 = 30 * 60;
+/// So long one promise of a person is the only one, in seconds.
+pub const ONCE_IN_S: u64 = 24 * 60 * 60;
+
+const PURPOSE: &str = "slow-lane";
+
+#[derive(Serialize, Deserialize)]
+struct Promise {
+    holder: [u8; 16],
+    ready_at_s: u64,
+}
+
+/// A promise as clients carry it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ticket {
+    /// What to send instead of a solution.
+    pub text: String,
+    /// From when on, in Unix seconds.
+    pub ready_at_s: u64,
+}
+
+/// Why a promise is not taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BadTicket {
+    /// It is not one of ours, or for another person or release.
+    #[error("the promise is not one of ours for this")]
+    Foreign,
+    /// Its time has not come.
+    #[error("the promise is good from {ready_at_s} on")]
+    Early {
+        /// From when on, in Unix seconds.
+        ready_at_s: u64,
+    },
+    /// Its time is over.
+    #[error("the promise has expired")]
+    Expired,
+}
+
+/// A promise to a person who waits.
+pub fn issue(
+    keys: &SessionKeys,
+    person: &Pseudonym,
+    release: &str,
+    now_s: u64,
+    minutes: u16,
+) -> Ticket {
+    let ready_at_s = now_s + u64::from(minutes) * 60;
+    let promise = Promise { holder: holder(person, release), ready_at_s };
+    let payload = postcard::to_stdvec(&promise).expect("a promise is plain data");
+    Ticket { text: keys.seal(PURPOSE, &payload), ready_at_s }
+}
+
+/// Checks a promise; what is to be spent with the booking.
+///
+/// # Errors
+/// [`BadTicket`]; nothing is spent then.
+pub fn check(
+    keys: &SessionKeys,
+    text: &str,
+    person: &Pseudonym,
+    release: &str,
+    now_s: u64,
+) -> Result<Spend, BadTicket> {
+    let payload = keys.open(PURPOSE, text).ok_or(BadTicket::Foreign)?;
+    let promise: Promise = postcard::from_bytes(&payload).map_err(|_| BadTicket::Foreign)?;
+    let holder = holder(person, release);
+    if promise.holder != holder {
+        return Err(BadTicket::Foreign);
+    }
+    if now_s < promise.ready_at_s {
+        return Err(BadTicket::Early { ready_at_s: promise.ready_at_s });
+    }
+    if now_s >= promise.ready_at_s + GOOD_FOR_S {
+        return Err(BadTicket::Expired);
+    }
+    // The same for every promise to this person, so that a second one is spent already.
+    Ok(Spend { nonce: holder, expires_at_s: now_s + ONCE_IN_S })
+}
+
+fn holder(person: &Pseudonym, release: &str) -> [u8; 16] {
+    let mut hash = Sha256::new();
+    hash.update(b"talon-slow-lane");
+    hash.update(person.0);
+    hash.update(release.as_bytes());
+    let whole: [u8; 32] = hash.finalize().into();
+    let mut half = [0; 16];
+    half.copy_from_slice(&whole[..16]);
+    half
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PERSON: Pseudonym = Pseudonym([1; 32]);
+
+    fn keys() -> SessionKeys {
+        SessionKeys::new(&[7; 32])
+    }
+
+    #[test]
+    fn a_promise_is_good_from_its_moment_on_for_a_while() {
+        let ticket = issue(&keys(), &PERSON, "1:2", 1_000, 10);
+        assert!(ticket.text.starts_with(PREFIX));
+        let check = |now_s| check(&keys(), &ticket.text, &PERSON, "1:2", now_s);
+        assert_eq!(check(1_599).unwrap_err(), BadTicket::Early { ready_at_s: 1_600 });
+        assert!(check(1_600).is_ok());
+        assert!(check(1_600 + GOOD_FOR_S - 1).is_ok());
+        assert_eq!(check(1_600 + GOOD_FOR_S).unwrap_err(), BadTicket::Expired);
+    }
+
+    #[test]
+    fn all_promises_to_a_person_for_a_release_are_spent_together() {
+        let first = issue(&keys(), &PERSON, "1:2", 1_000, 10).text;
+        let second = issue(&keys(), &PERSON, "1:2", 1_060, 10).text;
+        let nonce = |text: &str| check(&keys(), text, &PERSON, "1:2", 2_000).unwrap().nonce;
+        assert_ne!(first, second);
+        assert_eq!(nonce(&first), nonce(&second));
+    }
+
+    #[test]
+    fn another_person_release_or_key_is_foreign() {
+        let text = issue(&keys(), &PERSON, "1:2", 1_000, 10).text;
+        let foreign = |keys: &SessionKeys, person, release| {
+            check(keys, &text, person, release, 2_000) == Err(BadTicket::Foreign)
+        };
+        assert!(foreign(&keys(), &Pseudonym([2; 32]), "1:2"));
+        assert!(foreign(&keys(), &PERSON, "1:3"));
+        assert!(foreign(&SessionKeys::new(&[8; 32]), &PERSON, "1:2"));
+        assert!(check(&keys(), "slow-lane.x.y.z", &PERSON, "1:2", 2_000).is_err());
+    }
+}
