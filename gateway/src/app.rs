@@ -19,6 +19,7 @@ use crate::admission::{AdmissionHandle, LocalFence, RateRule, WhenDown};
 use crate::availability::{Lists, PublicAnswers};
 use crate::config::{Config, ProcessMode};
 use crate::demand::Demands;
+use crate::edge::Edge;
 use crate::http::language::Texts;
 use crate::http::problem::Problem;
 use crate::identity::cookies::Cookies;
@@ -90,6 +91,8 @@ pub struct App {
     pub cookies: Cookies,
     /// The secrets.
     pub keys: Keys,
+    /// TLS, and whose word on addresses is taken.
+    pub edge: Arc<Edge>,
     /// The authorities by code.
     pub authorities: HashMap<String, Arc<Authority>>,
     /// The public lists, made once.

@@ -27,7 +27,8 @@ pub struct Context {
     pub id: RequestId,
     /// The language of its answer.
     pub language: Language,
-    /// The other end of its connection.
+    /// Who sent it, as far as can be believed: the other end of its connection, or whom a trusted
+    /// proxy names.
     pub peer: SocketAddr,
 }
 
@@ -153,10 +154,10 @@ pub fn check_login_pace(app: &App, address: IpAddr) -> Result<(), Problem> {
     app.shadows.judge(Shadowed::LoginFence, judged)
 }
 
-/// Whether everybody comes from this address: in production, connections from this computer are
-/// those of the TLS terminator, and say nothing of who is behind it.
+/// Whether everybody comes from this address: that of a trusted proxy, which does not say who is
+/// behind it.
 pub fn is_proxy(app: &App, address: IpAddr) -> bool {
-    !app.is_demo() && address.is_loopback()
+    app.edge.trust.is_proxy(address)
 }
 
 fn too_fast(refusal: FenceRefusal) -> Problem {

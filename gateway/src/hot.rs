@@ -16,6 +16,7 @@ use crate::app::{Lane, now};
 use crate::availability::{Question, public};
 use crate::caller::{Context, check_address, identify, identify_writer};
 use crate::http::body::{self, Answer, X_REQUEST_ID};
+use crate::http::framing;
 use crate::http::language::Language;
 use crate::http::problem::Problem;
 use crate::http::rate_limit;
@@ -24,12 +25,17 @@ use crate::operations::{self, Booked, Wish};
 use crate::request::{BookRequest, idempotency_key};
 use crate::views::{BookingJson, SlowLaneJson};
 
-const COMMON_HEADERS: [(&str, &str); 4] = [
+/// Of every answer that does not say otherwise itself.
+const COMMON_HEADERS: [(&str, &str); 5] = [
+    ("content-security-policy", "default-src 'none'; frame-ancestors 'none'"),
     ("x-content-type-options", "nosniff"),
     ("referrer-policy", "same-origin"),
     ("x-frame-options", "DENY"),
     ("cross-origin-opener-policy", "same-origin"),
 ];
+
+/// For a year, browsers come back over TLS only. Never in a demonstration: localhost has other uses.
+const STRICT_TRANSPORT: HeaderValue = HeaderValue::from_static("max-age=31536000");
 
 /// A request's place in the hot lane.
 enum Hot<'a> {
@@ -59,11 +65,18 @@ pub async fn serve(
     let started = Instant::now();
     let id = RequestId::next();
     let language = Language::of_request(request.headers(), &lane.app.cookies);
+    let peer = lane.app.edge.trust.client(peer, request.headers());
     let context = Context { id, language, peer };
     let method = request.method().clone();
     let kind = hot(&method, request.uri().path()).map_or("cold", |hot| hot.name());
+    let framed = framing::check(&request);
+    let is_ambiguous = framed.is_err();
     let answering = async {
-        match route(&lane, cold, context, request).await {
+        let routed = match framed {
+            Ok(()) => route(&lane, cold, context, request).await,
+            Err(problem) => Err(problem),
+        };
+        match routed {
             Ok(answer) => answer,
             Err(problem) => problem.answer(&lane.app.texts, language, id, now()),
         }
@@ -71,8 +84,15 @@ pub async fn serve(
     let mut answer = rate_limit::with_headers(answering).await;
     let headers = answer.headers_mut();
     headers.insert(X_REQUEST_ID, id.header());
+    if is_ambiguous {
+        // What follows on this connection may be anybody's.
+        headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
     for (name, value) in COMMON_HEADERS {
         headers.entry(name).or_insert(HeaderValue::from_static(value));
+    }
+    if !lane.app.is_demo() {
+        headers.insert(header::STRICT_TRANSPORT_SECURITY, STRICT_TRANSPORT);
     }
     let status = answer.status();
     metrics::histogram!("gateway_request_duration_seconds", "kind" => kind)

@@ -18,6 +18,7 @@ pub mod connections;
 pub mod demand;
 #[cfg(feature = "demo")]
 pub mod demo;
+pub mod edge;
 pub mod hot;
 pub mod http;
 pub mod identity;

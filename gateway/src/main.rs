@@ -72,6 +72,11 @@ struct Settings {
 }
 
 fn main() -> ExitCode {
+    // Nothing that speaks TLS may come before.
+    if rustls::crypto::aws_lc_rs::default_provider().install_default().is_err() {
+        eprintln!("talon: two providers of cryptography");
+        return ExitCode::FAILURE;
+    }
     let arguments = Arguments::parse();
     let logs = init_logs();
     let outcome = match arguments.task {

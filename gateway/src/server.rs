@@ -4,24 +4,29 @@
 //! Must not know routes.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
-use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use socket2::{Domain, Protocol, Socket, Type};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
+use tokio::time::Instant;
 
 use crate::caller::is_proxy;
-use crate::connections::{Activity, Addresses, while_active};
+use crate::connections::{Activity, Addresses, Counted, while_active};
+use crate::edge::handshakes::Handshakes;
+use crate::edge::proxy_header;
+use crate::edge::turns::Turns;
 use crate::hot;
 use crate::standing::Standing;
 
-/// How long the headers of a request may take.
+/// How long the headers of an HTTP/1 request may take.
 pub const HEADER_DEADLINE: Duration = Duration::from_secs(15);
 /// Room for the headers of an HTTP/1 request, in bytes.
 pub const MAX_HEADER_BYTES: usize = 16 * 1024;
@@ -31,6 +36,22 @@ pub const MAX_HEADERS: usize = 64;
 pub const MAX_STREAMS: u32 = 32;
 /// Room for the header list of an HTTP/2 request, in bytes.
 pub const MAX_HEADER_LIST_BYTES: u32 = 8 * 1024;
+/// What the client of an HTTP/2 stream may send before it is read, in bytes: a whole body of a
+/// request, which is at most 8 KiB.
+pub const STREAM_WINDOW_BYTES: u32 = 16 * 1024;
+/// What the client of an HTTP/2 connection may send before it is read, in bytes.
+pub const CONNECTION_WINDOW_BYTES: u32 = 64 * 1024;
+/// What of an HTTP/2 stream's answer is kept for a client that does not read, in bytes.
+pub const MAX_SEND_BYTES: usize = 64 * 1024;
+/// Streams that a client opened and reset before they were looked at; beyond, it has to go.
+pub const MAX_RESET_STREAMS: usize = 20;
+/// Streams of a connection that are reset for their client's mistakes; beyond, it has to go.
+pub const MAX_ERROR_STREAMS: usize = 64;
+/// What the kernel keeps of answers that a client does not read, in bytes, of which it takes twice
+/// as much.
+const SOCKET_SEND_BYTES: usize = 128 * 1024;
+/// What the kernel keeps of requests that are not read yet.
+const SOCKET_RECEIVE_BYTES: usize = 64 * 1024;
 /// Connections that wait in the kernel to be accepted.
 const BACKLOG: i32 = 4096;
 /// After the system refuses to accept, such as for want of files, the next try comes after this.
@@ -45,9 +66,38 @@ pub fn listen(address: SocketAddr, shared: bool) -> io::Result<std::net::TcpList
     socket.set_reuse_address(true)?;
     socket.set_reuse_port(shared)?;
     socket.set_nonblocking(true)?;
+    // Connections inherit these; the kernel's own bounds are megabytes for each.
+    socket.set_send_buffer_size(SOCKET_SEND_BYTES)?;
+    socket.set_recv_buffer_size(SOCKET_RECEIVE_BYTES)?;
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;
     Ok(socket.into())
+}
+
+/// What all connections of a listener share.
+struct Door {
+    standing: Arc<Standing>,
+    max_connections: usize,
+    places: Arc<Semaphore>,
+    addresses: Arc<Addresses>,
+    handshakes: Arc<Handshakes>,
+}
+
+impl Door {
+    /// Counts a connection of a client, unless its address has its share of the last ones.
+    fn count(&self, client: IpAddr) -> Option<Counted> {
+        // Behind a proxy of ours everybody has one address; it has its own bounds.
+        let places_left = if is_proxy(&self.standing.now().lane.app, client) {
+            self.max_connections
+        } else {
+            self.places.available_permits()
+        };
+        let counted = self.addresses.admit(client, places_left, self.max_connections);
+        if counted.is_none() {
+            metrics::counter!("gateway_connections_refused_total").increment(1);
+        }
+        counted
+    }
 }
 
 /// Serves until `stop` turns true, then finishes what is under way, for at most `drain`.
@@ -62,12 +112,17 @@ pub async fn serve(
     mut stop: watch::Receiver<bool>,
 ) -> io::Result<()> {
     let listener = TcpListener::from_std(listener)?;
-    let places = Arc::new(Semaphore::new(max_connections));
-    let addresses = Arc::new(Addresses::default());
+    let door = Arc::new(Door {
+        standing,
+        max_connections,
+        places: Arc::new(Semaphore::new(max_connections)),
+        addresses: Arc::default(),
+        handshakes: Handshakes::new(Instant::now()),
+    });
     let graceful = GracefulShutdown::new();
     loop {
         let permit = tokio::select! {
-            permit = Arc::clone(&places).acquire_owned() => permit,
+            permit = Arc::clone(&door.places).acquire_owned() => permit,
             _ = stop.wait_for(|stop| *stop) => break,
         };
         let Ok(permit) = permit else { break };
@@ -77,19 +132,10 @@ pub async fn serve(
         };
         match accepted {
             Ok((stream, peer)) => {
-                // Behind a proxy of ours everybody has one address; it has its own bounds.
-                let places_left = if is_proxy(&standing.now().lane.app, peer.ip()) {
-                    max_connections
-                } else {
-                    places.available_permits()
-                };
-                let Some(counted) = addresses.admit(peer.ip(), places_left, max_connections) else {
-                    metrics::counter!("gateway_connections_refused_total").increment(1);
-                    continue;
-                };
-                let connection = connection(Arc::clone(&standing), stream, peer, &graceful);
+                let Some(counted) = door.count(peer.ip()) else { continue };
+                let (door, watcher) = (Arc::clone(&door), graceful.watcher());
                 tokio::spawn(async move {
-                    connection.await;
+                    enter(&door, stream, peer, watcher).await;
                     drop((permit, counted));
                 });
             }
@@ -106,36 +152,66 @@ pub async fn serve(
     Ok(())
 }
 
-/// One connection, from its first byte to its last.
-fn connection(
-    standing: Arc<Standing>,
-    stream: TcpStream,
-    peer: SocketAddr,
-    graceful: &GracefulShutdown,
-) -> impl Future<Output = ()> + Send + use<> {
+/// One connection, from its first byte to its last: whose it is, TLS, HTTP.
+async fn enter(door: &Door, mut stream: TcpStream, peer: SocketAddr, watcher: Watcher) {
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "nodelay");
     }
+    let edge = Arc::clone(&door.standing.now().lane.app.edge);
+    let mut client = peer;
+    let mut behind_proxy = None;
+    if edge.trust.sends_proxy_header(peer.ip()) {
+        match proxy_header::read(&mut stream).await {
+            Ok(None) => {}
+            Ok(Some(source)) => {
+                client = source;
+                behind_proxy = door.count(client.ip());
+                if behind_proxy.is_none() {
+                    return;
+                }
+            }
+            Err(error) => {
+                tracing::warn!(proxy = %peer.ip(), %error, "a proxy's connection is closed");
+                return;
+            }
+        }
+    }
+    match &edge.tls {
+        None => http(door, stream, client, watcher).await,
+        Some(tls) => match tls.accept(stream, client.ip(), &door.handshakes).await {
+            Ok(stream) => http(door, stream, client, watcher).await,
+            Err(error) => tracing::debug!(%error, "a connection without TLS"),
+        },
+    }
+    drop(behind_proxy);
+}
+
+/// HTTP on a connection, until it ends or does nothing for too long.
+async fn http(
+    door: &Door,
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    client: SocketAddr,
+    watcher: Watcher,
+) {
     let activity = Activity::new();
     let noting = Arc::clone(&activity);
+    let standing = Arc::clone(&door.standing);
     let service = service_fn(move |request| {
         let under_way = noting.begin();
         let serving = standing.now();
-        let answer = hot::serve(serving.lane.clone(), serving.cold.clone(), peer, request);
+        let answer = hot::serve(serving.lane.clone(), serving.cold.clone(), client, request);
         async move {
             let answer = answer.await;
             drop(under_way);
             Ok::<_, std::convert::Infallible>(answer)
         }
     });
-    let connection = builder().serve_connection(TokioIo::new(stream), service).into_owned();
-    let connection = graceful.watch(connection);
-    async move {
-        match while_active(connection, &activity).await {
-            Some(Ok(())) => {}
-            Some(Err(error)) => tracing::debug!(%error, "a connection ended"),
-            None => tracing::debug!("a connection did nothing for too long"),
-        }
+    let connection =
+        builder().serve_connection(TokioIo::new(Turns::new(stream)), service).into_owned();
+    match while_active(watcher.watch(connection), &activity).await {
+        Some(Ok(())) => {}
+        Some(Err(error)) => tracing::debug!(%error, "a connection ended"),
+        None => tracing::debug!("a connection did nothing for too long"),
     }
 }
 
@@ -153,6 +229,11 @@ fn builder() -> Builder<TokioExecutor> {
         .timer(TokioTimer::new())
         .max_concurrent_streams(MAX_STREAMS)
         .max_header_list_size(MAX_HEADER_LIST_BYTES)
+        .initial_stream_window_size(STREAM_WINDOW_BYTES)
+        .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
+        .max_send_buf_size(MAX_SEND_BYTES)
+        .max_pending_accept_reset_streams(MAX_RESET_STREAMS)
+        .max_local_error_reset_streams(MAX_ERROR_STREAMS)
         .keep_alive_interval(Some(Duration::from_secs(20)))
         .keep_alive_timeout(Duration::from_secs(10));
     builder

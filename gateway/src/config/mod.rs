@@ -5,6 +5,7 @@
 
 mod admission;
 mod apps;
+mod edge;
 mod hub;
 mod layers;
 mod ledger;
@@ -12,6 +13,7 @@ mod ledger;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use ipnet::IpNet;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use talon_ledger::snapshot::keeper::MAX_SNAPSHOT_EVERY_SEGMENTS;
@@ -19,6 +21,7 @@ use tracing_subscriber::EnvFilter;
 
 pub use admission::{Admission, OnRedisFailure, Shadowed};
 pub use apps::App;
+pub use edge::{ClientAddress, MAX_TRUSTED_PROXIES, Tls};
 pub use hub::{Hub, HubClaims, HubKind, WITHOUT_OPENID_CONNECT};
 pub use layers::{BadConfig, Layers};
 pub use ledger::Ledger;
@@ -45,6 +48,9 @@ pub struct Config {
     /// The public listener.
     #[serde(default)]
     pub server: Server,
+    /// TLS on the public listener.
+    #[serde(default)]
+    pub tls: Tls,
     /// The listener for health and metrics.
     #[serde(default)]
     pub admin: Admin,
@@ -83,7 +89,8 @@ pub struct Config {
 pub struct Server {
     /// Address and port.
     pub listen: SocketAddr,
-    /// What browsers see, such as `https://booking.example`; empty: http at `listen`.
+    /// What browsers see, such as `https://booking.example`; empty: http, or with `[tls]` https,
+    /// at `listen`.
     pub origin: String,
     /// Runtimes, each on a thread of its own; 0: one per core.
     pub threads: usize,
@@ -91,6 +98,13 @@ pub struct Server {
     pub max_connections: usize,
     /// How long a stop waits for requests under way, in seconds, 0 to 600.
     pub drain_seconds: u64,
+    /// Networks of the proxies and terminators in front of this gateway, at most 64. Absent: in
+    /// production without `[tls]` this computer, otherwise none.
+    #[schemars(with = "Option<Vec<String>>")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub trusted_proxies: Option<Vec<IpNet>>,
+    /// How they pass on who is behind them; from everybody else it is ignored.
+    pub client_address: ClientAddress,
 }
 
 impl Default for Server {
@@ -101,6 +115,8 @@ impl Default for Server {
             threads: 0,
             max_connections: 20_000,
             drain_seconds: 20,
+            trusted_proxies: None,
+            client_address: ClientAddress::Unknown,
         }
     }
 }
@@ -211,7 +227,8 @@ impl Config {
     /// What browsers see.
     pub fn origin(&self) -> String {
         if self.server.origin.is_empty() {
-            format!("http://{}", self.server.listen)
+            let scheme = if self.tls.files().is_some() { "https" } else { "http" };
+            format!("{scheme}://{}", self.server.listen)
         } else {
             self.server.origin.trim_end_matches('/').to_owned()
         }
@@ -219,7 +236,18 @@ impl Config {
 
     /// Whether cookies may be sent over an encrypted connection only.
     pub fn is_https(&self) -> bool {
-        self.server.origin.starts_with("https://")
+        self.origin().starts_with("https://")
+    }
+
+    /// The networks whose connections are those of proxies in front of this gateway.
+    pub fn trusted_proxies(&self) -> Vec<IpNet> {
+        match &self.server.trusted_proxies {
+            Some(named) => named.clone(),
+            None if self.mode == ProcessMode::Production && self.tls.files().is_none() => {
+                edge::loopback()
+            }
+            None => Vec::new(),
+        }
     }
 
     /// Where the secrets are.
@@ -256,6 +284,7 @@ impl Config {
         if !self.journal.segment_bytes.is_multiple_of(4096) {
             return Err(("journal.segment_bytes", "is not a multiple of 4096".to_owned()));
         }
+        edge::check(self)?;
         let every = self.journal.snapshot_every_segments;
         range("journal.snapshot_every_segments", every, 0, MAX_SNAPSHOT_EVERY_SEGMENTS)?;
         self.admission.check()?;
@@ -290,7 +319,7 @@ impl Config {
                 }
             }
             ProcessMode::Production => {
-                if !self.is_https() {
+                if !self.server.origin.starts_with("https://") {
                     let remedy = "must be the public https:// origin in production";
                     return Err(("server.origin", remedy.to_owned()));
                 }

@@ -3,6 +3,7 @@
 //! Must not know bookings beyond the names of refusals.
 
 pub mod body;
+pub mod framing;
 pub mod language;
 pub mod origin;
 pub mod problem;

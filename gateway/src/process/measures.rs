@@ -41,6 +41,10 @@ fn describe() {
         "gateway_connections_refused_total",
         "Connections refused because few were left and their address had its share."
     );
+    describe_counter!(
+        "gateway_handshakes_total",
+        "TLS handshakes, by outcome: full, resumed, refused by the budget, slow, failed."
+    );
     describe_counter!("gateway_bookings_total", "Requests to book that reached a decision.");
     describe_counter!(
         "gateway_shadow_refusals_total",

@@ -33,6 +33,8 @@ use crate::admission::EmbeddedStore;
 use crate::app::{App, Lane, now};
 use crate::config::{Config, ProcessMode};
 use crate::demand::{self, Demands};
+use crate::edge::Edge;
+use crate::edge::certificate::BadCertificate;
 use crate::identity::keys::{BadKeys, Keys};
 use crate::identity::token::MAX_PEOPLE_IN_TOKEN;
 use crate::proof;
@@ -45,7 +47,7 @@ pub use reload::Outside;
 
 use reload::Reloader;
 use sockets::Sockets;
-use wiring::wire;
+use wiring::{Lasting, wire};
 
 /// How often stores and caches are tidied.
 const TIDY_EVERY: Duration = Duration::from_secs(10);
@@ -61,6 +63,9 @@ pub enum Failure {
     /// The secrets.
     #[error("keys: {0}")]
     Keys(#[from] BadKeys),
+    /// The certificate or its key.
+    #[error("tls: {0}")]
+    Certificate(#[from] BadCertificate),
     /// A setting that only its use can check.
     #[error("{key}: {problem}")]
     Setting {
@@ -86,7 +91,9 @@ impl Failure {
     /// The exit code.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::Authority(_) | Self::Keys(_) | Self::Setting { .. } => EXIT_CONFIG,
+            Self::Authority(_) | Self::Keys(_) | Self::Certificate(_) | Self::Setting { .. } => {
+                EXIT_CONFIG
+            }
             Self::Ledger(failure) => failure.exit_code(),
             Self::System { .. } => EXIT_SYSTEM,
         }
@@ -153,11 +160,13 @@ fn refuse_twins(authorities: &[Authority]) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Checks what a start would need besides the settings: the secrets, where they have to exist.
+/// Checks what a start would need besides the settings: the secrets, where they have to exist, and
+/// the certificate.
 ///
 /// # Errors
-/// [`Failure::Keys`].
+/// [`Failure::Keys`], [`Failure::Certificate`].
 pub fn check_keys(config: &Config) -> Result<(), Failure> {
+    Edge::open(config)?;
     if config.mode == ProcessMode::Production {
         Keys::load(&config.keys_directory(), false)?;
     }
@@ -190,6 +199,7 @@ pub fn run(
     let is_demo = config.mode == ProcessMode::Demo;
     let keys = Keys::load(&config.keys_directory(), is_demo)?;
     let admissions = Admissions::new(&config)?;
+    let edge = Edge::open(&config)?;
     // Every port first: a second process must not come so far as to answer anybody.
     let sockets = Sockets::bind(&config, lane_count(&config))?;
     let ledger = LedgerOfProcess::open(&config, base, authorities.clone(), release_in)?;
@@ -200,7 +210,8 @@ pub fn run(
     let introduced = runtime.block_on(introduction)?;
     let demonstration = release_in.map(|pause| demand::moment_of(now(), pause));
     let demands = Arc::new(Demands::new(demonstration));
-    let app = Arc::new(wire(config, authorities, keys, demands, None)?);
+    let lasting = Lasting { demands, edge: Arc::new(edge) };
+    let app = Arc::new(wire(config, authorities, keys, lasting, None)?);
     let (stop, stopped) = watch::channel(false);
     let Sockets { public, admin, hub } = sockets;
     let (lanes, standings) = start_lanes(&app, &ledger, &admissions, public, &stopped)?;
@@ -309,6 +320,7 @@ async fn supervise(
     let Around { metrics, admin, hub, reloader } = around;
     tokio::spawn(tidy(Arc::clone(&reloader), Arc::clone(admissions.local())));
     tokio::spawn(upkeep(metrics.clone()));
+    app.edge.follow();
     #[cfg(feature = "demo")]
     if let Some(listener) = hub {
         crate::demo::start_hub(&app.config, &app.keys.hub_client_secret, listener)

@@ -1,7 +1,8 @@
 //! Other settings, catalogues, policies and keys for a gateway at work: all of them or none.
 //!
 //! Everything is read and checked before anything changes; the ledger may still refuse, and then
-//! nothing has changed. Must not know how requests are served.
+//! nothing has changed but the certificate, which is followed at any time. Must not know how requests
+//! are served.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -9,6 +10,7 @@ use std::sync::Arc;
 use talon_ledger::core::{BadLedger, Core};
 use tokio::signal::unix::Signal;
 
+use super::wiring::Lasting;
 use super::{Failure, authorities, provider, wire};
 use crate::app::App;
 use crate::config::{BadConfig, Config, ProcessMode};
@@ -81,9 +83,12 @@ impl Reloader {
             keys.peppers = before.keys.peppers.clone();
             later.push("keys.directory: the peppers");
         }
-        let demands = Arc::clone(&before.demands);
-        let app = Arc::new(wire(config, authorities.clone(), keys, demands, Some(&before))?);
+        let lasting = Lasting::of(&before);
+        let app = Arc::new(wire(config, authorities.clone(), keys, lasting, Some(&before))?);
         let hub = Arc::new(provider::of(&app)?);
+        // The certificate is followed without a signal too: a good one may come into force although
+        // the ledger refuses the rest.
+        app.edge.reload().map_err(Failure::from)?;
         let policies = match &self.core {
             Some(core) => core.reload(authorities)?,
             None => Vec::new(),
@@ -133,7 +138,11 @@ fn keep_until_restart(config: &mut Config, before: &Config) -> Vec<&'static str>
         "mode": mode,
         "data_dir": data_dir,
         "server.listen": server.listen,
+        "server.trusted_proxies": server.trusted_proxies,
+        "server.client_address": server.client_address,
         "server.threads": server.threads,
+        "tls.certificate": tls.certificate,
+        "tls.key": tls.key,
         "server.max_connections": server.max_connections,
         "server.drain_seconds": server.drain_seconds,
         "admin.listen": admin.listen,

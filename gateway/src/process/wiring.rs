@@ -19,6 +19,7 @@ use crate::app::{
 use crate::availability::{Lists, PublicAnswers};
 use crate::config::Config;
 use crate::demand::Demands;
+use crate::edge::Edge;
 use crate::http::language::Texts;
 use crate::http::rate_limit::{READ, WRITE};
 use crate::identity::cookies::Cookies;
@@ -29,12 +30,24 @@ use crate::shadow::Shadows;
 /// Persons the local fence tells apart act at most this often a second.
 const FENCE_PERSON_PER_SECOND: u32 = 50;
 
+/// What goes on through every reload.
+pub(super) struct Lasting {
+    pub(super) demands: Arc<Demands>,
+    pub(super) edge: Arc<Edge>,
+}
+
+impl Lasting {
+    pub(super) fn of(app: &App) -> Self {
+        Self { demands: Arc::clone(&app.demands), edge: Arc::clone(&app.edge) }
+    }
+}
+
 /// Puts the parts together; those of `before` that hold state and need not change are kept.
 pub(super) fn wire(
     config: Config,
     authorities: Vec<Authority>,
     keys: Keys,
-    demands: Arc<Demands>,
+    lasting: Lasting,
     before: Option<&App>,
 ) -> Result<App, Failure> {
     let setting = Failure::setting;
@@ -68,6 +81,7 @@ pub(super) fn wire(
         texts: Texts::load(),
         cookies: Cookies::new(config.is_https()),
         keys,
+        edge: lasting.edge,
         lists: Lists::new(&authorities),
         policy_versions: authorities
             .iter()
@@ -100,7 +114,7 @@ pub(super) fn wire(
             Some(app) => Arc::clone(&app.kdf),
             None => Arc::new(kdf_pool()?),
         },
-        demands,
+        demands: lasting.demands,
         write_rate,
         read_rate,
         config,

@@ -7,6 +7,7 @@
 
 mod about;
 mod app_login;
+mod attack;
 mod config;
 mod connections;
 mod crowd;
@@ -22,6 +23,7 @@ mod pace;
 mod persons;
 mod pressure;
 mod proof;
+mod proxies;
 mod public;
 mod redis;
 #[path = "../admission_redis/gate.rs"]
@@ -36,3 +38,4 @@ mod remote;
 mod requests;
 mod sessions;
 mod story;
+mod tls;

@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::sync::{Arc, LazyLock, Mutex};
 
+use talon_gateway::identity::keys::Keys;
 use tempfile::TempDir;
 
 use super::{PATIENCE, fixture};
@@ -61,6 +62,14 @@ impl Launch {
         // One person asks for much in one test.
         .set("admission.write_burst=60")
         .set("admission.read_burst=60")
+    }
+
+    /// What the public gets: no stand-ins, secrets that were made before.
+    pub(crate) fn production() -> Self {
+        let launch = Self { config: fixture("good/production.toml"), ..Self::new() };
+        let keys = launch.directory().join("keys");
+        assert!(Keys::load(&keys, true).is_ok());
+        launch.set(&format!("keys.directory={}", keys.display()))
     }
 
     /// With another configuration file.
@@ -227,6 +236,13 @@ impl Gateway {
     /// What it has logged.
     pub(crate) fn log(&self) -> String {
         self.log.lock().unwrap().clone()
+    }
+
+    /// The most memory it has had so far, in bytes.
+    pub(crate) fn peak_memory(&self) -> usize {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+        line.trim().strip_suffix(" kB").unwrap().parse::<usize>().unwrap() * 1024
     }
 
     /// Tells it to stop.
