@@ -199,7 +199,10 @@ async fn http(
     let service = service_fn(move |request| {
         let under_way = noting.begin();
         let serving = standing.now();
-        let answer = hot::serve(serving.lane.clone(), serving.cold.clone(), client, request);
+        // Boxed, for it is large: an idle connection has room for one, and a stream whose answer nobody
+        // takes keeps it.
+        let answer =
+            Box::pin(hot::serve(serving.lane.clone(), serving.cold.clone(), client, request));
         async move {
             let answer = answer.await;
             drop(under_way);
