@@ -264,24 +264,27 @@ fn main() {
     for &under_way in UNDER_WAY {
         for way in Way::ALL {
             group.throughput(Throughput::Elements(under_way as u64));
+            let mut running = Running::new(way);
             group.bench_function(BenchmarkId::new(way.name(), under_way), |bencher| {
-                bencher.iter_custom(|rounds| measure(way, under_way, rounds));
+                bencher.iter_custom(|rounds| measure(&mut running, way, under_way, rounds));
             });
+            running.stop();
         }
     }
     group.finish();
     criterion.final_summary();
 }
 
-/// The time that so many rounds take, with new ledgers in between where one is full.
-fn measure(way: Way, under_way: usize, rounds: u64) -> Duration {
+/// The time that so many rounds take, with a new ledger where one is full.
+fn measure(running: &mut Running, way: Way, under_way: usize, rounds: u64) -> Duration {
     let mut left = rounds * under_way as u64;
     let mut taken = Duration::ZERO;
     while left > 0 {
-        let mut running = Running::new(way);
-        let count = u32::try_from(left).unwrap_or(u32::MAX).min(CAPACITY);
+        if running.booked == CAPACITY {
+            std::mem::replace(running, Running::new(way)).stop();
+        }
+        let count = u32::try_from(left).unwrap_or(u32::MAX).min(CAPACITY - running.booked);
         taken += running.book(count, under_way);
-        running.stop();
         left -= u64::from(count);
     }
     taken

@@ -4,7 +4,8 @@
 //! A proxy between clients and ledger cuts each connection after some bytes: between frames and
 //! within them, on the way to the ledger and on the way back. Half of the time the ledger's side
 //! stays open and silent, as behind a gateway whose network has died: what was sent there must not
-//! be decided later. `TALON_CUT_BOOKINGS=100000` asks for more bookings than every test run does.
+//! be decided later. `TALON_CUT_BOOKINGS=100000` asks for more bookings than every test run does, and
+//! `TALON_CUT_WITHIN=600` for cuts after about each request.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -30,6 +31,9 @@ use crate::served::{client, remote, runtime, serve_ledger};
 
 /// How many bookings, unless the environment says otherwise.
 const BOOKINGS: u32 = 10_000;
+/// Within how many bytes a connection is cut, unless the environment says otherwise: about a hello and
+/// a dozen requests, or the answers to them.
+const CUT_WITHIN: u64 = 4_000;
 const CLIENTS: u32 = 4;
 /// Under way at once, for each client.
 const UNDER_WAY: u32 = 32;
@@ -101,13 +105,18 @@ impl Random {
     }
 }
 
+/// A number from the environment.
+fn asked<T: std::str::FromStr>(name: &str) -> Option<T> {
+    std::env::var(name).ok().map(|text| text.parse().ok().expect("a number"))
+}
+
 /// Accepts for ever; every connection is cut.
 async fn cut_all(listener: TcpListener, ledger: SocketAddr, seed: u64, cuts: Arc<AtomicUsize>) {
     let mut random = Random(seed);
+    let within = asked("TALON_CUT_WITHIN").unwrap_or(CUT_WITHIN);
     loop {
         let Ok((gateway, _)) = listener.accept().await else { return };
-        // About a hello and a dozen requests, or the answers to them.
-        let (sent, heard) = (random.below(4_000), random.below(4_000));
+        let (sent, heard) = (random.below(within), random.below(within));
         let (sent, heard) = if random.below(2) == 0 { (sent, u64::MAX) } else { (u64::MAX, heard) };
         let stays_open = random.below(2) == 0;
         let cuts = Arc::clone(&cuts);
@@ -189,8 +198,7 @@ async fn one_booking(remote: &Remote, n: u32) -> BookingId {
 
 #[test]
 fn connections_cut_anywhere_double_nothing_and_lose_nothing() {
-    let wanted = std::env::var("TALON_CUT_BOOKINGS").ok();
-    let bookings = wanted.map_or(BOOKINGS, |text| text.parse().expect("a number of bookings"));
+    let bookings = asked("TALON_CUT_BOOKINGS").unwrap_or(BOOKINGS);
     let (disk, authority) = (SimDisk::new(), large_authority(bookings));
     let options =
         Options { segment_bytes: 4 << 20, kind: JournalKind::Demo, max_batch_bytes: 1 << 20 };
