@@ -345,9 +345,7 @@ impl Core {
     /// in that month. A failed visit counts as long as it can forbid the next. Drops sessions that
     /// have ended by themselves as well, about once an hour.
     fn forget_past(&self, authority: &Authority, policy: &CompiledPolicy, now: UtcMicros) {
-        let today = CivilDate::at(now, policy.zone());
-        let kept = MIN_DAYS_KEPT + i32::from(policy.kept_days());
-        let before = today.plus_days(-kept).first_of_month().plus_days(-MIN_DAYS_KEPT);
+        let before = forgotten_before(policy, now);
         let id = authority.catalogue.authority;
         let has_visits = self.state.oldest_day(id).is_some_and(|oldest| oldest < before);
         if !has_visits && !self.sessions_are_due(now) {
@@ -369,4 +367,11 @@ impl Core {
         *looked = now;
         self.state.has_ended_sessions(now)
     }
+}
+
+/// The first date whose visits are not forgotten yet.
+pub(crate) fn forgotten_before(policy: &CompiledPolicy, now: UtcMicros) -> CivilDate {
+    let today = CivilDate::at(now, policy.zone());
+    let kept = MIN_DAYS_KEPT + i32::from(policy.kept_days());
+    today.plus_days(-kept).first_of_month().plus_days(-MIN_DAYS_KEPT)
 }

@@ -8,7 +8,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use talon_journal::{Disk, JournalFailure, JournalKind, Options, OsEntropy, RealDisk, Recovery};
+use talon_journal::{
+    Disk, JournalError, JournalFailure, JournalKind, Options, OsEntropy, RealDisk, Recovery,
+};
 
 use crate::clock::SystemClock;
 use crate::core::{Authority, BadLedger, Core, Setup};
@@ -51,6 +53,8 @@ impl OpenFailure {
         match self {
             Self::Ledger { source, .. } => match **source {
                 BadLedger::Displaced { .. } => EXIT_CONFIG,
+                BadLedger::NoRoomForPolicy(_) => EXIT_JOURNAL,
+                BadLedger::Journal(JournalError::Locked) => EXIT_SYSTEM,
                 _ if is_from_disk(source) => EXIT_JOURNAL,
                 _ => EXIT_DATA,
             },

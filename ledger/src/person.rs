@@ -136,7 +136,12 @@ impl Person {
         self.rare.as_deref()?.unblocked_at
     }
 
-    /// Whether anything would be lost with the entry.
+    /// Whether any record that is not forgotten is about this holder.
+    pub fn is_known(&self) -> bool {
+        self.last.is_some()
+    }
+
+    /// Whether anything that counts would be lost with the entry.
     pub fn is_kept(&self) -> bool {
         self.all().next().is_some() || self.block().is_some() || self.forward().is_some()
     }

@@ -93,8 +93,10 @@ impl Core {
         if ids.is_empty() || ids.len() > MAX_PEPPERS {
             return Outcome::refused(Refusal::Busy);
         }
+        let mut said_by = known.decide();
         if known.ids() == ids {
-            return Outcome::now(Answer::PeppersKnown);
+            let after = said_by.unwrap_or(Sequence::NONE);
+            return Outcome { answer: Answer::PeppersKnown, after };
         }
         let now = self.clock.now();
         let gone = known.all().into_iter().filter(|pepper| !ids.contains(&pepper.id));
@@ -109,6 +111,7 @@ impl Core {
             return Outcome::refused(Refusal::JournalFull);
         };
         known.set(now, ids);
+        *said_by = Some(sequence);
         Outcome { answer: Answer::PeppersKnown, after: sequence }
     }
 

@@ -182,13 +182,14 @@ impl State {
         self.person_count.load(Ordering::Relaxed) >= MAX_PERSONS
     }
 
-    /// All holders of whom something is known, sorted.
+    /// All holders of whom a record that is not forgotten says something, sorted: what a replay of the
+    /// journal finds, whether it says anything that counts or not.
     pub fn persons(&self) -> Vec<(Pseudonym, Arc<Mutex<Person>>)> {
         let mut persons: Vec<_> = self
             .persons
             .iter()
             .map(|entry| (*entry.key(), Arc::clone(entry.value())))
-            .filter(|(_, person)| person.lock().is_kept())
+            .filter(|(_, person)| person.lock().is_known())
             .collect();
         persons.sort_unstable_by_key(|(person, _)| *person);
         persons

@@ -35,7 +35,7 @@ pub fn journal_of_segment(
 }
 
 /// Copies a file that never changes, durably, and reads the copy back. `false` when the same file is
-/// there already. `progress` gets the bytes of each step.
+/// there already, durably from now on. `progress` gets the bytes of each step.
 ///
 /// # Errors
 /// [`CopyError::Differs`] when a file of that name has other contents; nothing was changed then.
@@ -51,11 +51,14 @@ pub fn copy_file(
     match to.open(name, Access::Read) {
         Ok(copy) => {
             let same = is_same(&*source, &*copy, progress).map_err(disk_error("compare"))?;
-            return if same {
-                Ok(false)
-            } else {
-                Err(CopyError::Differs { file: name.to_owned() })
-            };
+            if !same {
+                return Err(CopyError::Differs { file: name.to_owned() });
+            }
+            // Whoever wrote it may have been stopped before it was durable, and the original may go
+            // next.
+            copy.sync().map_err(disk_error("sync the copy of"))?;
+            to.sync_directory().map_err(disk_error("sync the directory of the copy of"))?;
+            return Ok(false);
         }
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
         Err(error) => return Err(disk_error("open the copy of")(error)),

@@ -6,17 +6,19 @@ use std::time::{Duration, Instant};
 use proptest::prelude::*;
 use talon_journal::simulation::SimDisk;
 use talon_journal::{
-    Damage, JournalError, SegmentNumber, Sequence, give_up_segment, lock_for_upkeep, segment_name,
-    segments_present, snapshot_name, snapshots_present,
+    Damage, Disk, JournalError, SegmentNumber, Sequence, give_up_segment, lock_for_upkeep,
+    segment_name, segments_present, snapshot_name, snapshots_present,
 };
 use talon_ledger::clock::manual::ManualClock;
 use talon_ledger::core::BadLedger;
 use talon_ledger::snapshot::keeper::SnapshotKeeper;
 use talon_ledger::snapshot::{FoldError, Folded, SNAPSHOTS_KEPT, best, fold};
 use talon_ledger::state::FROZEN_VERSION;
+use talon_wire::{Answer, Identify};
 
 use crate::fixture::{
-    DAY, EXAM, PERMIT, START, TOWN, World, authority, booked, judge, refused, span, utc, wish,
+    AUTHORITY, DAY, EXAM, PERMIT, START, TOWN, World, authority, booked, judge, refused, span, utc,
+    wish,
 };
 use crate::random::Operation;
 use crate::real_world::TINY_JOURNAL;
@@ -115,6 +117,42 @@ proptest! {
         prop_assert!(report.is_good() && report.bad_snapshots.is_empty());
         prop_assert_eq!(report.state_hash, hash);
         prop_assert_eq!(world.reopen().core.state_hash(), hash);
+    }
+}
+
+#[test]
+fn a_holder_who_only_logged_in_is_in_the_snapshot_with_all_that_a_replay_finds() {
+    let world = tiny_world();
+    let names = [900, 901].map(|n| crate::fixture::person(n).person).to_vec();
+    let identify = Identify { authority: AUTHORITY, person: names, entity: Vec::new() };
+    assert!(matches!(world.core.identify(&identify).answer, Answer::Identified { .. }));
+    seal(&world, 1);
+    folded(&world.disk);
+    // The link is older than the snapshot, the booking younger.
+    world.clock.advance_micros(DAY);
+    booked(world.core.book(&wish(900, TOWN, EXAM, span("2026-12-03", "2026-12-08"))));
+    seal(&world, 2);
+    let hash = world.core.state_hash();
+    folded(&world.disk);
+    let report = judge(&world.disk, None).expect("the journal is good");
+    assert!(report.is_good() && report.bad_snapshots.is_empty());
+    assert_eq!(reopen(world).expect("it opens").core.state_hash(), hash);
+}
+
+#[test]
+fn a_copy_that_is_there_already_is_durable_before_its_original_may_go() {
+    let world = tiny_world();
+    seal(&world, 1);
+    let name = segment_name(SegmentNumber::new(1));
+    let contents = world.disk.contents(&name).expect("it is sealed");
+    for seed in 0..50 {
+        let archive = SimDisk::new();
+        // What `cp` leaves, or an archive that was stopped before the last sync.
+        let copy = archive.create(&name).expect("there is room");
+        copy.write_at(0, &contents).expect("there is room");
+        let made = talon_journal::copy_file(&world.disk, &archive, &name, &mut |_| {});
+        assert!(!made.expect("they are the same"));
+        assert_eq!(archive.crash(seed).contents(&name).as_ref(), Some(&contents), "{seed}");
     }
 }
 

@@ -3,6 +3,7 @@
 use talon_domain::booking::Visit;
 use talon_domain::policy::{Holder, Limit, LimitKind, Mode, Period, Subjects};
 use talon_ledger::core::Outcome;
+use talon_ledger::visits::FORGOTTEN_AHEAD_MICROS;
 use talon_wire::{Answer, BookingState, BookingView, Refusal};
 
 use crate::fixture::{AUTHORITY, DAY, EXAM, EXCHANGE, HOUR, PERMIT, World, judge, person, refused};
@@ -106,4 +107,25 @@ fn a_limit_on_trial_blocks_nobody() {
     misses(&world, 1, &first);
     misses(&world, 1, &second);
     world.books(1, PERMIT, "2026-12-04", "08:00");
+}
+
+#[test]
+fn nothing_is_noted_of_a_visit_that_is_about_to_be_forgotten() {
+    let world = world(Mode::Enforced);
+    let booking = world.books(1, EXAM, "2026-12-02", "08:00");
+    world.cancel(1, booking.id);
+    let is_there = |world: &World| {
+        let entry = world.core.state().person(&person(1).person);
+        entry.is_some_and(|entry| entry.lock().by_id(booking.id).is_some())
+    };
+    let mut closed_for_days = 0;
+    while is_there(&world) {
+        match refused(concludes(&world, 1, &booking, Visit::Served)) {
+            Refusal::NotLive(_) => assert_eq!(closed_for_days, 0, "it does not come back"),
+            Refusal::NotFound => closed_for_days += 1,
+            other => panic!("{other:?}"),
+        }
+        world.pass(DAY);
+    }
+    assert_eq!(closed_for_days, FORGOTTEN_AHEAD_MICROS / DAY);
 }
