@@ -8,7 +8,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use moka::sync::Cache;
@@ -26,13 +26,13 @@ pub const FIXED_BEFORE_MICROS: i64 = 10 * 60 * MICROS_PER_SECOND;
 pub const KEPT_AFTER_MICROS: i64 = 2 * 60 * MICROS_PER_SECOND;
 /// So long after its moment the pressure is that of the release.
 pub const RELEASE_LASTS_MICROS: i64 = 5 * 60 * MICROS_PER_SECOND;
-/// So many refusals within [`FAILURE_MEMORY`] raise what one person is asked for by one level.
+/// So many refusals, none of them [`FAILURE_MEMORY`] after the one before, raise what one person is asked for by one level.
 pub const FAILURES_PER_LEVEL: u32 = 8;
 /// Most levels that a person's own refusals add.
 pub const MAX_PERSONAL_LEVELS: u8 = 3;
 /// How long after the last refusal a person's are remembered.
 pub const FAILURE_MEMORY: Duration = Duration::from_secs(60);
-/// Most persons whose refusals are counted; at it, those longest quiet are forgotten.
+/// Most persons whose refusals are counted; at it, those least asked after are forgotten.
 pub const MAX_COUNTED_PERSONS: u64 = 200_000;
 /// How often the pressure is looked at.
 pub const LOOK_EVERY: Duration = Duration::from_millis(250);
@@ -49,12 +49,26 @@ struct Fixed {
     peak: Pressure,
 }
 
+/// What one person was refused.
+#[derive(Clone, Copy, Debug)]
+struct Failures {
+    count: u32,
+    last_at: UtcMicros,
+}
+
+impl Failures {
+    /// Asking after them prolongs nothing: only the last refusal counts.
+    fn are_remembered(&self, now: UtcMicros) -> bool {
+        now < moment_of(self.last_at, FAILURE_MEMORY)
+    }
+}
+
 /// The state of this gateway's demands.
 pub struct Demands {
     controller: Mutex<Controller>,
     delay_us: AtomicU64,
     fixed: Mutex<HashMap<(AuthorityId, ServiceId, Channel), Fixed>>,
-    failures: Cache<Pseudonym, Arc<AtomicU32>>,
+    failures: Cache<Pseudonym, Failures>,
     /// When a demonstration opens its dates.
     demonstration: Option<UtcMicros>,
 }
@@ -77,7 +91,7 @@ impl Demands {
             fixed: Mutex::default(),
             failures: Cache::builder()
                 .max_capacity(MAX_COUNTED_PERSONS)
-                .time_to_idle(FAILURE_MEMORY)
+                .time_to_live(FAILURE_MEMORY)
                 .build(),
             demonstration,
         }
@@ -116,10 +130,13 @@ impl Demands {
     }
 
     /// Takes note of a refusal that somebody got.
-    pub fn refused(&self, person: &Pseudonym) {
-        let count = self.failures.get_with(*person, Arc::default);
-        // Relaxed: a count of its own.
-        count.fetch_add(1, Ordering::Relaxed);
+    pub fn refused(&self, person: &Pseudonym, now: UtcMicros) {
+        self.failures.entry(*person).and_upsert_with(|entry| {
+            let before = entry.map(moka::Entry::into_value);
+            let before = before.filter(|failures| failures.are_remembered(now));
+            let count = before.map_or(0, |failures| failures.count).saturating_add(1);
+            Failures { count, last_at: now }
+        });
     }
 
     /// What a person is asked for now.
@@ -132,7 +149,7 @@ impl Demands {
         person: &Pseudonym,
         now: UtcMicros,
     ) -> Pressure {
-        self.general(policy, service, channel, rule, now).raised(self.personal_levels(person))
+        self.general(policy, service, channel, rule, now).raised(self.personal_levels(person, now))
     }
 
     /// What somebody without refusals is asked for now.
@@ -152,9 +169,9 @@ impl Demands {
         }
     }
 
-    fn personal_levels(&self, person: &Pseudonym) -> u8 {
-        // Relaxed: as in `refused`.
-        let failures = self.failures.get(person).map_or(0, |count| count.load(Ordering::Relaxed));
+    fn personal_levels(&self, person: &Pseudonym, now: UtcMicros) -> u8 {
+        let failures = self.failures.get(person).filter(|failures| failures.are_remembered(now));
+        let failures = failures.map_or(0, |failures| failures.count);
         u8::try_from(failures / FAILURES_PER_LEVEL).unwrap_or(u8::MAX).min(MAX_PERSONAL_LEVELS)
     }
 

@@ -132,13 +132,13 @@ fn a_release_begins_with_the_pressure_of_the_one_before() {
 fn who_fails_again_and_again_is_asked_for_more_and_nobody_else() {
     let demands = Demands::new(None);
     for _ in 0..FAILURES_PER_LEVEL - 1 {
-        demands.refused(&PERSON);
+        demands.refused(&PERSON, after(3_600));
     }
     assert_eq!(asked(&demands, ProofWhen::Pressure, after(3_600)), Pressure::Calm);
-    demands.refused(&PERSON);
+    demands.refused(&PERSON, after(3_600));
     assert_eq!(asked(&demands, ProofWhen::Pressure, after(3_600)), Pressure::Step(0));
     for _ in 0..1_000 {
-        demands.refused(&PERSON);
+        demands.refused(&PERSON, after(3_600));
     }
     let most = Pressure::Calm.raised(MAX_PERSONAL_LEVELS);
     assert_eq!(asked(&demands, ProofWhen::Pressure, after(3_600)), most);
@@ -147,6 +147,23 @@ fn who_fails_again_and_again_is_asked_for_more_and_nobody_else() {
         demands.of(&policy(), EXAM, Channel::Web, &rule, &other, after(3_600)),
         Pressure::Calm
     );
+}
+
+#[test]
+fn refusals_are_forgotten_a_while_after_the_last_however_often_somebody_asks() {
+    let demands = Demands::new(None);
+    for seconds in 0..8 {
+        demands.refused(&PERSON, after(3_600 + seconds));
+    }
+    let asked = |seconds| asked(&demands, ProofWhen::Pressure, after(3_607 + seconds));
+    let memory = i64::try_from(FAILURE_MEMORY.as_secs()).unwrap();
+    for seconds in 0..memory {
+        assert_eq!(asked(seconds), Pressure::Step(0), "{seconds} s after the last");
+    }
+    assert_eq!(asked(memory), Pressure::Calm);
+    // A late refusal begins a count of its own.
+    demands.refused(&PERSON, after(3_607 + memory));
+    assert_eq!(asked(memory), Pressure::Calm);
 }
 
 #[test]
@@ -161,7 +178,7 @@ fn refusals_of_no_more_persons_than_the_bound_are_counted() {
     for number in 0..MAX_COUNTED_PERSONS + 1_000 {
         let mut person = [0; 32];
         person[..8].copy_from_slice(&number.to_le_bytes());
-        demands.refused(&Pseudonym(person));
+        demands.refused(&Pseudonym(person), after(0));
     }
     demands.failures.run_pending_tasks();
     assert!(demands.failures.entry_count() <= MAX_COUNTED_PERSONS);

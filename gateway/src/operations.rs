@@ -152,7 +152,9 @@ async fn take(
     match admit_claim(lane, &claim, wishes).await {
         Ok(()) => {}
         Err(problem @ (Problem::PowRequired | Problem::PowExpired | Problem::PowReplayed)) => {
-            // A repeat of a request whose answer was lost carries a proof that is spent.
+            // A repeat of a request whose answer was lost carries a proof that is spent. It asks the
+            // ledger something all the same, so it is held to a pace.
+            admit(lane, &claim.caller, lane.app.read_rate).await?;
             return earlier(lane, &claim, problem).await;
         }
         Err(problem) => return Err(problem),
@@ -182,7 +184,7 @@ async fn take(
         Answer::Refused(refusal) => {
             outcome("refused_by_ledger");
             if matches!(refusal, Refusal::Taken { .. } | Refusal::NotReleased(_)) {
-                lane.app.demands.refused(&claim.caller.person);
+                lane.app.demands.refused(&claim.caller.person, now());
             }
             Err(refusal.into())
         }
@@ -324,16 +326,16 @@ pub async fn slow_lane(
 ) -> Result<slow_lane::Ticket, Problem> {
     let caller = who.at(place.authority)?;
     let policy = lane.app.policy(place.authority).ok_or(Problem::UnknownAuthority)?;
-    let rule = policy
-        .release(place.service, Channel::Web)
-        .proof
-        .as_ref()
-        .ok_or(Problem::ProofNotNeeded)?;
+    let (service, channel) = (place.service, Channel::Web);
+    let rule = policy.release(service, channel).proof.as_ref().ok_or(Problem::ProofNotNeeded)?;
     let minutes = rule.slow_lane_minutes.ok_or(Problem::NotFound)?;
     admit(lane, &caller, lane.app.read_rate).await?;
     check_session(lane, caller).await?;
+    // Who asks early waits from the release on, like who asks then.
+    let near = lane.app.demands.near(policy, service, channel, now());
+    let opens_at_s = near.map_or(0, |release| release.opens_at.seconds().unsigned_abs());
     let (keys, release) = (&lane.app.keys.session, release_tag(place));
-    Ok(slow_lane::issue(keys, &caller.person, &release, now_s(), minutes))
+    Ok(slow_lane::issue(keys, &caller.person, &release, now_s().max(opens_at_s), minutes))
 }
 
 /// What an earlier request under the same key booked; `problem` when there was none.

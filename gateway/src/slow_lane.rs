@@ -1,7 +1,7 @@
 //! Waiting instead of computing, for devices that cannot: a signed promise to book from a moment on.
 //!
 //! An authority allows it by its policy. The promise is a person's and a release's, and works once a
-//! day, so it is no way around the proof for whoever has many browsers. Must not know HTTP.
+//! day (of UTC), so it is no way around the proof for whoever has many browsers. Must not know HTTP.
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -14,7 +14,7 @@ use crate::identity::token::SessionKeys;
 pub const PREFIX: &str = "slow-lane.";
 /// So long after its moment a promise is good, in seconds.
 pub const GOOD_FOR_S: u64 = 30 * 60;
-/// So long one promise of a person is the only one, in seconds.
+/// In so many seconds one promise of a person to a release is taken: a day of UTC.
 pub const ONCE_IN_S: u64 = 24 * 60 * 60;
 
 const PURPOSE: &str = "slow-lane";
@@ -51,15 +51,16 @@ pub enum BadTicket {
     Expired,
 }
 
-/// A promise to a person who waits.
+/// A promise to a person who waits so many minutes from a moment on: that of asking, or of the release
+/// if that is still ahead.
 pub fn issue(
     keys: &SessionKeys,
     person: &Pseudonym,
     release: &str,
-    now_s: u64,
+    from_s: u64,
     minutes: u16,
 ) -> Ticket {
-    let ready_at_s = now_s + u64::from(minutes) * 60;
+    let ready_at_s = from_s + u64::from(minutes) * 60;
     let promise = Promise { holder: holder(person, release), ready_at_s };
     let payload = postcard::to_stdvec(&promise).expect("a promise is plain data");
     Ticket { text: keys.seal(PURPOSE, &payload), ready_at_s }
@@ -88,15 +89,23 @@ pub fn check(
     if now_s >= promise.ready_at_s + GOOD_FOR_S {
         return Err(BadTicket::Expired);
     }
-    // The same for every promise to this person, so that a second one is spent already.
-    Ok(Spend { nonce: holder, expires_at_s: now_s + ONCE_IN_S })
+    Ok(spend(&holder, promise.ready_at_s / ONCE_IN_S))
+}
+
+/// The same for all promises of one day to this person, so that a second one is spent already.
+fn spend(holder: &[u8; 16], day: u64) -> Spend {
+    let nonce = half_hash(b"talon-slow-lane-day", &[holder, &day.to_be_bytes()]);
+    // The last promise of the day must find it remembered.
+    Spend { nonce, expires_at_s: (day + 1) * ONCE_IN_S + GOOD_FOR_S }
 }
 
 fn holder(person: &Pseudonym, release: &str) -> [u8; 16] {
-    let mut hash = Sha256::new();
-    hash.update(b"talon-slow-lane");
-    hash.update(person.0);
-    hash.update(release.as_bytes());
+    half_hash(b"talon-slow-lane", &[&person.0, release.as_bytes()])
+}
+
+fn half_hash(of: &[u8], parts: &[&[u8]]) -> [u8; 16] {
+    let mut hash = Sha256::new_with_prefix(of);
+    parts.iter().for_each(|part| hash.update(part));
     let whole: [u8; 32] = hash.finalize().into();
     let mut half = [0; 16];
     half.copy_from_slice(&whole[..16]);
@@ -125,12 +134,22 @@ mod tests {
     }
 
     #[test]
-    fn all_promises_to_a_person_for_a_release_are_spent_together() {
-        let first = issue(&keys(), &PERSON, "1:2", 1_000, 10).text;
-        let second = issue(&keys(), &PERSON, "1:2", 1_060, 10).text;
-        let nonce = |text: &str| check(&keys(), text, &PERSON, "1:2", 2_000).unwrap().nonce;
-        assert_ne!(first, second);
-        assert_eq!(nonce(&first), nonce(&second));
+    fn all_promises_of_a_day_to_a_person_for_a_release_are_spent_together() {
+        let spend = |from_s, person: &Pseudonym| {
+            let ticket = issue(&keys(), person, "1:2", from_s, 10);
+            [0, GOOD_FOR_S - 1].map(|later| {
+                check(&keys(), &ticket.text, person, "1:2", ticket.ready_at_s + later).unwrap()
+            })
+        };
+        // A store looks for a nonce where its expiry says, so both are the same whenever it is spent.
+        let [first, last] = spend(1_000, &PERSON);
+        assert_eq!(first, last);
+        let [second, latest] = spend(ONCE_IN_S - 601, &PERSON);
+        assert_eq!((first, first), (second, latest));
+        assert!(first.expires_at_s >= ONCE_IN_S - 1 + GOOD_FOR_S);
+        let [next_day, _] = spend(ONCE_IN_S - 600, &PERSON);
+        assert_ne!(first.nonce, next_day.nonce);
+        assert_ne!(first.nonce, spend(1_000, &Pseudonym([2; 32]))[0].nonce);
     }
 
     #[test]

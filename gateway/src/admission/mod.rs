@@ -87,7 +87,8 @@ pub struct QuotaQuery {
 pub struct Spend {
     /// What makes the proof unique; chosen by the gateway that issued the challenge.
     pub nonce: [u8; 16],
-    /// When the proof stops being valid, in Unix seconds. Later spends than this plus
+    /// When the proof stops being valid, in Unix seconds; always the same for one nonce, for a store
+    /// may look for the nonce among those of that time only. Later spends than this plus
     /// [`SPENT_GRACE_S`] are answered with [`Decision::AlreadySpent`].
     pub expires_at_s: u64,
 }

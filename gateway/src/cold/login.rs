@@ -45,6 +45,13 @@ struct Callback {
     error: String,
 }
 
+impl Callback {
+    /// Whether there is somebody to ask the hub about; otherwise nothing is to be spent either.
+    fn names_somebody(&self) -> bool {
+        self.error.is_empty() && !self.code.is_empty()
+    }
+}
+
 async fn begin(State(lane): State<Lane>, asked: Asked) -> Response {
     let result = begin_login(&lane, &asked).await;
     asked.respond(&lane, result)
@@ -78,10 +85,13 @@ pub(super) fn redirect_uri(lane: &Lane, asked: &Asked) -> String {
 
 async fn callback(State(lane): State<Lane>, asked: Asked) -> Response {
     let result = finish_login(&lane, &asked).await;
+    // A link from elsewhere must not end the login that this browser is in the middle of.
+    let goes_on = matches!(result, Err(Problem::LoginInvalid | Problem::RateLimited { .. }));
     let mut response = asked.respond(&lane, result);
-    // However it ended, this login is over.
-    let clear = lane.app.cookies.clear(cookies::LOGIN);
-    response.headers_mut().append(header::SET_COOKIE, clear);
+    if !goes_on {
+        let clear = lane.app.cookies.clear(cookies::LOGIN);
+        response.headers_mut().append(header::SET_COOKIE, clear);
+    }
     response
 }
 
@@ -96,7 +106,9 @@ async fn finish_login(lane: &Lane, asked: &Asked) -> Result<Answer, Problem> {
         tracing::info!(request_id = %asked.context.id, %error, "a login is not believed");
         Problem::LoginInvalid
     })?;
-    operations::spend_login(lane, returned.spend).await?;
+    if query.names_somebody() {
+        operations::spend_login(lane, returned.spend).await?;
+    }
     let session = identify_person(lane, asked, &query, &returned.secret, now_s).await;
     if let Some(request) = &returned.app {
         return oauth::back_to_app(lane, request, session, now_s);
@@ -119,7 +131,7 @@ async fn identify_person(
     now_s: u64,
 ) -> Result<Session, Problem> {
     let app = &lane.app;
-    if !query.error.is_empty() || query.code.is_empty() {
+    if !query.names_somebody() {
         return Err(Problem::LoginDenied);
     }
     let lasts_s = u64::from(app.config.session.ttl_minutes) * 60;

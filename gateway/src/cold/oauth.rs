@@ -11,10 +11,11 @@ use axum::response::Response;
 use axum::routing::{get, post};
 use http::{HeaderValue, StatusCode, header};
 use serde::{Deserialize, Serialize};
+use subtle::ConstantTimeEq;
 
 use super::Asked;
 use super::login::{failed, redirect, redirect_uri};
-use crate::app::{Lane, now_s};
+use crate::app::{App, Lane, now_s};
 use crate::availability::Tagged;
 use crate::caller::{Identified, check_login_pace};
 use crate::http::body::{self, Answer};
@@ -43,6 +44,8 @@ pub(super) fn routes() -> Router<Lane> {
 #[derive(Serialize, Deserialize)]
 struct Shown {
     expires_at_s: u64,
+    /// What only the browser knows that was shown it: a link from elsewhere skips no question.
+    browser: [u8; 16],
     request: AppRequest,
 }
 
@@ -70,10 +73,25 @@ fn ask_person(lane: &Lane, asked: &Asked) -> Result<Response, Problem> {
     let known = app.config.apps.iter().find(|known| known.client_id == request.client_id);
     let name = &known.ok_or(Problem::AppUnknown)?.name;
     let declined = request.link(&app.origin, &[("error", "access_denied")]);
-    let expires_at_s = now_s() + u64::from(app.config.session.login_minutes) * 60;
-    let payload = postcard::to_stdvec(&Shown { expires_at_s, request });
+    let browser = browser_of(app, asked)?;
+    let lasts_s = u64::from(app.config.session.login_minutes) * 60;
+    let payload = postcard::to_stdvec(&Shown { expires_at_s: now_s() + lasts_s, browser, request });
     let sealed = app.keys.session.seal(PURPOSE, &payload.expect("a request is plain data"));
-    Ok(pages::consent(lane, asked, name, format!("/oauth/login?request={sealed}"), declined))
+    let link = format!("/oauth/login?request={sealed}");
+    let mut page = pages::consent(lane, asked, name, link, declined);
+    let cookie = app.cookies.write(cookies::CONSENT, &hex::encode(browser), lasts_s);
+    page.headers_mut().append(header::SET_COOKIE, cookie);
+    Ok(page)
+}
+
+/// What only this browser knows; the same on all the pages that it is shown meanwhile.
+fn browser_of(app: &App, asked: &Asked) -> Result<[u8; 16], Problem> {
+    let mut browser = [0; 16];
+    let known = app.cookies.read(&asked.parts.headers, cookies::CONSENT).unwrap_or("");
+    if hex::decode_to_slice(known, &mut browser).is_err() {
+        getrandom::fill(&mut browser).map_err(|_| Problem::Unavailable)?;
+    }
+    Ok(browser)
 }
 
 async fn begin(State(lane): State<Lane>, asked: Asked) -> Response {
@@ -89,7 +107,9 @@ async fn begin_login(lane: &Lane, asked: &Asked) -> Result<Answer, Problem> {
     let payload = app.keys.session.open(PURPOSE, sealed).ok_or(Problem::LoginInvalid)?;
     let shown: Shown = postcard::from_bytes(&payload).map_err(|_| Problem::LoginInvalid)?;
     let now_s = now_s();
-    if shown.expires_at_s <= now_s {
+    let browser = app.cookies.read(&asked.parts.headers, cookies::CONSENT).unwrap_or("");
+    let is_same: bool = hex::encode(shown.browser).as_bytes().ct_eq(browser.as_bytes()).into();
+    if !is_same || shown.expires_at_s <= now_s {
         return Err(Problem::LoginInvalid);
     }
     let lasts_s = u64::from(app.config.session.login_minutes) * 60;

@@ -12,6 +12,8 @@ pub struct Cookies {
 pub const SESSION: &str = "talon_session";
 /// The cookie that binds a login to the browser that began it.
 pub const LOGIN: &str = "talon_login";
+/// The cookie of the browser that was shown which app asks.
+pub const CONSENT: &str = "talon_consent";
 /// The cookie that remembers the language.
 pub const LANGUAGE: &str = "talon_language";
 

@@ -37,7 +37,7 @@ pub(super) async fn admit_claim(
     if let Err(problem) = &admitted
         && is_failure(problem)
     {
-        demands.refused(&claim.caller.person);
+        demands.refused(&claim.caller.person, now());
     }
     admitted
 }

@@ -79,7 +79,8 @@ pub async fn log_out(lane: &Lane, who: &Identified) -> Result<(), Problem> {
 /// Spends the state of a login.
 ///
 /// # Errors
-/// [`Problem::LoginInvalid`] when it was spent before.
+/// [`Problem::LoginInvalid`] when it was spent before; [`Problem::Overloaded`] when the store cannot
+/// say, and nothing is spent then.
 pub async fn spend_login(lane: &Lane, spend: Spend) -> Result<(), Problem> {
     let mut key = [0; 32];
     key[..16].copy_from_slice(&spend.nonce);
@@ -92,6 +93,7 @@ pub async fn spend_login(lane: &Lane, spend: Spend) -> Result<(), Problem> {
     };
     match decide(lane, request).await? {
         Decision::Admitted { .. } => Ok(()),
+        Decision::Shed { .. } => Err(Problem::Overloaded),
         _ => Err(Problem::LoginInvalid),
     }
 }

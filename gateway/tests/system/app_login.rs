@@ -98,7 +98,7 @@ async fn an_app_books_with_the_token_that_its_code_gives() {
     let gateway = shared();
     let mut browser = Browser::new(gateway.public());
     let code = code_for(gateway, &mut browser, 300).await;
-    assert!(browser.cookies.is_empty(), "the browser itself is not logged in");
+    assert!(!browser.cookies.contains_key("talon_session"), "the browser itself is not logged in");
     let reply = token(gateway, &token_form(&code)).await.expect(200);
     assert_eq!(reply.header("cache-control"), "no-store");
     let answer: Value = reply.json();
@@ -239,6 +239,17 @@ async fn a_login_for_an_app_begins_on_the_page_only() {
         let ask = Ask::get(format!("/oauth/login{query}"));
         refused(&mut browser, ask, 400, "login-invalid").await;
     }
+}
+
+#[tokio::test]
+async fn only_the_browser_that_was_asked_agrees() {
+    let gateway = shared();
+    let (mut asked, mut other) = (Browser::new(gateway.public()), Browser::new(gateway.public()));
+    let link = agreement(&asked.get(&authorize(&[])).await.expect(200));
+    refused(&mut other, Ask::get(&link), 400, "login-invalid").await;
+    other.get(&authorize(&[])).await.expect(200);
+    refused(&mut other, Ask::get(&link), 400, "login-invalid").await;
+    asked.get(&link).await.expect(303);
 }
 
 #[tokio::test]
