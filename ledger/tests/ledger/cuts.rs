@@ -4,8 +4,9 @@
 //! A proxy between clients and ledger cuts each connection after some bytes: between frames and
 //! within them, on the way to the ledger and on the way back. Half of the time the ledger's side
 //! stays open and silent, as behind a gateway whose network has died: what was sent there must not
-//! be decided later. `TALON_CUT_BOOKINGS=100000` asks for more bookings than every test run does, and
-//! `TALON_CUT_WITHIN=600` for cuts after about each request.
+//! be decided later. `TALON_CUT_BOOKINGS=220000` asks for more bookings than every test run does,
+//! `TALON_CUT_WITHIN=1200` for cuts after about every other request, and `TALON_CUT_CLIENTS=48` for more
+//! clients, which wait most of the time then: together, for about 100,000 cuts.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -34,6 +35,7 @@ const BOOKINGS: u32 = 10_000;
 /// Within how many bytes a connection is cut, unless the environment says otherwise: about a hello and
 /// a dozen requests, or the answers to them.
 const CUT_WITHIN: u64 = 4_000;
+/// How many clients, unless the environment says otherwise.
 const CLIENTS: u32 = 4;
 /// Under way at once, for each client.
 const UNDER_WAY: u32 = 32;
@@ -162,12 +164,16 @@ async fn forward(
 }
 
 /// Books a share of all bookings through the proxy; what was confirmed.
-fn book_share(proxy: SocketAddr, share: u32, bookings: u32) -> Vec<(u32, BookingId)> {
+fn book_share(
+    proxy: SocketAddr,
+    (share, shares): (u32, u32),
+    bookings: u32,
+) -> Vec<(u32, BookingId)> {
     let runtime = runtime();
     // Only what was never sent may stay undone: an outcome that is not found out hangs this test.
     let settings = Settings { deadline: Duration::from_secs(3600), ..client(proxy, None) };
     let remote = remote(&runtime, settings);
-    let numbers: Vec<u32> = (share..bookings).step_by(CLIENTS as usize).collect();
+    let numbers: Vec<u32> = (share..bookings).step_by(shares as usize).collect();
     let next = Arc::new(AtomicUsize::new(0));
     runtime.block_on(async {
         let workers = (0..UNDER_WAY).map(|_| {
@@ -218,8 +224,9 @@ fn connections_cut_anywhere_double_nothing_and_lose_nothing() {
     let proxies = std::thread::spawn(move || proxies.block_on(ended));
 
     let confirmed: HashMap<u32, BookingId> = std::thread::scope(|scope| {
-        let work = |share| scope.spawn(move || book_share(proxy, share, bookings));
-        let clients: Vec<_> = (0..CLIENTS).map(work).collect();
+        let shares = asked("TALON_CUT_CLIENTS").unwrap_or(CLIENTS);
+        let work = |share| scope.spawn(move || book_share(proxy, (share, shares), bookings));
+        let clients: Vec<_> = (0..shares).map(work).collect();
         clients.into_iter().flat_map(|client| client.join().expect("no panic")).collect()
     });
     drop(end);
