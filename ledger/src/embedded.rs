@@ -17,7 +17,7 @@ use talon_journal::{CommitListener, CommitThread, Journal, JournalFailure, Seque
 use talon_wire::{AnswerFuture, Command, Health, Ledger};
 use tokio::sync::{Notify, oneshot};
 
-use crate::core::{Core, Outcome};
+use crate::core::{Authorities, Core, Outcome};
 
 /// Most answers that wait for the disk on one runtime; at it, the outcome has to be asked for again
 /// under its key.
@@ -133,6 +133,11 @@ pub struct Handle {
 }
 
 impl Handle {
+    /// The catalogues and policies in force.
+    pub(crate) fn authorities(&self) -> Arc<Authorities> {
+        self.core.authorities.load_full()
+    }
+
     fn carry_out(&self, command: &Command) -> Outcome {
         match command {
             Command::Book(book) => self.core.book(book),

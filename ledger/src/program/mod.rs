@@ -23,7 +23,7 @@ use talon_ledger::embedded::Embedded;
 use talon_ledger::load::{self, BadAuthority};
 use talon_ledger::open::{self, EXIT_CONFIG, EXIT_JOURNAL, EXIT_SYSTEM, Keep, OpenFailure};
 use talon_ledger::serve::tls::{BadTls, server_config};
-use talon_ledger::serve::{self, Bounds, Server, digests};
+use talon_ledger::serve::{self, Bounds, Server};
 use talon_wire::Ledger;
 use talon_wire::hello::{Mode, Welcome};
 use tokio::signal::unix::{SignalKind, signal};
@@ -138,14 +138,13 @@ fn run(flags: &Flags) -> Result<(), Failure> {
         snapshot_every_segments: config.journal.snapshot_every_segments,
         release_in: None,
     };
-    let files = digests(&served);
     let directory = config.data_dir.join("journal");
     let running = open::open(&directory, &keep, served)?;
     let welcome = Welcome {
         mode: config.mode,
         journal: running.recovery.journal.to_string(),
         build: env!("CARGO_PKG_VERSION").to_owned(),
-        files,
+        files: Vec::new(),
     };
     let lanes = match config.threads {
         0 => std::thread::available_parallelism().map_or(1, std::num::NonZero::get),

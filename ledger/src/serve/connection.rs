@@ -11,7 +11,7 @@ use futures_util::FutureExt as _;
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use talon_wire::frame::{self, BadFrame, FrameRefusal, FromClient};
 use talon_wire::hello::{
-    self, BadHello, ClientHello, HelloRefusal, PREFIX_BYTES, Prefix, ServerHello,
+    self, BadHello, ClientHello, HelloRefusal, PREFIX_BYTES, Prefix, ServerHello, Welcome,
 };
 use talon_wire::{Answer, Health, Ledger as _, Refusal};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
@@ -21,7 +21,7 @@ use tokio::time::{Instant, MissedTickBehavior, timeout, timeout_at};
 use tokio_rustls::TlsAcceptor;
 
 use super::clients::Place;
-use super::{Accepted, HEALTH_EVERY, Lane};
+use super::{Accepted, HEALTH_EVERY, Lane, digests};
 
 /// Room for requests that one read fills.
 const READ_BYTES: usize = 16 * 1024;
@@ -135,7 +135,9 @@ struct Conversation<'a, S> {
 
 impl<'a, S: AsyncRead + AsyncWrite + Unpin> Conversation<'a, S> {
     fn new(stream: S, lane: &'a Lane) -> Self {
-        let welcome = ServerHello::Welcome(lane.settings.welcome.clone());
+        let files = digests(lane.handle.authorities().values());
+        let welcome = Welcome { files, ..lane.settings.welcome.clone() };
+        let welcome = ServerHello::Welcome(welcome);
         let out = BytesMut::from(&hello::encode(&welcome)[..]);
         let mut conversation = Self {
             stream,

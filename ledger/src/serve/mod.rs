@@ -82,7 +82,7 @@ impl Default for Bounds {
 /// How a ledger is served.
 #[derive(Clone)]
 pub struct Settings {
-    /// What a welcome says.
+    /// What a welcome says, but for its files: those are the ones in force when it is said.
     pub welcome: Welcome,
     /// Certificate, key and whose gateways are let in; nothing for plain TCP, which only a
     /// demonstration on one computer may have.
@@ -94,10 +94,10 @@ pub struct Settings {
 }
 
 /// What a hello says about the files of these authorities.
-pub fn digests(authorities: &[Authority]) -> Vec<FilesDigest> {
+pub fn digests<'a>(authorities: impl IntoIterator<Item = &'a Authority>) -> Vec<FilesDigest> {
     let digest =
         |of: &Authority| FilesDigest { authority: of.catalogue.authority, digest: of.digest };
-    authorities.iter().take(MAX_AUTHORITIES).map(digest).collect()
+    authorities.into_iter().take(MAX_AUTHORITIES).map(digest).collect()
 }
 
 /// The mode of a kind of journal.

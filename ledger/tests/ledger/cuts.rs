@@ -211,7 +211,7 @@ fn connections_cut_anywhere_double_nothing_and_lose_nothing() {
     let clock = ManualClock::new(utc(START));
     let (core, _) = Core::open(setup(&disk, &authority, &clock, &options)).expect("it opens");
     let ledger = Embedded::start(core, |failure| panic!("{failure}")).expect("threads");
-    let server = serve_ledger(&ledger, &authority, None, Bounds::default());
+    let server = serve_ledger(&ledger, None, Bounds::default());
 
     let proxies = runtime();
     let listener = proxies.block_on(TcpListener::bind("127.0.0.1:0")).expect("a port is free");

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 use talon_journal::simulation::SimDisk;
-use talon_ledger::serve::Bounds;
+use talon_ledger::serve::{Bounds, digests};
 use talon_ledger_client::{ConnectError, MAX_IN_FLIGHT, Remote, Settings};
 use talon_wire::frame::{self, FrameRefusal, FromServer, MAX_REQUEST_BYTES};
 use talon_wire::hello::{
@@ -16,7 +16,7 @@ use talon_wire::hello::{
 };
 use talon_wire::{Answer, Book, Command, Ledger as _, Refusal};
 
-use crate::fixture::{EXAM, TOWN, person, start, wish};
+use crate::fixture::{AUTHORITY, EXAM, TOWN, authority, person, start, wish};
 use crate::served::{Certificates, JOURNAL, NAME, Running, client, remote, runtime};
 
 /// The end of a test that would hang.
@@ -343,6 +343,25 @@ fn a_gateway_of_another_mode_learns_that_no_retry_will_help() {
     let remote = remote(&runtime, settings);
     let error = runtime.block_on(remote.welcome()).expect_err("they do not fit");
     assert!(matches!(error, ConnectError::Refused(HelloRefusal::Mode(Mode::Demo))), "{error}");
+    server.stop();
+}
+
+#[test]
+fn a_welcome_names_the_files_that_are_in_force_then() {
+    let running = Running::new();
+    let server = running.serve(None, Bounds::default());
+    let runtime = runtime();
+    let later = authority(&[("max = 4", "max = 2")]);
+    let differing = |files| {
+        let remote = remote(&runtime, Settings { files, ..client(server.address(), None) });
+        runtime.block_on(remote.welcome()).expect("it is there");
+        remote.differing_files()
+    };
+    let [before, after] = [&authority(&[]), &later].map(|files| digests([files]));
+    assert!(differing(before.clone()).is_empty());
+    running.ledger.core().reload(vec![later]).expect("nothing is displaced");
+    assert!(differing(after).is_empty());
+    assert_eq!(differing(before), [AUTHORITY]);
     server.stop();
 }
 

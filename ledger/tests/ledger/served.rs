@@ -10,9 +10,9 @@ use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use talon_journal::simulation::SimDisk;
 use talon_journal::{Disk, SpareStatus};
 use talon_ledger::clock::manual::ManualClock;
-use talon_ledger::core::{Authority, Core, Setup};
+use talon_ledger::core::{Core, Setup};
 use talon_ledger::embedded::Embedded;
-use talon_ledger::serve::{self, Bounds, Server, digests, tls::server_config};
+use talon_ledger::serve::{self, Bounds, Server, tls::server_config};
 use talon_ledger_client::{Remote, tls::Tls};
 use talon_wire::hello::{ClientId, Mode, Welcome};
 use tempfile::TempDir;
@@ -76,7 +76,6 @@ impl Certificates {
 pub(crate) struct Running {
     pub(crate) ledger: Embedded,
     pub(crate) disk: SimDisk,
-    pub(crate) authority: Authority,
 }
 
 impl Running {
@@ -106,18 +105,17 @@ impl Running {
         let setup = Setup { disk: opened, ..setup(disk, &authority, &clock, &SMALL_JOURNAL) };
         let (core, _) = Core::open(setup).expect("it opens");
         let ledger = Embedded::start(core, |failure| panic!("{failure}")).expect("threads");
-        Self { ledger, disk: disk.clone(), authority }
+        Self { ledger, disk: disk.clone() }
     }
 
     pub(crate) fn serve(&self, tls: Option<Arc<rustls::ServerConfig>>, bounds: Bounds) -> Server {
-        serve_ledger(&self.ledger, &self.authority, tls, bounds)
+        serve_ledger(&self.ledger, tls, bounds)
     }
 }
 
 /// Serves on a free port of the loopback.
 pub(crate) fn serve_ledger(
     ledger: &Embedded,
-    authority: &Authority,
     tls: Option<Arc<rustls::ServerConfig>>,
     bounds: Bounds,
 ) -> Server {
@@ -125,7 +123,7 @@ pub(crate) fn serve_ledger(
         mode: Mode::Demo,
         journal: JOURNAL.to_owned(),
         build: "test".to_owned(),
-        files: digests(std::slice::from_ref(authority)),
+        files: Vec::new(),
     };
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
     let settings = serve::Settings { welcome, tls, lanes: 2, bounds };
