@@ -1,6 +1,6 @@
 //! Who somebody is, and until when they are believed: names joined, peppers known, sessions ended.
 //!
-//! Must not wait for the disk.
+//! Must not wait for the disk, except for the peppers, which gateways tell once, at their start.
 
 use talon_domain::ids::{PepperId, Pseudonym};
 use talon_domain::pepper::MAX_PEPPERS;

@@ -226,7 +226,7 @@ problem-quota-resets = You can book again from { $moment }.
 
 # The page on which a person agrees that an app may book for them.
 app-title = “{ $app }” wants to book for you
-app-lead = You log in with electronic identification, here and not in the app. Then the app may see, make and cancel your bookings until the login ends, and nothing more than you may on this site.
+app-lead = You log in with electronic identification, here and not in the app. Then the app may see, make, move and cancel your bookings until the login ends, and nothing more than you may on this site.
 app-only-if = Go on only if you have just opened this app yourself.
 app-agree = Log in for the app
 app-decline = Do not allow it
