@@ -4,7 +4,8 @@
 //! deadlines and not a few per core. Must not know Redis or what is decided. Called by the fallback.
 //!
 //! Opening and closing differ on purpose (hysteresis): a few failures in a row open it, and only several
-//! probes in a row that succeed close it. A store that answers now and then is not flapped to.
+//! probes in a row that succeed close it. A store that answers now and then is not flapped to. Probes are
+//! not requests: nobody waits for one, and recovery does not depend on who happens to ask.
 
 use std::time::Duration;
 
@@ -17,11 +18,11 @@ use super::measures::Deciders;
 pub struct BreakerConfig {
     /// Failed batches in a row after which the store is left alone. Default 3; 0 counts as 1.
     pub failures: u32,
-    /// How long it is left alone before one batch probes it. Default 1 s.
+    /// How long it is left alone before it is probed, and after each probe that failed. Default 1 s.
     pub pause: Duration,
-    /// Probes in a row that must succeed before all batches go there again. Default 3; 0 counts as 1.
+    /// Probes in a row that must succeed before batches go there again. Default 3; 0 counts as 1.
     pub successes: u32,
-    /// How long after a probe that succeeded the next one may follow. Default 100 ms.
+    /// How long after a probe that succeeded the next one follows. Default 100 ms.
     pub probe_gap: Duration,
 }
 
@@ -36,111 +37,72 @@ impl Default for BreakerConfig {
     }
 }
 
-/// Where the next batch goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Route {
-    /// To the shared store.
-    Shared,
-    /// To the store in this process.
-    Local,
-}
-
-/// What a result changed about who decides.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Change {
-    None,
-    Opened,
-    Closed,
-}
-
-/// The state, pure: time is an argument.
+/// Who decides, and how sure that is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     /// The shared store is asked.
     Closed { failed_in_a_row: u32 },
-    /// It is left alone until a moment, in Unix microseconds, and then probed.
-    Open { probe_at_us: u64, succeeded_in_a_row: u32 },
+    /// It is only probed.
+    Open { succeeded_in_a_row: u32 },
 }
 
+/// The rules, pure. Batches count while it is closed and probes while it is open: a batch that was under way
+/// when it opened says nothing about the store since.
 struct Machine {
-    failures: u32,
-    successes: u32,
-    pause_us: u64,
-    probe_gap_us: u64,
+    config: BreakerConfig,
     state: State,
 }
 
 impl Machine {
     fn new(config: BreakerConfig) -> Self {
-        let micros = |time: Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
-        Self {
-            failures: config.failures.max(1),
-            successes: config.successes.max(1),
-            pause_us: micros(config.pause),
-            probe_gap_us: micros(config.probe_gap.min(config.pause)),
-            state: State::Closed { failed_in_a_row: 0 },
+        Self { config, state: State::Closed { failed_in_a_row: 0 } }
+    }
+
+    fn is_open(&self) -> bool {
+        matches!(self.state, State::Open { .. })
+    }
+
+    fn succeeded(&mut self) {
+        if let State::Closed { failed_in_a_row } = &mut self.state {
+            *failed_in_a_row = 0;
         }
     }
 
-    fn route(&mut self, now_us: u64) -> Route {
-        let State::Open { probe_at_us, succeeded_in_a_row } = self.state else {
-            return Route::Shared;
+    /// Whether this opened it.
+    fn failed(&mut self) -> bool {
+        let State::Closed { failed_in_a_row } = &mut self.state else {
+            return false;
         };
-        // A pause that ends later than a whole pause from now belongs to a clock that went back.
-        let furthest_us = now_us.saturating_add(self.pause_us);
-        if now_us < probe_at_us && probe_at_us <= furthest_us {
-            return Route::Local;
+        *failed_in_a_row += 1;
+        let opens = *failed_in_a_row >= self.config.failures;
+        if opens {
+            self.state = State::Open { succeeded_in_a_row: 0 };
         }
-        // This batch is the probe; the ones beside it wait for its result. Should it never come, the next
-        // pause brings another.
-        self.state = State::Open { probe_at_us: furthest_us, succeeded_in_a_row };
-        Route::Shared
+        opens
     }
 
-    fn succeeded(&mut self, now_us: u64) -> Change {
-        match self.state {
-            State::Closed { .. } => {
-                self.state = State::Closed { failed_in_a_row: 0 };
-                Change::None
-            }
-            State::Open { succeeded_in_a_row, .. } => {
-                let succeeded_in_a_row = succeeded_in_a_row + 1;
-                if succeeded_in_a_row >= self.successes {
-                    self.state = State::Closed { failed_in_a_row: 0 };
-                    return Change::Closed;
-                }
-                let probe_at_us = now_us.saturating_add(self.probe_gap_us);
-                self.state = State::Open { probe_at_us, succeeded_in_a_row };
-                Change::None
-            }
-        }
-    }
-
-    fn failed(&mut self, now_us: u64) -> Change {
-        let open = State::Open {
-            probe_at_us: now_us.saturating_add(self.pause_us),
-            succeeded_in_a_row: 0,
+    /// How long until the next probe; none when this one closed it.
+    fn probed(&mut self, succeeded: bool) -> Option<Duration> {
+        let State::Open { succeeded_in_a_row } = &mut self.state else {
+            return None;
         };
-        match self.state {
-            State::Closed { failed_in_a_row } if failed_in_a_row + 1 < self.failures => {
-                self.state = State::Closed { failed_in_a_row: failed_in_a_row + 1 };
-                Change::None
-            }
-            State::Closed { .. } => {
-                self.state = open;
-                Change::Opened
-            }
-            State::Open { .. } => {
-                self.state = open;
-                Change::None
-            }
+        if !succeeded {
+            *succeeded_in_a_row = 0;
+            return Some(self.config.pause);
         }
+        *succeeded_in_a_row += 1;
+        if *succeeded_in_a_row >= self.config.successes {
+            self.state = State::Closed { failed_in_a_row: 0 };
+            return None;
+        }
+        Some(self.config.probe_gap)
     }
 }
 
 /// One bucket's choice. Tells every change by a metric and a log line.
 pub struct Breaker {
     bucket: u16,
+    pause: Duration,
     machine: Mutex<Machine>,
     measures: Deciders,
 }
@@ -152,55 +114,57 @@ impl Breaker {
         let measures = Deciders::new();
         // Makes the metric visible before anything goes wrong.
         measures.degraded.increment(0.0);
-        Self { bucket, machine: Mutex::new(Machine::new(config)), measures }
+        let machine = Mutex::new(Machine::new(config));
+        Self { bucket, pause: config.pause, machine, measures }
     }
 
-    pub(super) fn route(&self, now_us: u64) -> Route {
-        self.machine.lock().route(now_us)
+    /// Whether the shared store is left alone.
+    pub(super) fn is_open(&self) -> bool {
+        self.machine.lock().is_open()
     }
 
-    pub(super) fn succeeded(&self, now_us: u64) {
-        let change = self.machine.lock().succeeded(now_us);
-        self.tell(change, None);
+    /// A batch was decided by the shared store.
+    pub(super) fn succeeded(&self) {
+        self.machine.lock().succeeded();
     }
 
-    /// `error` is for the log and holds no personal data.
-    pub(super) fn failed(&self, now_us: u64, error: &dyn std::error::Error) {
-        let change = self.machine.lock().failed(now_us);
-        self.tell(change, Some(error));
-    }
-
-    /// How long until the shared store is asked again, in microseconds.
-    pub(super) fn pause_us(&self) -> u64 {
-        self.machine.lock().pause_us
-    }
-
-    fn tell(&self, change: Change, error: Option<&dyn std::error::Error>) {
-        let bucket = self.bucket;
-        match change {
-            Change::None => {}
-            Change::Opened => {
-                self.measures.degraded.increment(1.0);
-                self.measures.to_local.increment(1);
-                let error = error.map(tracing::field::display);
-                tracing::warn!(
-                    bucket,
-                    error,
-                    "admission is decided locally: the shared store does not answer"
-                );
-            }
-            Change::Closed => {
-                self.measures.degraded.decrement(1.0);
-                self.measures.to_shared.increment(1);
-                tracing::info!(bucket, "admission is decided by the shared store again");
-            }
+    /// A batch was not decided; `error` is for the log and holds no personal data. True when this opened the
+    /// breaker: whoever gets that answer probes until [`Self::probed`] has no next time.
+    #[must_use]
+    pub(super) fn failed(&self, error: &dyn std::error::Error) -> bool {
+        let opened = self.machine.lock().failed();
+        if opened {
+            self.measures.degraded.increment(1.0);
+            self.measures.to_local.increment(1);
+            tracing::warn!(
+                bucket = self.bucket,
+                error = tracing::field::display(error),
+                "admission is decided locally: the shared store does not answer"
+            );
         }
+        opened
+    }
+
+    /// How a probe went; how long until the next, or none when the shared store is trusted again.
+    pub(super) fn probed(&self, succeeded: bool) -> Option<Duration> {
+        let next = self.machine.lock().probed(succeeded);
+        if next.is_none() {
+            self.measures.degraded.decrement(1.0);
+            self.measures.to_shared.increment(1);
+            tracing::info!(bucket = self.bucket, "admission is decided by the shared store again");
+        }
+        next
+    }
+
+    /// How long the shared store is left alone after a failure.
+    pub(super) fn pause(&self) -> Duration {
+        self.pause
     }
 }
 
 impl Drop for Breaker {
     fn drop(&mut self) {
-        if matches!(self.machine.get_mut().state, State::Open { .. }) {
+        if self.machine.get_mut().is_open() {
             self.measures.degraded.decrement(1.0);
         }
     }
@@ -210,79 +174,63 @@ impl Drop for Breaker {
 mod tests {
     use super::*;
 
-    const START_US: u64 = 1_800_000_000_000_000;
-    const PAUSE_US: u64 = 1_000_000;
-    const GAP_US: u64 = 100_000;
+    fn machine() -> Machine {
+        Machine::new(BreakerConfig::default())
+    }
 
     fn opened() -> Machine {
-        let mut machine = Machine::new(BreakerConfig::default());
-        assert_eq!(machine.failed(START_US), Change::None);
-        assert_eq!(machine.failed(START_US), Change::None);
-        assert_eq!(machine.failed(START_US), Change::Opened);
+        let mut machine = machine();
+        assert_eq!([machine.failed(), machine.failed(), machine.failed()], [false, false, true]);
         machine
     }
 
+    const GAP: Option<Duration> = Some(Duration::from_millis(100));
+    const PAUSE: Option<Duration> = Some(Duration::from_secs(1));
+
     #[test]
     fn a_success_between_failures_keeps_the_store_in_use() {
-        let mut machine = Machine::new(BreakerConfig::default());
+        let mut machine = machine();
         for _ in 0..5 {
-            assert_eq!(machine.failed(START_US), Change::None);
-            assert_eq!(machine.failed(START_US), Change::None);
-            assert_eq!(machine.succeeded(START_US), Change::None);
+            assert!(!machine.failed() && !machine.failed());
+            machine.succeeded();
         }
-        assert_eq!(machine.route(START_US), Route::Shared);
+        assert!(!machine.is_open());
     }
 
     #[test]
-    fn it_closes_only_after_several_probes_in_a_row_and_never_sends_two_at_once() {
+    fn it_closes_only_after_several_probes_in_a_row() {
         let mut machine = opened();
-        assert_eq!(machine.route(START_US + PAUSE_US - 1), Route::Local);
-        let mut now_us = START_US + PAUSE_US;
-        for expected in [Change::None, Change::None, Change::Closed] {
-            assert_eq!(machine.route(now_us), Route::Shared);
-            assert_eq!(machine.route(now_us), Route::Local, "one probe at a time");
-            assert_eq!(machine.succeeded(now_us), expected);
-            if expected == Change::None {
-                assert_eq!(machine.route(now_us + GAP_US - 1), Route::Local);
-            }
-            now_us += GAP_US;
-        }
-        assert_eq!(machine.route(now_us), Route::Shared);
-        assert_eq!(machine.route(now_us), Route::Shared);
+        assert_eq!([machine.probed(true), machine.probed(true)], [GAP, GAP]);
+        assert!(machine.is_open());
+        assert_eq!(machine.probed(true), None);
+        assert!(!machine.is_open());
+        assert_eq!([machine.failed(), machine.failed(), machine.failed()], [false, false, true]);
     }
 
     #[test]
     fn a_probe_that_fails_among_good_ones_starts_the_count_again() {
         let mut machine = opened();
-        let mut now_us = START_US;
-        for _ in 0..2 {
-            now_us += PAUSE_US;
-            assert_eq!(machine.route(now_us), Route::Shared);
-            assert_eq!(machine.succeeded(now_us), Change::None);
-        }
-        now_us += PAUSE_US;
-        assert_eq!(machine.route(now_us), Route::Shared);
-        assert_eq!(machine.failed(now_us), Change::None);
-        assert_eq!(machine.route(now_us + PAUSE_US - 1), Route::Local, "a whole pause");
-        for expected in [Change::None, Change::None, Change::Closed] {
-            now_us += PAUSE_US;
-            assert_eq!(machine.route(now_us), Route::Shared);
-            assert_eq!(machine.succeeded(now_us), expected);
-        }
+        let good_and_bad = [true, true, false].map(|good| machine.probed(good));
+        assert_eq!(good_and_bad, [GAP, GAP, PAUSE]);
+        assert_eq!([true; 3].map(|good| machine.probed(good)), [GAP, GAP, None]);
     }
 
     #[test]
-    fn a_clock_that_went_back_does_not_prolong_the_pause() {
+    fn batches_that_were_under_way_neither_close_it_nor_start_the_count_again() {
         let mut machine = opened();
-        assert_eq!(machine.route(START_US), Route::Local);
-        assert_eq!(machine.route(START_US - 1), Route::Shared);
+        assert_eq!([machine.probed(true), machine.probed(true)], [GAP, GAP]);
+        for _ in 0..5 {
+            machine.succeeded();
+        }
+        assert!(machine.is_open() && !machine.failed());
+        assert_eq!(machine.probed(true), None);
     }
 
     #[test]
-    fn a_probe_whose_result_never_comes_is_followed_by_another() {
-        let mut machine = opened();
-        assert_eq!(machine.route(START_US + PAUSE_US), Route::Shared);
-        assert_eq!(machine.route(START_US + PAUSE_US), Route::Local);
-        assert_eq!(machine.route(START_US + 2 * PAUSE_US), Route::Shared);
+    fn no_failures_and_no_successes_count_as_one() {
+        let mut machine =
+            Machine::new(BreakerConfig { failures: 0, successes: 0, ..BreakerConfig::default() });
+        assert!(machine.failed());
+        assert_eq!(machine.probed(true), None);
     }
 }

@@ -6,14 +6,13 @@
 //! Falling back is safe because nothing here is the authority: the ledger still holds every limit. A proof
 //! that this process saw spent stays spent here, whatever the shared store forgets.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use futures_util::future::{BoxFuture, FutureExt};
 
-use super::breaker::Route;
 use super::{
-    AdmissionRequest, AdmissionStore, Breaker, Cap, Clock, Decision, EmbeddedStore, Hint,
-    StoreError, WhenDown, check_batch, measures,
+    AdmissionRequest, AdmissionStore, Breaker, Cap, Decision, EmbeddedStore, Hint, StoreError,
+    WhenDown, check_batch, measures,
 };
 
 /// Most gateways that divide a person's limit between them.
@@ -33,24 +32,23 @@ pub struct LocalRules {
 
 /// A store that answers from `local` whenever `shared` does not.
 pub struct FallbackStore<S> {
-    shared: S,
+    shared: Arc<S>,
     local: Arc<EmbeddedStore>,
-    clock: Clock,
     breaker: Arc<Breaker>,
     rules: LocalRules,
 }
 
-impl<S: AdmissionStore> FallbackStore<S> {
+impl<S: AdmissionStore + 'static> FallbackStore<S> {
     /// A store over both; `local`, `breaker` and the cap may be shared by all cores of the process.
+    /// Used inside a tokio runtime, where it probes a shared store that failed.
     #[must_use]
     pub fn new(
         shared: S,
         local: Arc<EmbeddedStore>,
-        clock: Clock,
         breaker: Arc<Breaker>,
         rules: LocalRules,
     ) -> Self {
-        Self { shared, local, clock, breaker, rules }
+        Self { shared: Arc::new(shared), local, breaker, rules }
     }
 
     async fn decide_batch(
@@ -61,7 +59,7 @@ impl<S: AdmissionStore> FallbackStore<S> {
         check_batch(requests, hints)?;
         // What the ledger said is worth knowing here before it is needed here.
         self.local.learn(hints);
-        if self.breaker.route((self.clock)()) == Route::Local {
+        if self.breaker.is_open() {
             return Ok(self.decide_locally(requests));
         }
         // A replay is refused from memory, and also when the shared store has forgotten the first use.
@@ -90,7 +88,7 @@ impl<S: AdmissionStore> FallbackStore<S> {
     ) -> Result<Vec<Decision>, StoreError> {
         match self.shared.decide(requests, hints).await {
             Ok(decisions) => {
-                self.breaker.succeeded((self.clock)());
+                self.breaker.succeeded();
                 self.note_spent(requests, &decisions);
                 Ok(decisions)
             }
@@ -102,7 +100,10 @@ impl<S: AdmissionStore> FallbackStore<S> {
                 | StoreError::BadReply { .. }),
             ) => {
                 measures::count_failure(&error);
-                self.breaker.failed((self.clock)(), &error);
+                if self.breaker.failed(&error) {
+                    let shared = Arc::clone(&self.shared);
+                    tokio::spawn(probe(shared, Arc::downgrade(&self.breaker)));
+                }
                 Ok(self.decide_locally(requests))
             }
         }
@@ -125,16 +126,34 @@ impl<S: AdmissionStore> FallbackStore<S> {
                     let request = AdmissionRequest { rate, ..*request };
                     self.local.decide_one_under(&request, Some(&self.rules.cap))
                 }
-                WhenDown::Closed => Ok(Decision::Shed { retry_after_us: self.breaker.pause_us() }),
+                WhenDown::Closed => Ok(Decision::Shed { retry_after_us: self.pause_us() }),
             };
             // One request at a time, so that a full map stops only those who need a place in it.
             decided.unwrap_or(Decision::Shed { retry_after_us: RETRY_WHEN_FULL_US })
         };
         requests.iter().map(decide).collect()
     }
+
+    fn pause_us(&self) -> u64 {
+        u64::try_from(self.breaker.pause().as_micros()).unwrap_or(u64::MAX)
+    }
 }
 
-impl<S: AdmissionStore> AdmissionStore for FallbackStore<S> {
+/// Asks the shared store to decide nothing, until it is trusted again or nobody needs it any more.
+async fn probe<S: AdmissionStore>(shared: Arc<S>, breaker: Weak<Breaker>) {
+    let mut next = breaker.upgrade().map(|breaker| breaker.pause());
+    while let Some(wait) = next {
+        tokio::time::sleep(wait).await;
+        let Some(breaker) = breaker.upgrade() else { return };
+        let answered = shared.decide(&[], &[]).await;
+        if let Err(error) = &answered {
+            measures::count_failure(error);
+        }
+        next = breaker.probed(answered.is_ok());
+    }
+}
+
+impl<S: AdmissionStore + 'static> AdmissionStore for FallbackStore<S> {
     fn decide<'a>(
         &'a self,
         requests: &'a [AdmissionRequest],

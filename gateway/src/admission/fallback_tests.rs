@@ -1,4 +1,5 @@
-//! The fallback over a shared store that fails on command, with time in the test's hand.
+//! The fallback over a shared store that fails on command, with time in the test's hand: the clock of the
+//! local store is set, and the runtime's, by which the shared store is probed, is paused.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -6,11 +7,12 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use metrics_exporter_prometheus::PrometheusBuilder;
 
-use super::super::{BreakerConfig, EmbeddedBounds, PersonKey, QuotaQuery, RateRule, Spend};
+use super::super::{BreakerConfig, Clock, EmbeddedBounds, PersonKey, QuotaQuery, RateRule, Spend};
 use super::*;
 
 const START_US: u64 = 1_800_000_000_000_000;
 const PAUSE_US: u64 = 1_000_000;
+const PAUSE: Duration = Duration::from_micros(PAUSE_US);
 const GATEWAYS: u32 = 3;
 const CAP: u32 = 5;
 
@@ -66,7 +68,7 @@ fn setup_with(bounds: EmbeddedBounds) -> Setup {
     let config = BreakerConfig { successes: 1, ..BreakerConfig::default() };
     let breaker = Arc::new(Breaker::new(0, config));
     let rules = LocalRules { gateways: GATEWAYS, cap: Arc::new(Cap::new(CAP)) };
-    let store = FallbackStore::new(Arc::clone(&shared), local, clock, breaker, rules);
+    let store = FallbackStore::new(Arc::clone(&shared), local, breaker, rules);
     Setup { store, shared, now_us }
 }
 
@@ -94,6 +96,11 @@ impl Setup {
     }
 }
 
+/// Lets the runtime's time go on; a probe that is due is over afterwards.
+async fn passes(time: Duration) {
+    tokio::time::sleep(time + Duration::from_millis(1)).await;
+}
+
 /// Nine at once after a rest, and three hundred in five minutes.
 fn of(person: u8, when_down: WhenDown) -> AdmissionRequest {
     let rate = RateRule::new(1, 1_000_000, 9).unwrap();
@@ -104,8 +111,8 @@ fn spend(number: u8) -> Option<Spend> {
     Some(Spend { nonce: [number; 16], expires_at_s: START_US / 1_000_000 + 100 })
 }
 
-#[test]
-fn open_requests_have_the_whole_limit_while_the_shared_store_fails() {
+#[tokio::test(start_paused = true)]
+async fn open_requests_have_the_whole_limit_while_the_shared_store_fails() {
     let setup = setup();
     setup.fail(true);
     for _ in 0..9 {
@@ -115,8 +122,8 @@ fn open_requests_have_the_whole_limit_while_the_shared_store_fails() {
     assert_eq!(setup.decide(of(1, WhenDown::Open)), limited);
 }
 
-#[test]
-fn degraded_requests_have_their_share_of_the_limit() {
+#[tokio::test(start_paused = true)]
+async fn degraded_requests_have_their_share_of_the_limit() {
     let setup = setup();
     setup.fail(true);
     for _ in 0..9 / GATEWAYS {
@@ -126,8 +133,8 @@ fn degraded_requests_have_their_share_of_the_limit() {
     assert_eq!(setup.decide(of(1, WhenDown::Degraded)), limited);
 }
 
-#[test]
-fn the_cap_on_all_persons_is_asked_last_and_what_it_refuses_costs_nothing() {
+#[tokio::test(start_paused = true)]
+async fn the_cap_on_all_persons_is_asked_last_and_what_it_refuses_costs_nothing() {
     let setup = setup();
     setup.fail(true);
     // One person who asks for more than their share takes nothing more from the others' cap.
@@ -147,8 +154,8 @@ fn the_cap_on_all_persons_is_asked_last_and_what_it_refuses_costs_nothing() {
     assert_eq!(setup.decide(proven), ADMITTED);
 }
 
-#[test]
-fn closed_requests_are_asked_to_come_back_when_the_store_is_probed() {
+#[tokio::test(start_paused = true)]
+async fn closed_requests_are_asked_to_come_back_when_the_store_is_probed() {
     let setup = setup();
     setup.fail(true);
     let shed = Decision::Shed { retry_after_us: PAUSE_US };
@@ -157,8 +164,8 @@ fn closed_requests_are_asked_to_come_back_when_the_store_is_probed() {
     assert_eq!(setup.decide(of(1, WhenDown::Closed)), ADMITTED);
 }
 
-#[test]
-fn a_full_local_store_sheds_only_those_who_need_a_place() {
+#[tokio::test(start_paused = true)]
+async fn a_full_local_store_sheds_only_those_who_need_a_place() {
     let setup = setup_with(EmbeddedBounds { persons: 2, ..EmbeddedBounds::default() });
     setup.fail(true);
     let asked = [1, 2, 3, 1].map(|who| of(who, WhenDown::Open));
@@ -167,8 +174,8 @@ fn a_full_local_store_sheds_only_those_who_need_a_place() {
     assert_eq!(setup.batch(&asked), [yes, yes, shed, yes]);
 }
 
-#[test]
-fn after_failures_in_a_row_the_shared_store_is_left_alone_and_probed_once_a_pause() {
+#[tokio::test(start_paused = true)]
+async fn after_failures_in_a_row_the_shared_store_is_left_alone_and_probed_once_a_pause() {
     let setup = setup();
     setup.fail(true);
     let ask = || {
@@ -178,20 +185,35 @@ fn after_failures_in_a_row_the_shared_store_is_left_alone_and_probed_once_a_paus
     };
     ask();
     assert_eq!(setup.asked(), 3);
-    setup.advance_us(PAUSE_US - 1);
+    passes(PAUSE - Duration::from_millis(2)).await;
     ask();
     assert_eq!(setup.asked(), 3);
-    setup.advance_us(PAUSE_US);
+    passes(Duration::from_millis(2)).await;
     ask();
     assert_eq!(setup.asked(), 4, "a probe that fails buys another pause");
-    setup.advance_us(PAUSE_US);
     setup.fail(false);
+    passes(PAUSE).await;
+    assert_eq!(setup.asked(), 5, "nobody needs to ask for it to be found well");
     ask();
-    assert_eq!(setup.asked(), 14);
+    assert_eq!(setup.asked(), 15);
 }
 
-#[test]
-fn hints_told_in_good_times_are_known_locally_in_bad_ones() {
+#[tokio::test(start_paused = true)]
+async fn nobody_probes_for_a_store_that_is_gone() {
+    let setup = setup();
+    setup.fail(true);
+    for _ in 0..3 {
+        assert_eq!(setup.decide(of(1, WhenDown::Open)), ADMITTED);
+    }
+    let Setup { store, shared, .. } = setup;
+    drop(store);
+    passes(3 * PAUSE).await;
+    assert_eq!(shared.asked.load(Ordering::Relaxed), 3);
+    assert_eq!(Arc::strong_count(&shared), 1, "the probe has ended");
+}
+
+#[tokio::test(start_paused = true)]
+async fn hints_told_in_good_times_are_known_locally_in_bad_ones() {
     let setup = setup();
     let person = PersonKey([1; 32]);
     let expires_at_s = START_US / 1_000_000 + 100;
@@ -205,8 +227,8 @@ fn hints_told_in_good_times_are_known_locally_in_bad_ones() {
     assert_eq!(setup.decide(AdmissionRequest { quota, ..of(1, WhenDown::Degraded) }), over);
 }
 
-#[test]
-fn a_proof_seen_spent_stays_spent_whatever_the_shared_store_forgets() {
+#[tokio::test(start_paused = true)]
+async fn a_proof_seen_spent_stays_spent_whatever_the_shared_store_forgets() {
     let setup = setup();
     let proven = AdmissionRequest { spend: spend(1), ..of(1, WhenDown::Degraded) };
     let other = AdmissionRequest { spend: spend(2), ..of(1, WhenDown::Degraded) };
@@ -220,43 +242,41 @@ fn a_proof_seen_spent_stays_spent_whatever_the_shared_store_forgets() {
     let third = AdmissionRequest { spend: spend(3), ..of(2, WhenDown::Degraded) };
     assert_eq!(setup.decide(third), yes);
     setup.fail(false);
-    setup.advance_us(2 * PAUSE_US);
+    passes(2 * PAUSE).await;
     assert_eq!(setup.decide(third), spent);
 }
 
-#[test]
-fn metrics_show_who_decides_and_how_that_changed() {
+#[tokio::test(start_paused = true)]
+async fn metrics_show_who_decides_and_how_that_changed() {
     let recorder = PrometheusBuilder::new().build_recorder();
     let shown = recorder.handle();
     let says = |line: &str| {
         let page = shown.render();
         assert!(page.contains(&format!("gateway_admission_{line}\n")), "{line} in {page}");
     };
-    metrics::with_local_recorder(&recorder, || {
-        let setup = setup();
-        says("degraded 0");
-        setup.fail(true);
-        for _ in 0..2 {
-            assert_eq!(setup.decide(of(1, WhenDown::Open)), ADMITTED);
-        }
-        says("degraded 0");
-        for _ in 0..3 {
-            assert_eq!(setup.decide(of(1, WhenDown::Open)), ADMITTED);
-        }
-        says("degraded 1");
-        says("changes_total{decider=\"local\"} 1");
-        says("store_failures_total{kind=\"timed_out\"} 3");
-        setup.advance_us(Duration::from_secs(1).as_micros() as u64);
-        setup.fail(false);
-        assert_eq!(setup.decide(of(2, WhenDown::Open)), ADMITTED);
-        says("degraded 0");
-        says("changes_total{decider=\"shared\"} 1");
-        setup.fail(true);
-        for _ in 0..3 {
-            assert_eq!(setup.decide(of(3, WhenDown::Open)), ADMITTED);
-        }
-        says("degraded 1");
-        drop(setup);
-        says("degraded 0");
-    });
+    let _recording = metrics::set_default_local_recorder(&recorder);
+    let setup = setup();
+    says("degraded 0");
+    setup.fail(true);
+    for _ in 0..2 {
+        assert_eq!(setup.decide(of(1, WhenDown::Open)), ADMITTED);
+    }
+    says("degraded 0");
+    for _ in 0..3 {
+        assert_eq!(setup.decide(of(1, WhenDown::Open)), ADMITTED);
+    }
+    says("degraded 1");
+    says("changes_total{decider=\"local\"} 1");
+    says("store_failures_total{kind=\"timed_out\"} 3");
+    setup.fail(false);
+    passes(PAUSE).await;
+    says("degraded 0");
+    says("changes_total{decider=\"shared\"} 1");
+    setup.fail(true);
+    for _ in 0..3 {
+        assert_eq!(setup.decide(of(3, WhenDown::Open)), ADMITTED);
+    }
+    says("degraded 1");
+    drop(setup);
+    says("degraded 0");
 }

@@ -81,23 +81,35 @@ impl Single {
         let mut manager = self.manager.lock().clone();
         let answered = manager.send_packed_command(command).await.and_then(Value::extract_error);
         if let Err(error) = &answered
-            && (is(error, ServerErrorKind::ReadOnly) || is(error, ServerErrorKind::MasterDown))
+            && is_for_another_connection(error)
         {
             self.replace(error);
         }
         answered
     }
 
-    /// After a failover the address leads to another server, but the old connection does not.
     fn replace(&self, why: &RedisError) {
         match ConnectionManager::new_lazy_with_config(self.client.clone(), self.config.clone()) {
             Ok(fresh) => {
-                tracing::warn!(error = %why, "Redis is no master any more; connecting again");
+                tracing::warn!(error = %why, "this connection to Redis is of no more use; connecting again");
                 *self.manager.lock() = fresh.clone();
                 connect_in_background(fresh);
             }
             Err(error) => tracing::error!(%error, "the connection to Redis cannot be replaced"),
         }
+    }
+}
+
+/// Whether only a new connection can help. After a failover the address leads to another server, but the old
+/// connection does not; and a connection that could not be set up (a wrong password) is kept by its manager
+/// as it is, for it connects again only after errors of input and output.
+fn is_for_another_connection(error: &RedisError) -> bool {
+    match error.kind() {
+        ErrorKind::Server(kind) => {
+            matches!(kind, ServerErrorKind::ReadOnly | ServerErrorKind::MasterDown)
+        }
+        ErrorKind::Io => false,
+        _ => true,
     }
 }
 

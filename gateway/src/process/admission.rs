@@ -85,7 +85,6 @@ impl Admissions {
             FallbackStore::new(
                 link.bucket(bucket, Arc::clone(epoch)),
                 Arc::clone(&self.local),
-                system_clock(),
                 Arc::clone(breaker),
                 redis.rules.clone(),
             )

@@ -49,7 +49,7 @@ pub(super) fn falling_back(
 ) -> FallbackStore<RedisStore> {
     let rules = LocalRules { gateways: 1, cap: Arc::new(Cap::new(1_000_000)) };
     let breaker = Arc::new(Breaker::new(0, breaker));
-    FallbackStore::new(shared, local(), system_clock(), breaker, rules)
+    FallbackStore::new(shared, local(), breaker, rules)
 }
 
 /// How often the server ran the script by its hash or as a whole.
@@ -225,6 +225,29 @@ fn a_redis_that_comes_back_is_used_again() {
         let server = RedisServer::start_on(port).expect("the port is still free");
         while script_calls(&mut admin(&server)) == 0 {
             assert_admitted(&store.decide(&[generous(PERSON)], &[]).await);
+            tokio::task::yield_now().await;
+        }
+    });
+}
+
+#[test]
+fn a_redis_whose_password_was_put_right_is_used_again() {
+    let server = RedisServer::start();
+    let mut admin = admin(&server);
+    let mut password_is = |password: &str| {
+        let set = redis::cmd("CONFIG").arg("SET").arg("requirepass").arg(password).to_owned();
+        let () = set.query(&mut admin).unwrap();
+    };
+    password_is("another");
+    within_patience(async {
+        let endpoint = RedisEndpoint::single(&server.url()).unwrap().with_password("ours");
+        let store = RedisStore::connect(&endpoint, hasty()).unwrap();
+        for _ in 0..3 {
+            let refused = store.decide(&[], &[]).await;
+            assert!(matches!(refused, Err(StoreError::Unavailable { .. })), "{refused:?}");
+        }
+        password_is("ours");
+        while store.decide(&[], &[]).await.is_err() {
             tokio::task::yield_now().await;
         }
     });
