@@ -82,7 +82,7 @@ impl Core {
             }
             Subject::Entity => caller.entity.as_ref(),
         };
-        let _in_use = self.policies_in_use.read();
+        let _deciding = self.deciding.read();
         if let Some(refusal) = self.unknown_place(place) {
             return Outcome::refused(refusal);
         }

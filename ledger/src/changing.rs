@@ -41,6 +41,7 @@ impl Core {
             Ok(reservation) => reservation,
             Err(error) => return Outcome::refused(refusal_of(&error)),
         };
+        let _deciding = self.deciding.read();
         let mut found = match self.found(caller, cancel.booking) {
             Ok(found) => found,
             Err(outcome) => return *outcome,
@@ -90,7 +91,7 @@ impl Core {
         if let Some(repeat) = self.repeat_of(caller, wanted.key, wanted.fingerprint) {
             return repeat;
         }
-        let _in_use = self.policies_in_use.read();
+        let _deciding = self.deciding.read();
         let name = self.state.party(&caller.person).map(|party| party.name);
         let found = match self.found(caller, wanted.booking) {
             Ok(found) => found,

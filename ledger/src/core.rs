@@ -180,9 +180,11 @@ pub struct Core {
     pub(crate) journal: Journal,
     pub(crate) clock: LedgerClock,
     pub(crate) keeping: Keeping,
-    /// Held shared from reading the policy until the record is appended, and alone while policies
-    /// change: no booking is decided by one policy and recorded under the next.
-    pub(crate) policies_in_use: RwLock<()>,
+    /// Held shared by whoever decides about a holder or a session, from the first look until the record
+    /// is applied, and alone while what they stand on changes as a whole: policies, and what is not
+    /// forgotten. So nothing is decided by one policy and recorded under the next, and a record stands on
+    /// the same side of a forgetting in the journal and here.
+    pub(crate) deciding: RwLock<()>,
     entropy: Mutex<Box<dyn Entropy>>,
 }
 
@@ -225,8 +227,8 @@ impl Core {
         );
         let entropy = Mutex::new(setup.entropy);
         let authorities = ArcSwap::from_pointee(authorities);
-        let policies_in_use = RwLock::new(());
-        let core = Self { state, authorities, journal, clock, keeping, policies_in_use, entropy };
+        let deciding = RwLock::new(());
+        let core = Self { state, authorities, journal, clock, keeping, deciding, entropy };
         core.refuse_displaced(&core.authorities.load())?;
         core.set_policies()?;
         Ok((core, recovery))

@@ -14,12 +14,15 @@ use talon_domain::shape::day_shape;
 use talon_journal::Class;
 
 use crate::core::{Authority, Core};
-use crate::record::{DayKey, Fact};
+use crate::record::{DayKey, Fact, Record};
 
 /// The longest that [`Core::keep`] asks to be left alone.
 pub const MAX_KEEP_PAUSE_MICROS: i64 = MICROS_PER_SECOND;
 /// A visit is forgotten no sooner than this many days after it, whatever the zones.
 pub const MIN_DAYS_KEPT: i32 = 2;
+/// Visits are forgotten so long after the midnight that begins a month: everybody waits for it, and at
+/// midnight dates open.
+pub const FORGET_AT_MINUTES: i64 = 3 * 60;
 /// Sessions that have ended by themselves are dropped this often.
 pub const FORGET_SESSIONS_EVERY_MICROS: i64 = 3600 * MICROS_PER_SECOND;
 /// How far a demonstration looks for dates with visits.
@@ -347,14 +350,16 @@ impl Core {
     fn forget_past(&self, authority: &Authority, policy: &CompiledPolicy, now: UtcMicros) {
         let before = forgotten_before(policy, now);
         let id = authority.catalogue.authority;
-        let has_visits = self.state.oldest_day(id).is_some_and(|oldest| oldest < before);
-        if !has_visits && !self.sessions_are_due(now) {
+        if !self.state.has_day_before(id, before) && !self.sessions_are_due(now) {
             return;
         }
-        if self.append_own(now, Fact::Forgotten { authority: id, before }).is_some() {
-            self.state.forget(id, before, now);
-            tracing::info!(%before, "forgot what no longer counts");
-        }
+        let mut body = Vec::new();
+        Record::encode_parts(now, &Fact::Forgotten { authority: id, before }, &mut body);
+        let Some(room) = self.reserve_own(now, body.len()) else { return };
+        let _nobody_decides = self.deciding.write();
+        self.journal.append(room, &body);
+        self.state.forget(id, before, now);
+        tracing::info!(%before, "forgot what no longer counts");
     }
 
     /// Whether it is time to look for revoked sessions that have ended by themselves, and there
@@ -370,8 +375,8 @@ impl Core {
 }
 
 /// The first date whose visits are not forgotten yet.
-pub(crate) fn forgotten_before(policy: &CompiledPolicy, now: UtcMicros) -> CivilDate {
-    let today = CivilDate::at(now, policy.zone());
+fn forgotten_before(policy: &CompiledPolicy, now: UtcMicros) -> CivilDate {
+    let today = CivilDate::at(now.plus_minutes(-FORGET_AT_MINUTES), policy.zone());
     let kept = MIN_DAYS_KEPT + i32::from(policy.kept_days());
     today.plus_days(-kept).first_of_month().plus_days(-MIN_DAYS_KEPT)
 }

@@ -39,4 +39,4 @@ pub mod sessions;
 pub mod snapshot;
 pub mod state;
 pub mod verify;
-pub mod visits;
+mod visits;

@@ -36,7 +36,7 @@ impl Core {
             changes.push((*id, fact, room.ok_or(BadLedger::NoRoomForPolicy(*id))?));
         }
         let _nobody_keeps = self.keeping.pause();
-        let _nobody_books = self.policies_in_use.write();
+        let _nobody_decides = self.deciding.write();
         if lacks_something(&self.authorities.load(), &authorities) {
             self.refuse_displaced(&authorities)?;
         }

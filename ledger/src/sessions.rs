@@ -44,6 +44,7 @@ impl Core {
         if self.state.is_full_of_persons() {
             return Err(Refusal::Busy);
         }
+        let _deciding = self.deciding.read();
         let mut wanted = names.to_vec();
         loop {
             let mut entries = self.state.lock_in_order(&wanted);
@@ -131,6 +132,7 @@ impl Core {
             Ok(reservation) => reservation,
             Err(error) => return Outcome::refused(refusal_of(&error)),
         };
+        let _deciding = self.deciding.read();
         let fact =
             Fact::SessionRevoked { session: caller.session, expires_at: caller.session_expires_at };
         let sequence = self.append(reservation, now, &fact);

@@ -105,6 +105,11 @@ impl State {
         Ok(())
     }
 
+    /// Whether an authority has days before this date.
+    pub fn has_day_before(&self, authority: AuthorityId, date: CivilDate) -> bool {
+        self.oldest_day(authority).is_some_and(|oldest| oldest < date)
+    }
+
     /// The oldest date that is kept of an authority.
     pub fn oldest_day(&self, authority: AuthorityId) -> Option<CivilDate> {
         self.oldest.lock().get(&authority).copied()
@@ -307,6 +312,14 @@ impl State {
 
     /// Drops visits before a date, and sessions that have ended by themselves.
     pub fn forget(&self, authority: AuthorityId, before: CivilDate, at: UtcMicros) {
+        self.revoked.retain(|_, (expires_at, _)| *expires_at > at);
+        // Looking at everybody is dear, and mostly it is about sessions.
+        if self.has_day_before(authority, before) {
+            self.forget_visits(authority, before, at);
+        }
+    }
+
+    fn forget_visits(&self, authority: AuthorityId, before: CivilDate, at: UtcMicros) {
         let is_forgotten = |day: &DayKey| day.authority == authority && day.date < before;
         self.withheld.lock().retain(|_, seat| !is_forgotten(&seat.day));
         self.drop_unless(|person| {
@@ -318,7 +331,6 @@ impl State {
         if let Some(oldest) = self.oldest.lock().get_mut(&authority) {
             *oldest = before.max(*oldest);
         }
-        self.revoked.retain(|_, (expires_at, _)| *expires_at > at);
         self.shapes.tidy();
     }
 

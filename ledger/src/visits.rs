@@ -3,7 +3,6 @@
 //! Must not wait for the disk, and must not know who notes it.
 
 use talon_domain::booking::{BookingState, Visit};
-use talon_domain::civil::{MICROS_PER_SECOND, UtcMicros};
 use talon_domain::ids::{AuthorityId, BookingId, Pseudonym};
 use talon_domain::limits::{Block, no_show_block};
 use talon_domain::policy::CompiledPolicy;
@@ -11,14 +10,9 @@ use talon_journal::Class;
 use talon_wire::{Answer, Refusal};
 
 use crate::core::{Core, Outcome, refusal_of};
-use crate::keeper::forgotten_before;
 use crate::parties::Parties;
 use crate::person::Booking;
 use crate::record::Fact;
-
-/// So long before a visit is forgotten nothing is noted of it any more: what forgets runs beside this,
-/// and a note that came after it would contradict the journal. A day.
-pub const FORGOTTEN_AHEAD_MICROS: i64 = 24 * 3600 * MICROS_PER_SECOND;
 
 impl Core {
     /// Notes what became of a visit. A second note that says the same changes nothing.
@@ -33,6 +27,7 @@ impl Core {
             Ok(reservation) => reservation,
             Err(error) => return Outcome::refused(refusal_of(&error)),
         };
+        let _deciding = self.deciding.read();
         let Some(mut parties) = self.state.parties_of(subject, id) else {
             return Outcome::refused(Refusal::NotFound);
         };
@@ -42,11 +37,6 @@ impl Core {
             return Outcome::refused(Refusal::Unavailable);
         };
         let now = self.clock.now();
-        if booking.visit_date()
-            < forgotten_before(&policy, UtcMicros(now.0 + FORGOTTEN_AHEAD_MICROS))
-        {
-            return Outcome::refused(Refusal::NotFound);
-        }
         let after = parties.last();
         if booking.state == visit.state() {
             return Outcome { answer: Answer::Concluded(view), after };
@@ -94,6 +84,7 @@ impl Core {
             Ok(reservation) => reservation,
             Err(error) => return Outcome::refused(refusal_of(&error)),
         };
+        let _deciding = self.deciding.read();
         let Some(mut party) = self.state.party(subject) else {
             return Outcome::now(Answer::Unblocked);
         };

@@ -1,12 +1,14 @@
 //! What happens by itself: days, releases, forgetting, and clocks that jump.
 
+use std::sync::Barrier;
+
 use talon_domain::civil::{CivilDate, UtcMicros};
 use talon_domain::ids::{Channel, OfficeId, ServiceId};
 use talon_journal::simulation::SimDisk;
 use talon_ledger::clock::manual::ManualClock;
 use talon_ledger::clock::{CLOCK_AGREEMENT_MICROS, MAX_CLOCK_JUMP_MICROS};
 use talon_ledger::core::{Authority, Core};
-use talon_ledger::keeper::MAX_KEEP_PAUSE_MICROS;
+use talon_ledger::keeper::{FORGET_AT_MINUTES, MAX_KEEP_PAUSE_MICROS};
 use talon_ledger::record::{Fact, Record};
 use talon_wire::{Answer, Place, Refusal, Release};
 
@@ -223,6 +225,8 @@ fn what_counts_no_more_is_forgotten_at_the_change_of_the_month() {
     world.books(3, EXAM, "2027-01-04", "08:00");
     world.pass(2 * DAY + 14 * HOUR);
     let state = world.core.state();
+    assert_eq!(state.persons().len(), usize::from(december), "dates open at midnight, so not yet");
+    world.pass(FORGET_AT_MINUTES * MINUTE);
     assert_eq!(state.persons().len(), 1, "only one has a visit in January");
     assert_eq!(state.person(&person(3).person).map(|p| p.lock().bookings().len()), Some(1));
     assert!(state.person(&person(4).person).is_none());
@@ -262,10 +266,41 @@ fn a_place_whose_day_is_forgotten_returns_no_more() {
     world.cancel(1, booking.id);
     world.pass(29 * DAY);
     assert_eq!(world.core.state().withheld().len(), 1, "it is 2 January");
-    world.pass(4 * HOUR);
+    world.pass(4 * HOUR + FORGET_AT_MINUTES * MINUTE);
     assert!(world.core.now() < utc("2027-01-03T20:00:00Z"), "its moment is still to come");
     assert_eq!(world.core.state().withheld(), []);
     world.pass(DAY);
+    let hash = world.core.state_hash();
+    assert_eq!(world.reopen().core.state_hash(), hash);
+}
+
+#[test]
+fn what_is_recorded_beside_a_forgetting_stands_on_one_side_of_it_live_and_replayed() {
+    const PEOPLE: u16 = 60;
+    let world = World::new();
+    for n in 0..PEOPLE {
+        booked(world.core.book(&wish(n, TOWN, PERMIT, span("2026-12-01", "2026-12-08"))));
+    }
+    let due = utc("2027-01-02T22:00:00Z").0 + FORGET_AT_MINUTES * MINUTE;
+    world.pass(due - SECOND - world.core.now().0);
+    assert_eq!(world.core.state().persons().len(), usize::from(PEOPLE));
+    // While the visits of December are forgotten, everybody books one in January.
+    let begin = Barrier::new(2);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            begin.wait();
+            for n in 0..PEOPLE {
+                let mut book = wish(n, TOWN, PERMIT, span("2027-01-04", "2027-01-09"));
+                book.caller.session_expires_at = UtcMicros(i64::MAX);
+                booked(world.core.book(&book));
+            }
+        });
+        begin.wait();
+        world.clock.advance_micros(SECOND);
+        world.core.keep();
+    });
+    world.commit();
+    assert_eq!(world.core.state().oldest_day(AUTHORITY), Some(date("2026-12-30")));
     let hash = world.core.state_hash();
     assert_eq!(world.reopen().core.state_hash(), hash);
 }
