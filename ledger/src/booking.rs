@@ -183,6 +183,10 @@ impl Core {
         request: &Request<'_>,
         reservation: Reservation,
     ) -> Outcome {
+        if parties.are_full() {
+            let answer = Answer::Refused(Refusal::Busy);
+            return Outcome { answer, after: parties.last() };
+        }
         let mut tries = Tries { room: Some(reservation), judged: SmallVec::new() };
         let mut denied: Option<Denied> = None;
         for (date, minute) in self.wished_starts(request) {

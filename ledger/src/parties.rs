@@ -18,6 +18,11 @@ use crate::person::{Booking, Facts, Person};
 use crate::record::{Booked, Moved};
 use crate::state::State;
 
+/// Most bookings that are remembered of one holder, those that were given back included; at it, the holder
+/// is asked to come back later. Far above what limits allow: it bounds what one decision looks at and how
+/// long a list is, should all limits be on trial.
+pub const MAX_BOOKINGS_PER_HOLDER: usize = 2_000;
+
 /// A holder's entry that nobody else can look at or change.
 pub type Guard = ArcMutexGuard<RawMutex, Person>;
 
@@ -206,6 +211,12 @@ impl Parties {
     pub fn last(&self) -> Sequence {
         let actor = self.actor.entry.last();
         self.entity.as_ref().map_or(actor, |entity| actor.max(entity.entry.last()))
+    }
+
+    /// Whether either has as many bookings as anybody may, whatever has become of them.
+    pub fn are_full(&self) -> bool {
+        let is_full = |party: &Party| party.entry.all().count() >= MAX_BOOKINGS_PER_HOLDER;
+        is_full(&self.actor) || self.entity.as_ref().is_some_and(is_full)
     }
 
     /// The booking as it stands in the subject's entry.

@@ -131,8 +131,9 @@ impl Calls {
                 count_resolved("sent_again");
                 self.put_command(id, out);
             }
-            (Stage::Asked, Answer::Refused(Refusal::Busy)) => {
-                // "Nothing was done" holds for the question only.
+            (Stage::Asked, Answer::Refused(Refusal::Busy | Refusal::SessionRevoked)) => {
+                // "Nothing was done" holds for the question only. The session may have been ended after
+                // what is asked about was done.
                 self.finish(id, Answer::Refused(Refusal::Unavailable));
             }
             (Stage::Asked, _) => {

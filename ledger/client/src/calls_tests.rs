@@ -146,6 +146,19 @@ fn a_busy_ledger_leaves_an_unknown_outcome_unknown() {
 }
 
 #[test]
+fn a_session_that_was_ended_meanwhile_leaves_an_unknown_outcome_unknown() {
+    let mut bench = Bench::new();
+    let mut answer = bench.send(book());
+    bench.reconnect();
+    bench.answer(1, refused(Refusal::SessionRevoked));
+    assert_eq!(answer.try_recv(), Ok(refused(Refusal::Unavailable)));
+    // To a first copy it says that nothing was done.
+    let mut answer = bench.send(book());
+    bench.answer(2, refused(Refusal::SessionRevoked));
+    assert_eq!(answer.try_recv(), Ok(refused(Refusal::SessionRevoked)));
+}
+
+#[test]
 fn what_changes_nothing_more_is_sent_again_in_the_order_of_the_calls() {
     let mut bench = Bench::new();
     let cancel =

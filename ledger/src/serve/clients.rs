@@ -16,7 +16,14 @@ use tokio::sync::watch;
 /// All clients with a connection; as many as there are connections at most.
 #[derive(Default)]
 pub(super) struct Clients {
-    open: Mutex<HashMap<ClientId, Arc<watch::Sender<Turn>>>>,
+    open: Mutex<HashMap<ClientId, Open>>,
+}
+
+/// What the connections of one client share.
+#[derive(Default)]
+struct Open {
+    turn: Arc<watch::Sender<Turn>>,
+    places: usize,
 }
 
 /// Whose turn it is among the connections of one client.
@@ -51,7 +58,12 @@ impl Clients {
         client: ClientId,
         incarnation: u64,
     ) -> Result<Place, Superseded> {
-        let turn = Arc::clone(self.open.lock().entry(client).or_default());
+        let turn = {
+            let mut open = self.open.lock();
+            let open = open.entry(client).or_default();
+            open.places += 1;
+            Arc::clone(&open.turn)
+        };
         let is_latest = turn.send_if_modified(|turn| {
             let is_latest = incarnation > turn.latest;
             turn.latest = turn.latest.max(incarnation);
@@ -107,11 +119,11 @@ impl Drop for Place {
             self.turn.send_modify(|turn| turn.is_deciding = false);
         }
         let mut open = self.clients.open.lock();
-        if let Entry::Occupied(entry) = open.entry(self.client)
-            // The map's and this one: clones are made under the map's lock only.
-            && Arc::strong_count(entry.get()) == 2
-        {
-            entry.remove();
+        if let Entry::Occupied(mut entry) = open.entry(self.client) {
+            entry.get_mut().places -= 1;
+            if entry.get().places == 0 {
+                entry.remove();
+            }
         }
     }
 }

@@ -7,6 +7,7 @@ use talon_journal::{JournalKind, Options, Sequence, SpareStatus};
 use talon_ledger::clock::manual::ManualClock;
 use talon_ledger::core::Outcome;
 use talon_ledger::keeper::MAX_KEEP_PAUSE_MICROS;
+use talon_ledger::parties::MAX_BOOKINGS_PER_HOLDER;
 use talon_ledger::state::MAX_REVOKED_SESSIONS;
 use talon_wire::{Answer, Refusal};
 
@@ -150,4 +151,35 @@ fn a_logout_beyond_what_is_remembered_is_asked_to_come_back() {
     }
     assert_eq!(refused(world.core.revoke_session(&person(1))), Refusal::Busy);
     assert!(!state.is_revoked(&person(1).session));
+}
+
+#[test]
+fn a_holder_with_very_many_bookings_gets_no_more_and_their_list_fits_a_frame() {
+    let world = World::under(|policy| policy.limits.clear());
+    let first = world.books(1, EXAM, "2026-12-02", "08:30");
+    let entry = world.core.state().person(&person(1).person).expect("it was just made");
+    {
+        let mut entry = entry.lock();
+        let (copy, last) = (entry.bookings()[0].clone(), entry.last());
+        for n in 1..MAX_BOOKINGS_PER_HOLDER {
+            let id = talon_domain::ids::BookingId((n as u128).to_be_bytes());
+            entry.booked(last, talon_ledger::person::Booking { id, ..copy.clone() }, utc(START));
+        }
+    }
+    assert_eq!(refused(any_permit(&world, 1)), Refusal::Busy);
+    let moved = world.core.move_booking(&talon_wire::Move {
+        caller: person(1),
+        booking: first.id,
+        office: TOWN,
+        wishes: span("2026-12-03", "2026-12-05"),
+        key: talon_domain::ids::KeyHash([7; 16]),
+        fingerprint: talon_domain::ids::Fingerprint([7; 16]),
+    });
+    assert_eq!(refused(moved), Refusal::Busy);
+    booked(any_permit(&world, 2));
+    let list = world.core.bookings(&person(1)).answer;
+    assert!(matches!(&list, Answer::Bookings(all) if all.len() == MAX_BOOKINGS_PER_HOLDER));
+    let mut frame = bytes::BytesMut::new();
+    talon_wire::frame::put_answer(&mut frame, 1, &list).expect("it fits, and so do two");
+    assert!(frame.len() < talon_wire::frame::MAX_FRAME_BYTES / 2);
 }
