@@ -18,6 +18,8 @@ use talon_domain::ids::{AuthorityId, Channel, Pseudonym, ServiceId};
 use talon_domain::policy::{CompiledPolicy, ProofRule, ProofWhen};
 use talon_pow::{Controller, Pressure, PressureRules};
 
+use talon_telemetry::table;
+
 use crate::app::now;
 
 /// So long before its moment a release's level is fixed and published.
@@ -121,7 +123,7 @@ impl Demands {
         if before != after {
             tracing::info!(?before, ?after, delay_us = mean, "the demand for proofs has changed");
         }
-        metrics::gauge!("gateway_proof_level").set(level(after));
+        metrics::gauge!(table::PROOF_LEVEL.name).set(level(after));
         for fixed in self.fixed.lock().values_mut() {
             if fixed.opens_at <= now && now.0 < fixed.opens_at.0 + RELEASE_LASTS_MICROS {
                 fixed.peak = fixed.peak.max(after);

@@ -21,6 +21,7 @@ use crate::http::language::Language;
 use crate::http::problem::Problem;
 use crate::http::rate_limit;
 use crate::http::request_id::RequestId;
+use crate::measures;
 use crate::operations::{self, Booked, Wish};
 use crate::request::{BookRequest, idempotency_key};
 use crate::views::{BookingJson, SlowLaneJson};
@@ -95,8 +96,7 @@ pub async fn serve(
         headers.insert(header::STRICT_TRANSPORT_SECURITY, STRICT_TRANSPORT);
     }
     let status = answer.status();
-    metrics::histogram!("gateway_request_duration_seconds", "kind" => kind)
-        .record(started.elapsed());
+    measures::answered(kind, status, started.elapsed());
     tracing::debug!(request_id = %id, %method, %status, micros = started.elapsed().as_micros(), "answered");
     answer
 }

@@ -7,7 +7,6 @@
 //! The hot lane ([`hot`]) answers bookings, availability and challenges directly on hyper, on one
 //! runtime per core ([`server`]); everything else is axum ([`cold`]) behind the same connection.
 
-pub mod admin;
 pub mod admission;
 pub mod app;
 pub mod availability;
@@ -22,6 +21,7 @@ pub mod edge;
 pub mod hot;
 pub mod http;
 pub mod identity;
+pub mod measures;
 pub mod openapi;
 pub mod operations;
 pub mod pages;

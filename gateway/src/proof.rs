@@ -14,11 +14,13 @@ use talon_domain::policy::ProofRule;
 use talon_pow::{
     Binding, Challenge, Checked, Difficulty, MAX_PHONE_ROUNDS, Payload, Proved, Refusal,
 };
+use talon_telemetry::table;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use crate::admission::Spend;
 use crate::app::{App, now_s};
 use crate::http::problem::Problem;
+use crate::measures;
 
 /// Most proofs waiting for a thread; at it, bookings are asked to come back.
 pub const MAX_WAITING_PROOFS: usize = 256;
@@ -64,7 +66,9 @@ impl Pending<'_> {
             TrySendError::Disconnected(_) => Problem::Unavailable,
         })?;
         let derived = derived.await.map_err(|_| Problem::Unavailable)?;
-        derived.map(|_proved| ()).map_err(|refusal| problem(&refusal))
+        measures::proved(derived.map(|_proved| ()).map_err(|refusal| problem(&refusal)))?;
+        metrics::counter!(table::PROOFS.name, "outcome" => "good").increment(1);
+        Ok(())
     }
 }
 
@@ -140,8 +144,11 @@ pub fn challenge(
         .map_err(|_| Problem::Unavailable)?;
     let person = person_tag(person);
     let binding = Binding { person: &person, action: ACTION, release };
-    talon_pow::issue(&app.keys.proof, &difficulty, &binding, expires_at_s, nonce, salt)
-        .map_err(|_| Problem::Unavailable)
+    let issued =
+        talon_pow::issue(&app.keys.proof, &difficulty, &binding, expires_at_s, nonce, salt)
+            .map_err(|_| Problem::Unavailable)?;
+    metrics::counter!(table::PROOF_CHALLENGES.name).increment(1);
+    Ok(issued)
 }
 
 /// Checks the cheap part of a solution: signature, expiry, person, action, release.

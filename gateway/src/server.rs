@@ -13,6 +13,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use socket2::{Domain, Protocol, Socket, Type};
+use talon_telemetry::table;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
@@ -24,6 +25,7 @@ use crate::edge::handshakes::Handshakes;
 use crate::edge::proxy_header;
 use crate::edge::turns::Turns;
 use crate::hot;
+use crate::measures::OpenConnection;
 use crate::standing::Standing;
 
 /// How long the headers of an HTTP/1 request may take.
@@ -94,7 +96,7 @@ impl Door {
         };
         let counted = self.addresses.admit(client, places_left, self.max_connections);
         if counted.is_none() {
-            metrics::counter!("gateway_connections_refused_total").increment(1);
+            metrics::counter!(table::CONNECTIONS_REFUSED.name).increment(1);
         }
         counted
     }
@@ -119,6 +121,7 @@ pub async fn serve(
         addresses: Arc::default(),
         handshakes: Handshakes::new(Instant::now()),
     });
+    metrics::gauge!(table::CONNECTIONS_MAX.name).increment(max_connections as f64);
     let graceful = GracefulShutdown::new();
     loop {
         let permit = tokio::select! {
@@ -134,9 +137,10 @@ pub async fn serve(
             Ok((stream, peer)) => {
                 let Some(counted) = door.count(peer.ip()) else { continue };
                 let (door, watcher) = (Arc::clone(&door), graceful.watcher());
+                let open = OpenConnection::count();
                 tokio::spawn(async move {
                     enter(&door, stream, peer, watcher).await;
-                    drop((permit, counted));
+                    drop((permit, counted, open));
                 });
             }
             Err(error) => {

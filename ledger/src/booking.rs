@@ -16,6 +16,7 @@ use talon_wire::{Answer, Book, Caller, MAX_WISHES, Place, Refusal, Wishes};
 
 use crate::core::{Core, Outcome, refusal_of};
 use crate::day::Day;
+use crate::measures;
 use crate::parties::{Parties, Standings};
 use crate::person::{Booking, Person};
 use crate::record::{Booked, DayKey, Fact, Moved, Seat};
@@ -416,8 +417,7 @@ impl Tries {
             judge(request.policy, attempt, request.standings.subject(), request.standings.actor());
         if self.judged.is_empty() {
             for shadow in verdict.shadow {
-                metrics::counter!("ledger_limit_shadow_refusals_total", "rule" => shadow.rule)
-                    .increment(1);
+                measures::limit_on_trial(&shadow.rule);
             }
         }
         self.judged.push((attempt.visit_date, verdict.refusal.clone()));

@@ -159,6 +159,17 @@ fn reaches_beyond(shift: &ShiftShape, all: Steps, step_minutes: u8) -> bool {
         })
 }
 
+/// Steps of a day by what has become of them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Released, and nobody has them.
+    pub free: u64,
+    /// Claimed or withheld.
+    pub taken: u64,
+    /// Not released yet.
+    pub unreleased: u64,
+}
+
 /// Shapes in use, each once.
 #[derive(Debug, Default)]
 pub struct Shapes(Mutex<HashMap<DayShape, Arc<CompiledShape>>>);
@@ -285,6 +296,26 @@ impl Day {
             count += u32::from(count_free(word.unclaimed(), to_come, usable, of_service.steps));
         }
         count
+    }
+
+    /// What becomes of the steps that a channel may use for anything.
+    pub fn tally(&self, channel: Channel) -> Tally {
+        let mut tally = Tally::default();
+        for (shift, word) in self.shape.shape.shifts.iter().zip(&self.words) {
+            let (mut released, mut all) = (0, 0);
+            for service in &shift.services {
+                let usable = service.usable(channel);
+                all |= usable;
+                if self.is_released(service.service, channel) {
+                    released |= usable;
+                }
+            }
+            let unclaimed = word.unclaimed().bits();
+            tally.free += u64::from((released & unclaimed).count_ones());
+            tally.taken += u64::from((all & !unclaimed).count_ones());
+            tally.unreleased += u64::from((all & !released & unclaimed).count_ones());
+        }
+        tally
     }
 
     /// The starts for `service` after `now` with how many desks have each for the channel.

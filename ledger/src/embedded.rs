@@ -7,17 +7,18 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::future::Future;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use talon_journal::{CommitListener, CommitThread, Journal, JournalFailure, Sequence};
+use talon_journal::{Commit, CommitListener, CommitThread, Journal, JournalFailure, Sequence};
 use talon_wire::{AnswerFuture, Command, Health, Ledger};
 use tokio::sync::{Notify, oneshot};
 
 use crate::core::{Authorities, Core, Outcome};
+use crate::measures::{CommandCounters, Commits};
 
 /// Most answers that wait for the disk on one runtime; at it, the outcome has to be asked for again
 /// under its key.
@@ -33,6 +34,31 @@ pub struct Embedded {
     /// Whether the keeper is at work; false when it has panicked or was stopped.
     keeping: Arc<AtomicBool>,
     commits: Option<CommitThread>,
+    waiters: Arc<AllWaiters>,
+}
+
+/// What waits on each runtime that has a handle.
+type AllWaiters = Mutex<Vec<Weak<Waiters>>>;
+
+/// A running ledger, to be looked at; keeps nothing running.
+pub(crate) struct Observed {
+    pub(crate) core: Arc<Core>,
+    keeping: Arc<AtomicBool>,
+    waiters: Arc<AllWaiters>,
+}
+
+impl Observed {
+    /// How many answers wait for their record to be durable, over all runtimes.
+    pub(crate) fn answers_waiting(&self) -> usize {
+        let all = self.waiters.lock();
+        all.iter().filter_map(Weak::upgrade).map(|waiters| waiters.queue.lock().len()).sum()
+    }
+
+    /// Whether the thread that opens dates and gives places back is there.
+    pub(crate) fn is_keeper_at_work(&self) -> bool {
+        // Relaxed: see `AtWork`.
+        self.keeping.load(Ordering::Relaxed)
+    }
 }
 
 impl Embedded {
@@ -48,6 +74,7 @@ impl Embedded {
         on_failure: impl Fn(&JournalFailure) + Send + Sync + 'static,
     ) -> std::io::Result<Self> {
         let core = Arc::new(core);
+        core.journal().subscribe(Arc::new(Commits::new()));
         let clock = Arc::clone(&core);
         let commits =
             CommitThread::spawn(core.journal().clone(), move || clock.now().0, on_failure)?;
@@ -61,7 +88,8 @@ impl Embedded {
                 let _at_work = at_work;
                 keep_until(&kept, &stop);
             })?;
-        Ok(Self { core, keeper: Some(keeper), stopping, keeping, commits: Some(commits) })
+        let (keeper, commits, waiters) = (Some(keeper), Some(commits), Arc::default());
+        Ok(Self { core, keeper, stopping, keeping, commits, waiters })
     }
 
     /// The core, for tools and tests.
@@ -75,7 +103,17 @@ impl Embedded {
         self.core.journal().subscribe(Arc::clone(&waiters) as Arc<dyn CommitListener>);
         let driver = drive(Arc::clone(&waiters), self.core.journal().clone());
         let keeping = Arc::clone(&self.keeping);
-        (Handle { core: Arc::clone(&self.core), waiters, keeping }, driver)
+        let mut all = self.waiters.lock();
+        all.retain(|waiters| waiters.strong_count() > 0);
+        all.push(Arc::downgrade(&waiters));
+        let counters = Arc::new(CommandCounters::new());
+        (Handle { core: Arc::clone(&self.core), waiters, keeping, counters }, driver)
+    }
+
+    /// What can be looked at of it.
+    pub(crate) fn observed(&self) -> Observed {
+        let (core, keeping) = (Arc::clone(&self.core), Arc::clone(&self.keeping));
+        Observed { core, keeping, waiters: Arc::clone(&self.waiters) }
     }
 
     /// Commits what is pending and stops.
@@ -130,6 +168,7 @@ pub struct Handle {
     core: Arc<Core>,
     waiters: Arc<Waiters>,
     keeping: Arc<AtomicBool>,
+    counters: Arc<CommandCounters>,
 }
 
 impl Handle {
@@ -165,6 +204,7 @@ impl Handle {
 impl Ledger for Handle {
     fn call(&self, command: Command) -> AnswerFuture {
         let outcome = self.carry_out(&command);
+        self.counters.count(&command, &outcome.answer);
         let journal = self.core.journal();
         if outcome.after <= journal.watermark() {
             return Box::pin(std::future::ready(outcome.answer));
@@ -256,7 +296,7 @@ impl Waiters {
 }
 
 impl CommitListener for Waiters {
-    fn committed(&self, _watermark: Sequence) {
+    fn committed(&self, _: &Commit) {
         if !self.queue.lock().is_empty() {
             self.commit.notify_one();
         }

@@ -14,6 +14,7 @@ use talon_domain::shape::day_shape;
 use talon_journal::Class;
 
 use crate::core::{Authority, Core};
+use crate::measures;
 use crate::record::{DayKey, Fact, Record};
 
 /// The longest that [`Core::keep`] asks to be left alone.
@@ -311,6 +312,7 @@ impl Core {
         // The record first: a booking's record always follows its release's.
         self.append_own(now, fact)?;
         self.state.release(id, service, channel, date, &offices).expect("the days were just found");
+        measures::released(late);
         tracing::debug!(%service, ?channel, %date, offices = offices.len(), late, "released");
         Some(true)
     }

@@ -26,6 +26,7 @@ pub mod journal {
 }
 pub mod keeper;
 pub mod load;
+mod measures;
 pub mod open;
 pub mod parties;
 pub mod peppers;

@@ -6,7 +6,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use talon_journal::{
     Disk, JournalError, JournalFailure, JournalKind, Options, OsEntropy, RealDisk, Recovery,
@@ -14,7 +14,8 @@ use talon_journal::{
 
 use crate::clock::SystemClock;
 use crate::core::{Authority, BadLedger, Core, Setup};
-use crate::embedded::Embedded;
+use crate::embedded::{self, Embedded};
+use crate::measures;
 use crate::snapshot::keeper::SnapshotKeeper;
 
 /// Exit code when the journal is damaged: `EX_DATAERR`.
@@ -88,11 +89,30 @@ pub struct Running {
     pub ledger: Embedded,
     /// What the journal turned out to be.
     pub recovery: Recovery,
+    directory: PathBuf,
     /// The thread that makes snapshots.
     snapshots: Option<SnapshotKeeper>,
 }
 
+/// A ledger at work, to be looked at.
+pub struct Observed {
+    ledger: embedded::Observed,
+    directory: PathBuf,
+}
+
+impl Observed {
+    /// Brings the gauges of the ledger and its journal up to date; called before metrics are shown.
+    pub fn look(&self) {
+        measures::look(&self.ledger, &self.directory);
+    }
+}
+
 impl Running {
+    /// What can be looked at of it, by whoever shows metrics.
+    pub fn observed(&self) -> Observed {
+        Observed { ledger: self.ledger.observed(), directory: self.directory.clone() }
+    }
+
     /// Commits what is pending and stops; a snapshot that is being made is given up.
     ///
     /// # Errors
@@ -130,7 +150,9 @@ pub fn open(
     };
     let bad =
         |source| OpenFailure::Ledger { directory: directory.to_owned(), source: Box::new(source) };
+    let began = Instant::now();
     let (core, recovery) = Core::open(setup).map_err(bad)?;
+    measures::replayed(began.elapsed());
     report(&recovery);
     let ledger = Embedded::start(core, |failure| {
         // Nothing after the watermark may be promised: the process ends here.
@@ -142,7 +164,7 @@ pub fn open(
         SnapshotKeeper::start(ledger.core().journal(), disk, keep.snapshot_every_segments)
     });
     let snapshots = snapshots.transpose().map_err(system("the thread for snapshots".to_owned()))?;
-    Ok(Running { ledger, recovery, snapshots })
+    Ok(Running { ledger, recovery, directory: directory.to_owned(), snapshots })
 }
 
 fn report(recovery: &Recovery) {

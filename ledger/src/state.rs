@@ -120,6 +120,11 @@ impl State {
         self.days.get(key).map(|day| Arc::clone(&day))
     }
 
+    /// Shows every generated day, in any order.
+    pub fn each_day(&self, mut see: impl FnMut(&DayKey, &Day)) {
+        self.days.iter().for_each(|entry| see(entry.key(), entry.value()));
+    }
+
     /// All generated days, sorted.
     pub fn days(&self) -> Vec<(DayKey, Arc<Day>)> {
         let mut days: Vec<_> =
@@ -181,10 +186,15 @@ impl State {
         Arc::clone(&entry)
     }
 
+    /// How many holders have an entry.
+    pub fn person_count(&self) -> usize {
+        // Relaxed: as in `person_or_new`.
+        self.person_count.load(Ordering::Relaxed)
+    }
+
     /// Whether nobody new can have an entry.
     pub fn is_full_of_persons(&self) -> bool {
-        // Relaxed: as in `person_or_new`.
-        self.person_count.load(Ordering::Relaxed) >= MAX_PERSONS
+        self.person_count() >= MAX_PERSONS
     }
 
     /// All holders of whom a record that is not forgotten says something, sorted: what a replay of the
@@ -275,6 +285,11 @@ impl State {
     /// The withheld places, by moment.
     pub fn withheld(&self) -> Vec<(UtcMicros, BookingId, Seat)> {
         self.withheld.lock().iter().map(|((at, id), seat)| (*at, *id, *seat)).collect()
+    }
+
+    /// How many places are withheld.
+    pub fn withheld_count(&self) -> usize {
+        self.withheld.lock().len()
     }
 
     /// Refuses a session until it would have ended by itself.

@@ -35,6 +35,11 @@ const TOOLS: &[Tool] = &[
         package: "nodejs",
         purpose: "logging in through a real provider of OpenID Connect",
     },
+    Tool {
+        program: "promtool",
+        package: "prometheus",
+        purpose: "what Prometheus says of metrics, rules and alerts",
+    },
     Tool { program: "npm", package: "npm", purpose: "that provider's packages" },
 ];
 

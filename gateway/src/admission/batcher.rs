@@ -6,6 +6,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Instant;
 
 use parking_lot::Mutex;
 use tokio::sync::{mpsc, oneshot};
@@ -152,8 +153,9 @@ async fn run(store: Arc<dyn AdmissionStore>, mut queue: mpsc::Receiver<Waiting>,
         }
         batch.extend(waiting.iter().map(|one| one.request));
         let told = take_hints(&hints);
+        let asked = Instant::now();
         let outcome = store.decide(&batch, &told).await;
-        measures.count(batch.len(), outcome.is_ok());
+        measures.count(batch.len(), outcome.is_ok(), asked.elapsed());
         answer(&mut waiting, outcome);
         batch.clear();
     }

@@ -41,7 +41,6 @@ pub use fence::{
     AddressKey, FenceConfig, FenceRate, FenceRateError, FenceRefusal, LocalFence, MAX_FENCE_KEYS,
 };
 pub use gcra::{RATE_WINDOW_US, RateRule, RateRuleError, TooEarly, next_arrival};
-pub use measures::describe_metrics;
 pub use redis_endpoint::{BadEndpoint, MAX_CLUSTER_NODES, RedisEndpoint};
 pub use redis_store::{RedisStore, RedisStoreConfig};
 

@@ -8,6 +8,8 @@ use bytes::Bytes;
 use http::{HeaderValue, StatusCode, header};
 use serde::Deserialize;
 
+use talon_telemetry::table;
+
 use super::{Asked, oauth};
 use crate::app::{Lane, now_s};
 use crate::caller::{check_login_pace, check_origin, host, identify};
@@ -140,14 +142,14 @@ async fn identify_person(
     let person =
         lane.hub.identify(&query.code, round).await.map_err(|error| failed(asked, &error))?;
     let session = operations::log_in(lane, &person, now_s, now_s + lasts_s).await?;
-    metrics::counter!("gateway_logins_total", "outcome" => "identified").increment(1);
+    metrics::counter!(table::LOGINS.name, "outcome" => "identified").increment(1);
     Ok(session)
 }
 
 /// Notes why nobody was identified; citizens are told that it failed.
 pub(super) fn failed(asked: &Asked, error: &ProviderError) -> Problem {
     tracing::warn!(request_id = %asked.context.id, %error, "a login failed");
-    metrics::counter!("gateway_logins_total", "outcome" => failure(error)).increment(1);
+    metrics::counter!(table::LOGINS.name, "outcome" => failure(error)).increment(1);
     Problem::LoginFailed
 }
 

@@ -13,6 +13,8 @@ use http::{HeaderValue, StatusCode, header};
 use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq;
 
+use talon_telemetry::table;
+
 use super::Asked;
 use super::login::{failed, redirect, redirect_uri};
 use crate::app::{App, Lane, now_s};
@@ -177,7 +179,7 @@ async fn give_token(lane: &Lane, asked: &Asked, body: Body) -> Result<Answer, Pr
         }
         Err(problem) => return Err(problem),
     }
-    metrics::counter!("gateway_app_tokens_total").increment(1);
+    metrics::counter!(table::APP_TOKENS.name).increment(1);
     let answer = TokenAnswer {
         access_token: app.keys.session.sign(&session),
         token_type: "Bearer",

@@ -101,6 +101,13 @@ impl Certificate {
         })
     }
 
+    /// When the certificate in use ends, in Unix seconds; nothing when it cannot be read as one.
+    pub fn ends_at_s(&self) -> Option<i64> {
+        let current = self.current.load();
+        let (_, certificate) = x509_parser::parse_x509_certificate(current.cert.first()?).ok()?;
+        Some(certificate.validity().not_after.timestamp())
+    }
+
     /// Reads the files now. New handshakes use what they hold; when they are refused, what was
     /// good before stays.
     ///

@@ -13,6 +13,8 @@ pub mod turns;
 
 use std::sync::Arc;
 
+use talon_telemetry::table;
+
 use crate::config::Config;
 
 pub use trust::Trust;
@@ -40,6 +42,14 @@ impl Edge {
     pub fn follow(&self) {
         if let Some(tls) = &self.tls {
             tokio::spawn(Arc::clone(&tls.certificate).follow());
+        }
+    }
+
+    /// Brings the gauge of the certificate's end up to date.
+    pub fn look(&self) {
+        let ends = self.tls.as_ref().and_then(|tls| tls.certificate.ends_at_s());
+        if let Some(ends) = ends {
+            metrics::gauge!(table::CERTIFICATE_EXPIRES.name).set(ends as f64);
         }
     }
 

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use rustls::crypto::aws_lc_rs;
 use rustls::server::NoServerSessionStorage;
 use rustls::{HandshakeKind, ServerConfig};
+use talon_telemetry::table;
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 use tokio_rustls::TlsAcceptor;
@@ -90,7 +91,7 @@ impl Tls {
             Ok(_) => "full",
             Err(error) => error.outcome(),
         };
-        metrics::counter!("gateway_handshakes_total", "outcome" => outcome).increment(1);
+        metrics::counter!(table::HANDSHAKES.name, "outcome" => outcome).increment(1);
         shaken
     }
 

@@ -11,6 +11,7 @@ use serde_json::{Map, Value, json};
 use talon_domain::civil::UtcMicros;
 use talon_domain::limits::LimitRefusal;
 use talon_domain::policy::LimitKind;
+use talon_telemetry::table;
 use talon_wire::{BookingState, FreeStart, Refusal, Release};
 
 use crate::slow_lane::BadTicket;
@@ -311,7 +312,7 @@ impl Problem {
         id: RequestId,
         now: UtcMicros,
     ) -> Answer {
-        metrics::counter!("gateway_refusals_total", "type" => self.slug()).increment(1);
+        metrics::counter!(table::REFUSALS.name, "type" => self.slug()).increment(1);
         let retry_after = self.retry_after_seconds(id, now);
         let mut document = self.document(texts, language, retry_after.unwrap_or(0));
         document.insert("request_id".to_owned(), id.to_string().into());

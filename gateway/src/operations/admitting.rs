@@ -21,6 +21,7 @@ use crate::app::{ActingFor, App, Lane, now, now_s};
 use crate::config::Shadowed;
 use crate::http::problem::Problem;
 use crate::http::rate_limit;
+use crate::measures;
 use crate::proof::{self, Pending};
 use crate::slow_lane;
 
@@ -110,7 +111,10 @@ fn evidence<'a>(
                 .map(Evidence::Waited)
                 .map_err(Problem::from)
         }
-        solution => proof::check(app, person, &release, solution).map(Evidence::Proof),
+        solution => {
+            let checked = measures::proved(proof::check(app, person, &release, solution));
+            checked.map(Evidence::Proof)
+        }
     }
 }
 

@@ -16,11 +16,13 @@ use talon_ledger::open::{self, Keep, Running};
 use talon_ledger::serve::digests;
 use talon_ledger_client::tls::Tls;
 use talon_ledger_client::{ConnectError, Remote, Settings};
+use talon_telemetry::admin::Look;
 use talon_wire::hello::{ClientId, Mode};
 
 use super::{EXIT_JOURNAL, Failure, peppers, redis_owner};
 use crate::admission::RedisEndpoint;
 use crate::config::{Config, ProcessMode};
+use crate::edge::Edge;
 
 /// How long a start waits for a ledger elsewhere; then it goes on without, and is not ready.
 const START_GRACE: Duration = Duration::from_secs(3);
@@ -78,6 +80,20 @@ impl LedgerOfProcess {
             Self::Embedded(running) => Some(Arc::clone(running.ledger.core())),
             Self::Remote(_) => None,
         }
+    }
+
+    /// What brings the gauges of this process up to date.
+    pub(super) fn look(&self, edge: Arc<Edge>) -> Look {
+        let observed = match self {
+            Self::Embedded(running) => Some(running.observed()),
+            Self::Remote(_) => None,
+        };
+        Arc::new(move || {
+            edge.look();
+            if let Some(observed) = &observed {
+                observed.look();
+            }
+        })
     }
 
     /// A way for one runtime.

@@ -5,7 +5,6 @@
 
 mod admission;
 mod ledger;
-mod measures;
 mod peppers;
 mod provider;
 mod redis_owner;
@@ -25,10 +24,12 @@ use talon_ledger::core::Authority;
 use talon_ledger::load::{self, BadAuthority};
 use talon_ledger::open::OpenFailure;
 pub use talon_ledger::open::{EXIT_CONFIG, EXIT_DATA, EXIT_JOURNAL, EXIT_SYSTEM};
+use talon_ledger_client::Remote;
+use talon_telemetry::admin::{self, Admin, Look, Notes};
+use talon_telemetry::{recorder, table};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
-use crate::admin::{self, Admin};
 use crate::admission::EmbeddedStore;
 use crate::app::{App, Lane, now};
 use crate::config::{Config, ProcessMode};
@@ -37,6 +38,7 @@ use crate::edge::Edge;
 use crate::edge::certificate::BadCertificate;
 use crate::identity::keys::{BadKeys, Keys};
 use crate::identity::token::MAX_PEOPLE_IN_TOKEN;
+use crate::measures;
 use crate::proof;
 use crate::server;
 use crate::standing::{Standing, Standings};
@@ -194,7 +196,10 @@ pub fn run(
     release_in: Option<Duration>,
     outside: Outside,
 ) -> Result<(), Failure> {
-    let metrics = measures::install()?;
+    let metrics =
+        recorder::install().map_err(|error| Failure::setting("metrics", error.to_string()))?;
+    metrics::gauge!(table::BUILD_INFO.name, "program" => "gateway", "version" => env!("CARGO_PKG_VERSION"))
+        .set(1.0);
     let authorities = authorities(&config, base)?;
     let is_demo = config.mode == ProcessMode::Demo;
     let keys = Keys::load(&config.keys_directory(), is_demo)?;
@@ -217,7 +222,8 @@ pub fn run(
     let (lanes, standings) = start_lanes(&app, &ledger, &admissions, public, &stopped)?;
     let reloader = Arc::new(Reloader::new(outside, standings, ledger.core()));
     let outcome = runtime.block_on(async {
-        let around = Around { metrics, admin, hub, reloader };
+        let look = ledger.look(app.edge.clone());
+        let around = Around { metrics, look, admin, hub, reloader };
         let outcome = supervise(&app, &way, introduced, &admissions, around).await;
         // Whatever ended the supervision, the lanes finish what they have promised. Until then
         // health is told here, and the stand-in hub answers.
@@ -271,6 +277,7 @@ fn start_lanes(
         let drain = Duration::from_secs(settings.drain_seconds);
         let work = move || {
             runtime.spawn(way.driver);
+            runtime.spawn(measures::watch_lag());
             if number == 0 {
                 runtime.spawn(demand::watch(demands));
             }
@@ -303,6 +310,7 @@ fn join(lanes: Vec<JoinHandle<()>>) {
 /// What stands around the lanes.
 struct Around {
     metrics: PrometheusHandle,
+    look: Look,
     admin: TcpListener,
     hub: Option<TcpListener>,
     reloader: Arc<Reloader>,
@@ -317,7 +325,7 @@ async fn supervise(
     admissions: &Admissions,
     around: Around,
 ) -> Result<(), Failure> {
-    let Around { metrics, admin, hub, reloader } = around;
+    let Around { metrics, look, admin, hub, reloader } = around;
     tokio::spawn(tidy(Arc::clone(&reloader), Arc::clone(admissions.local())));
     tokio::spawn(upkeep(metrics.clone()));
     app.edge.follow();
@@ -338,7 +346,8 @@ async fn supervise(
     let serving = Arc::new(AtomicBool::new(true));
     let router = admin::router(Admin {
         ledger: Arc::clone(&way.ledger),
-        remote: way.remote.clone(),
+        notes: notes(way),
+        look,
         serving: Arc::clone(&serving),
         metrics,
     });
@@ -359,6 +368,17 @@ async fn supervise(
     // Relaxed: a flag of its own.
     serving.store(false, Ordering::Relaxed);
     outcome
+}
+
+/// What the ledger elsewhere said of its files. It decides by its own files whatever ours are, so this is no
+/// reason to turn people away.
+fn notes(way: &Way) -> Notes {
+    let remote = way.remote.clone();
+    Arc::new(move || {
+        let differing = remote.iter().flat_map(Remote::differing_files);
+        let line = |authority| format!("the ledger has other files for authority {authority}");
+        differing.map(line).collect()
+    })
 }
 
 async fn tidy(reloader: Arc<Reloader>, local: Arc<EmbeddedStore>) {

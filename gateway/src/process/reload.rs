@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use talon_ledger::core::{BadLedger, Core};
+use talon_telemetry::table;
 use tokio::signal::unix::Signal;
 
 use super::wiring::Lasting;
@@ -48,7 +49,7 @@ impl Reloader {
     pub(super) fn new(outside: Outside, standings: Standings, core: Option<Arc<Core>>) -> Self {
         // Both outcomes are there to be watched before there is one.
         for outcome in ["done", "refused"] {
-            metrics::counter!("gateway_reloads_total", "outcome" => outcome).increment(0);
+            metrics::counter!(table::RELOADS.name, "outcome" => outcome).increment(0);
         }
         Self { outside, standings, core }
     }
@@ -68,7 +69,7 @@ impl Reloader {
                 "refused"
             }
         };
-        metrics::counter!("gateway_reloads_total", "outcome" => outcome).increment(1);
+        metrics::counter!(table::RELOADS.name, "outcome" => outcome).increment(1);
     }
 
     fn try_reload(&self) -> Result<(), Refused> {

@@ -16,6 +16,7 @@ mod disk;
 mod drain;
 mod harness;
 mod login;
+mod metrics;
 mod moves;
 #[cfg(feature = "oidc")]
 mod openid;

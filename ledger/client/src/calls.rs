@@ -8,6 +8,7 @@ use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
 use bytes::BytesMut;
+use talon_telemetry::table;
 use talon_wire::frame;
 use talon_wire::repeat::Repeat;
 use talon_wire::{Answer, Command, Refusal};
@@ -188,7 +189,7 @@ impl Calls {
 }
 
 fn count_resolved(how: &'static str) {
-    metrics::counter!("ledger_client_unknown_outcomes_total", "resolved" => how).increment(1);
+    metrics::counter!(table::CLIENT_UNKNOWN_OUTCOMES.name, "resolved" => how).increment(1);
 }
 
 #[cfg(test)]

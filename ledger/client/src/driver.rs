@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use bytes::BytesMut;
+use talon_telemetry::table;
 use talon_wire::frame::{self, BadFrame, FrameRefusal, FromServer};
 use talon_wire::hello::ClientId;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, ReadHalf, WriteHalf};
@@ -87,7 +88,7 @@ pub(crate) async fn drive(
                         if connection.has_worked() {
                             backoff.succeeded();
                         }
-                        metrics::counter!("ledger_client_connections_broken_total").increment(1);
+                        metrics::counter!(table::CLIENT_CONNECTIONS_BROKEN.name).increment(1);
                         broken.to_string()
                     }
                 }
@@ -175,7 +176,7 @@ impl<'a> Connection<'a> {
             last_heard: now,
             has_answered: false,
             is_closing: false,
-            requests: metrics::histogram!("ledger_client_requests_per_write"),
+            requests: metrics::histogram!(table::CLIENT_REQUESTS_PER_WRITE.name),
         }
     }
 

@@ -6,6 +6,7 @@
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
 
 use crate::disk::Disk;
 use crate::entropy::Entropy;
@@ -15,7 +16,7 @@ use crate::options::Options;
 use crate::recovery::{self, Recovery};
 use crate::scan::Entry;
 use crate::segment;
-use crate::shared::{CommitListener, Shared, reset_frame};
+use crate::shared::{Commit, CommitListener, Shared, reset_frame};
 use crate::space::{Claim, Class, SpaceReport, SpareStatus};
 use crate::span::{Covered, Span};
 use crate::words::{ChainHash, SegmentNumber, Sequence};
@@ -201,10 +202,13 @@ impl Journal {
             std::mem::swap(&mut state.frame, &mut writer.frame);
             reset_frame(&mut state.frame);
         }
+        let began = Instant::now();
         match writer.write_batch(shared, records, at_micros) {
             Ok(rotated) => {
                 let watermark = writer.next.previous();
-                shared.publish(&writer, watermark, rotated);
+                let bytes = writer.frame.len() as u64;
+                let commit = Commit { watermark, records, bytes, took: began.elapsed() };
+                shared.publish(&writer, &commit, rotated);
                 Ok(Some(watermark))
             }
             Err(fault) => Err(shared.fail(fault.into())),
@@ -253,6 +257,12 @@ impl Journal {
     #[must_use]
     pub fn watermark(&self) -> Sequence {
         Sequence::new(self.shared.watermark.load(Ordering::Acquire))
+    }
+
+    /// The last record, durable or not.
+    #[must_use]
+    pub fn appended(&self) -> Sequence {
+        self.shared.state.lock().next.previous()
     }
 
     /// The last durable record and the chain hash of its batch: what a published head says.

@@ -70,7 +70,7 @@ pub use reader::{JournalSummary, read_journal, read_span};
 pub use real_disk::RealDisk;
 pub use recovery::{CutTail, MAX_SIDE_FILES_PER_OFFSET, Recovery};
 pub use scan::{BatchInfo, Entry, TornTail};
-pub use shared::CommitListener;
+pub use shared::{Commit, CommitListener};
 pub use snapshot::{
     SNAPSHOT_HEADER_BYTES, SNAPSHOT_VERSION, SnapshotReader, SnapshotWriter, lock_for_upkeep,
     prune_snapshots, snapshot_name, snapshots_present,

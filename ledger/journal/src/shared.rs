@@ -22,11 +22,24 @@ use crate::space::{Space, SpareStatus};
 use crate::words::{ChainHash, Sequence};
 use crate::writer::Writer;
 
+/// One batch that has become durable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Commit {
+    /// Every record up to and with this one is durable.
+    pub watermark: Sequence,
+    /// Records in the batch.
+    pub records: u32,
+    /// Bytes written, padding included.
+    pub bytes: u64,
+    /// How long sealing, writing and syncing took.
+    pub took: Duration,
+}
+
 /// Told once per commit, after its records are durable.
 pub trait CommitListener: Send + Sync {
-    /// Every record up to and with `watermark` is durable. Called by the committing thread, in order;
-    /// it must be quick and must neither commit nor subscribe.
-    fn committed(&self, watermark: Sequence);
+    /// Every record up to and with the commit's watermark is durable. Called by the committing thread, in
+    /// order; it must be quick and must neither commit nor subscribe.
+    fn committed(&self, commit: &Commit);
 }
 
 pub(crate) struct Shared {
@@ -95,13 +108,13 @@ impl Shared {
     }
 
     /// The batch is durable: frees its space, moves the watermark, wakes and tells everyone.
-    pub(crate) fn publish(&self, writer: &Writer, watermark: Sequence, rotated: bool) {
+    pub(crate) fn publish(&self, writer: &Writer, commit: &Commit, rotated: bool) {
         let remaining = (writer.header.segment_bytes - writer.offset) / BLOCK_BYTES;
         {
             let mut state = self.state.lock();
             state.space.committed(remaining, rotated);
             state.head = writer.head;
-            self.watermark.store(watermark.get(), Ordering::Release);
+            self.watermark.store(commit.watermark.get(), Ordering::Release);
         }
         self.durable.notify_all();
         if rotated {
@@ -110,7 +123,7 @@ impl Shared {
             self.spare_wanted.notify_one();
         }
         for listener in self.listeners.read().iter() {
-            listener.committed(watermark);
+            listener.committed(commit);
         }
     }
 

@@ -3,7 +3,6 @@
 //!
 //! Owns the flags and the life of the process. Must not know frames or commands.
 
-mod admin;
 mod config;
 
 use std::io::Write as _;
@@ -15,7 +14,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use clap::Args;
-use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use metrics_exporter_prometheus::PrometheusHandle;
 use talon_domain::ids::AuthorityId;
 use talon_journal::JournalKind;
 use talon_ledger::core::{Authority, BadLedger};
@@ -24,6 +23,8 @@ use talon_ledger::load::{self, BadAuthority};
 use talon_ledger::open::{self, EXIT_CONFIG, EXIT_JOURNAL, EXIT_SYSTEM, Keep, OpenFailure};
 use talon_ledger::serve::tls::{BadTls, server_config};
 use talon_ledger::serve::{self, Bounds, Server};
+use talon_telemetry::admin::{self, Admin, Look};
+use talon_telemetry::{recorder, table};
 use talon_wire::Ledger;
 use talon_wire::hello::{Mode, Welcome};
 use tokio::signal::unix::{SignalKind, signal};
@@ -31,9 +32,6 @@ use tracing_subscriber::EnvFilter;
 
 use config::{BadConfig, Config};
 
-/// Upper bounds of histograms, which all count.
-const COUNT_BUCKETS: [f64; 11] =
-    [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 1024.0];
 /// How often the metrics are tidied.
 const UPKEEP_EVERY: Duration = Duration::from_secs(5);
 
@@ -118,10 +116,10 @@ fn run(flags: &Flags) -> Result<(), Failure> {
         server_config(&certificate, &key, &ca)
     });
     let tls = tls.transpose()?;
-    let metrics = PrometheusBuilder::new()
-        .set_buckets(&COUNT_BUCKETS)
-        .and_then(PrometheusBuilder::install_recorder)
+    let metrics = recorder::install()
         .map_err(|error| Failure::system("metrics")(std::io::Error::other(error)))?;
+    let version = env!("CARGO_PKG_VERSION");
+    metrics::gauge!(table::BUILD_INFO.name, "program" => "ledger", "version" => version).set(1.0);
     // The ports first: a second process must not come so far as to touch the journal.
     let bind = |key: &str, address: SocketAddr| {
         TcpListener::bind(address).map_err(Failure::system(format!("{key} {address}")))
@@ -157,7 +155,9 @@ fn run(flags: &Flags) -> Result<(), Failure> {
         let authorities = authorities(&configure(flags)?, base)?;
         running.ledger.core().reload(authorities).map_err(Failure::from)
     };
-    supervise(&running.ledger, server, admin, metrics, reload)?;
+    let observed = running.observed();
+    let shown = Shown { metrics, look: Arc::new(move || observed.look()), admin };
+    supervise(&running.ledger, server, shown, reload)?;
     running.shutdown().map_err(Failure::Journal)?;
     tracing::info!("stopped");
     Ok(())
@@ -195,12 +195,18 @@ fn authorities(config: &Config, base: &Path) -> Result<Vec<Authority>, Failure> 
     Ok(authorities)
 }
 
+/// What the admin listener shows, and where.
+struct Shown {
+    metrics: PrometheusHandle,
+    look: Look,
+    admin: TcpListener,
+}
+
 /// Tells health until told to stop; then lets the server finish.
 fn supervise(
     ledger: &Embedded,
     server: Server,
-    admin: TcpListener,
-    metrics: PrometheusHandle,
+    Shown { metrics, look, admin }: Shown,
     reload: impl Fn() -> Result<Vec<AuthorityId>, Failure>,
 ) -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -218,10 +224,15 @@ fn supervise(
         let listener =
             tokio::net::TcpListener::from_std(admin).map_err(Failure::system("admin.listen"))?;
         let ledger: Arc<dyn Ledger> = Arc::new(handle);
-        let shown =
-            admin::Admin { ledger, serving: Arc::clone(&serving), metrics: metrics.clone() };
+        let router = admin::router(Admin {
+            ledger,
+            notes: Arc::new(Vec::new),
+            look,
+            serving: Arc::clone(&serving),
+            metrics: metrics.clone(),
+        });
         tokio::spawn(async move {
-            if let Err(error) = axum::serve(listener, admin::router(shown)).await {
+            if let Err(error) = axum::serve(listener, router).await {
                 tracing::error!(%error, "the admin listener ended");
             }
         });

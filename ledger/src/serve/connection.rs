@@ -9,6 +9,7 @@ use std::sync::Arc;
 use bytes::BytesMut;
 use futures_util::FutureExt as _;
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
+use talon_telemetry::table;
 use talon_wire::frame::{self, BadFrame, FrameRefusal, FromClient};
 use talon_wire::hello::{
     self, BadHello, ClientHello, HelloRefusal, PREFIX_BYTES, Prefix, ServerHello, Welcome,
@@ -65,7 +66,7 @@ pub(super) async fn serve(accepted: Accepted, lane: Lane) {
     };
     drop(permit);
     if let Err(error) = outcome {
-        metrics::counter!("ledger_connections_broken_total").increment(1);
+        metrics::counter!(table::SERVER_CONNECTIONS_BROKEN.name).increment(1);
         tracing::info!(?peer, %error, "a connection ended");
     }
 }
@@ -145,7 +146,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Conversation<'a, S> {
             received: BytesMut::with_capacity(READ_BYTES),
             out,
             last_heard: Instant::now(),
-            answers: metrics::histogram!("ledger_answers_per_write"),
+            answers: metrics::histogram!(table::SERVER_ANSWERS_PER_WRITE.name),
         };
         let health = lane.health.borrow().clone();
         conversation.put_health(&health);
@@ -202,7 +203,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Conversation<'a, S> {
                     Ok(Some(FromClient::Request { id, .. }))
                         if in_flight.len() >= settings.bounds.in_flight =>
                     {
-                        metrics::counter!("ledger_requests_refused_busy_total").increment(1);
+                        metrics::counter!(table::SERVER_REFUSED_BUSY.name).increment(1);
                         self.put_answer(id, &Answer::Refused(Refusal::Busy));
                     }
                     Ok(Some(FromClient::Request { id, command })) => {

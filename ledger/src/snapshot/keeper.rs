@@ -11,10 +11,11 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use talon_journal::{ActiveSegment, CommitListener, Disk, Journal, Sequence};
+use talon_journal::{ActiveSegment, Commit, CommitListener, Disk, Journal};
 
 use super::fold::{FoldError, Made, fold};
 use super::load::Skipped;
+use crate::measures;
 
 /// Most sealed segments that may be left to replay at a start, as a setting.
 pub const MAX_SNAPSHOT_EVERY_SEGMENTS: u64 = 1024;
@@ -74,7 +75,7 @@ struct Sealed {
 }
 
 impl CommitListener for Sealed {
-    fn committed(&self, _watermark: Sequence) {
+    fn committed(&self, _: &Commit) {
         let now = self.active.get().get();
         // Relaxed: only the committing thread touches it.
         if self.told.swap(now, Ordering::Relaxed) != now {
@@ -111,11 +112,13 @@ fn make_snapshots(disk: &dyn Disk, every_segments: u64, active: &ActiveSegment, 
                 }
                 if let Some(Made { name, bytes, covered, .. }) = &folded.made {
                     let head = format!("{}:{}", covered.last_sequence, covered.head);
+                    measures::snapshot_made();
                     tracing::info!(name, bytes, head, "made a snapshot");
                 }
             }
             Err(FoldError::Stopped) => return,
             Err(error) => {
+                measures::snapshot_failed();
                 tracing::warn!(%error, "made no snapshot; the next segment's end is the next try");
             }
         }

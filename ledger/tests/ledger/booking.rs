@@ -295,3 +295,22 @@ fn the_days_of_an_office_end_with_the_first_that_is_not_open() {
     let village = Place { office: VILLAGE, ..place };
     assert_eq!(refused(world.core.days(&village, Channel::Web)), Refusal::UnknownService);
 }
+
+#[test]
+fn what_is_booked_moves_from_free_to_taken_and_what_is_not_open_is_neither() {
+    let world = World::new();
+    let tally = |text| {
+        let day = world.core.state().day(&crate::fixture::day(TOWN, text)).expect("it exists");
+        day.tally(Channel::Web)
+    };
+    let before = tally("2026-12-02");
+    assert!(before.free > 0);
+    assert_eq!((before.taken, before.unreleased), (0, 0));
+    world.books(1, EXAM, "2026-12-02", "08:30");
+    let after = tally("2026-12-02");
+    let steps = before.free - after.free;
+    assert_eq!((steps, after.taken, after.unreleased), (3, 3, 0));
+    let closed = tally("2026-12-09");
+    assert_eq!((closed.free, closed.taken), (0, 0));
+    assert!(closed.unreleased > 0);
+}

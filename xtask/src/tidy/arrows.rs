@@ -25,8 +25,13 @@ const TABLE: &[Row] = &[
     // Knows bytes, not bookings.
     row("talon-journal", &[]),
     row("talon-wire", &["talon-domain"]),
-    row("talon-ledger", &["talon-board", "talon-domain", "talon-journal", "talon-wire"]),
-    row("talon-ledger-client", &["talon-domain", "talon-wire"]),
+    // Health is a word of the wire; what is measured it does not know.
+    row("talon-telemetry", &["talon-wire"]),
+    row(
+        "talon-ledger",
+        &["talon-board", "talon-domain", "talon-journal", "talon-telemetry", "talon-wire"],
+    ),
+    row("talon-ledger-client", &["talon-domain", "talon-telemetry", "talon-wire"]),
     row("talon-pow", &[]),
     row("talon-standins", &[]),
     Row {
@@ -37,6 +42,7 @@ const TABLE: &[Row] = &[
             "talon-ledger-client",
             "talon-pow",
             "talon-standins",
+            "talon-telemetry",
             "talon-wire",
         ],
         only_optional: &["talon-standins"],

@@ -4,7 +4,7 @@ use std::io::ErrorKind;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::*;
-use crate::{CommitListener, JournalError, MAX_PENDING_RECORDS, SpareError, SpareStatus};
+use crate::{Commit, CommitListener, JournalError, MAX_PENDING_RECORDS, SpareError, SpareStatus};
 
 #[test]
 fn after_a_failed_write_or_sync_nothing_is_acknowledged() {
@@ -126,7 +126,7 @@ fn listeners_are_told_once_per_commit_and_after_durability() {
         told: AtomicU64,
     }
     impl CommitListener for Check {
-        fn committed(&self, watermark: Sequence) {
+        fn committed(&self, &Commit { watermark, .. }: &Commit) {
             // Whatever the power loss takes, the records up to the watermark are there.
             for seed in 0..20 {
                 let survivors = open(&self.disk.crash(seed)).bodies.len() as u64;

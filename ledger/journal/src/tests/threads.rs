@@ -6,7 +6,7 @@ use std::sync::mpsc;
 use std::thread;
 
 use super::*;
-use crate::{CommitListener, CommitThread, JournalError, OsEntropy, RealDisk};
+use crate::{Commit, CommitListener, CommitThread, JournalError, OsEntropy, RealDisk};
 
 const CALLERS: u64 = 8;
 const RECORDS_EACH: u64 = 200;
@@ -27,7 +27,7 @@ struct Watermarks {
 }
 
 impl CommitListener for Watermarks {
-    fn committed(&self, watermark: Sequence) {
+    fn committed(&self, &Commit { watermark, .. }: &Commit) {
         assert!(self.last.swap(watermark.get(), Ordering::Relaxed) < watermark.get());
     }
 }
@@ -121,7 +121,7 @@ fn a_failed_sync_is_reported_once_and_wakes_the_waiters() {
 fn a_panic_in_a_listener_ends_the_journal() {
     struct Panics;
     impl CommitListener for Panics {
-        fn committed(&self, _: Sequence) {
+        fn committed(&self, _: &Commit) {
             panic!("on purpose");
         }
     }

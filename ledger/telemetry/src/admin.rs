@@ -1,4 +1,4 @@
-//! The admin listener: health and metrics, on loopback only.
+//! The admin listener's routes: health and metrics, on loopback only.
 //!
 //! `/livez` asks nobody, `/readyz` says each check on a line, `/metrics` is Prometheus text.
 
@@ -11,16 +11,25 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use http::{StatusCode, header};
 use metrics_exporter_prometheus::PrometheusHandle;
-use talon_ledger_client::Remote;
 use talon_wire::Ledger;
+
+use crate::recorder;
+
+/// Says what is worth knowing and no reason to turn anybody away.
+pub type Notes = Arc<dyn Fn() -> Vec<String> + Send + Sync>;
+
+/// Brings gauges up to date before they are shown.
+pub type Look = Arc<dyn Fn() + Send + Sync>;
 
 /// What the admin listener looks at.
 #[derive(Clone)]
 pub struct Admin {
     /// The ledger, for its health.
     pub ledger: Arc<dyn Ledger>,
-    /// The same, when it is elsewhere: for what it said of its files.
-    pub remote: Option<Remote>,
+    /// What stands below the checks, a line each.
+    pub notes: Notes,
+    /// Called before metrics are shown.
+    pub look: Look,
     /// Whether the process serves; false before it is up and while it drains.
     pub serving: Arc<AtomicBool>,
     /// The metrics.
@@ -44,9 +53,8 @@ async fn ready(State(admin): State<Admin>) -> Response {
     for (name, problem) in &health.checks {
         lines.push_str(&format!("{name}: {}\n", problem.as_deref().unwrap_or("ok")));
     }
-    // It decides by its own files whatever ours are, so this is no reason to turn people away.
-    for authority in admin.remote.iter().flat_map(Remote::differing_files) {
-        lines.push_str(&format!("note: the ledger has other files for authority {authority}\n"));
+    for note in (admin.notes)() {
+        lines.push_str(&format!("note: {note}\n"));
     }
     let is_ready = serving && health.is_ready();
     let status = if is_ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
@@ -54,6 +62,8 @@ async fn ready(State(admin): State<Admin>) -> Response {
 }
 
 async fn metrics(State(admin): State<Admin>) -> Response {
+    recorder::look_at_process();
+    (admin.look)();
     let text = "text/plain; version=0.0.4; charset=utf-8";
     ([(header::CONTENT_TYPE, text)], admin.metrics.render()).into_response()
 }

@@ -1,0 +1,11 @@
+//! What a process of Talon shows of itself: one table of all metrics, their recorder, and the admin
+//! listener's routes for health and metrics.
+//!
+//! Must not know what is measured, nor when. Called by the gateway and by the ledger's own server; every
+//! metric that is recorded anywhere is named in [`table`].
+
+pub mod admin;
+pub mod document;
+pub mod metric;
+pub mod recorder;
+pub mod table;
