@@ -38,7 +38,7 @@ const TOOLS: &[Tool] = &[
     Tool {
         program: "promtool",
         package: "prometheus",
-        purpose: "what Prometheus says of metrics, rules and alerts",
+        purpose: "the metrics, rules and dashboards with a real Prometheus",
     },
     Tool { program: "npm", package: "npm", purpose: "that provider's packages" },
 ];

@@ -196,8 +196,13 @@ pub fn run(
     release_in: Option<Duration>,
     outside: Outside,
 ) -> Result<(), Failure> {
+    let shown: &[&str] = if config.ledger.is_remote() {
+        &["gateway_", "ledger_client_"]
+    } else {
+        &["gateway_", "ledger_"]
+    };
     let metrics =
-        recorder::install().map_err(|error| Failure::setting("metrics", error.to_string()))?;
+        recorder::install(shown).map_err(|error| Failure::setting("metrics", error.to_string()))?;
     metrics::gauge!(table::BUILD_INFO.name, "program" => "gateway", "version" => env!("CARGO_PKG_VERSION"))
         .set(1.0);
     let authorities = authorities(&config, base)?;

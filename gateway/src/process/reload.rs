@@ -47,10 +47,6 @@ pub(super) struct Reloader {
 
 impl Reloader {
     pub(super) fn new(outside: Outside, standings: Standings, core: Option<Arc<Core>>) -> Self {
-        // Both outcomes are there to be watched before there is one.
-        for outcome in ["done", "refused"] {
-            metrics::counter!(table::RELOADS.name, "outcome" => outcome).increment(0);
-        }
         Self { outside, standings, core }
     }
 

@@ -23,6 +23,7 @@ mod openid;
 mod pace;
 mod persons;
 mod pressure;
+mod prometheus;
 mod proof;
 mod proxies;
 mod public;

@@ -116,7 +116,7 @@ fn run(flags: &Flags) -> Result<(), Failure> {
         server_config(&certificate, &key, &ca)
     });
     let tls = tls.transpose()?;
-    let metrics = recorder::install()
+    let metrics = recorder::install(&["ledger_"])
         .map_err(|error| Failure::system("metrics")(std::io::Error::other(error)))?;
     let version = env!("CARGO_PKG_VERSION");
     metrics::gauge!(table::BUILD_INFO.name, "program" => "ledger", "version" => version).set(1.0);

@@ -5,6 +5,7 @@
 //! metric that is recorded anywhere is named in [`table`].
 
 pub mod admin;
+pub mod dashboards;
 pub mod document;
 pub mod metric;
 pub mod recorder;

@@ -3,7 +3,7 @@
 use metrics::{SharedString, Unit};
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
 
-use crate::metric::{Kind, Metric};
+use crate::metric::{Kind, Metric, Values};
 use crate::table;
 
 /// Why there is no recorder.
@@ -14,13 +14,19 @@ pub enum BadRecorder {
     Build(#[from] BuildError),
 }
 
-/// Installs the recorder of this process. Handles of metrics are made after this.
+/// Installs the recorder of this process, which shows the metrics whose names begin with one of `prefixes`.
+/// Handles of metrics are made after this.
 ///
 /// # Errors
 /// [`BadRecorder`] when there is one already.
-pub fn install() -> Result<PrometheusHandle, BadRecorder> {
+pub fn install(prefixes: &[&str]) -> Result<PrometheusHandle, BadRecorder> {
     let handle = builder()?.install_recorder()?;
     describe();
+    for metric in table::ALL {
+        if prefixes.iter().any(|prefix| metric.name.starts_with(prefix)) {
+            begin(metric);
+        }
+    }
     metrics_process::Collector::default().describe();
     Ok(handle)
 }
@@ -54,6 +60,29 @@ pub fn describe() {
             }
         }
     });
+}
+
+/// Shows a counter before it counts anything, where its labels are a closed set: a rate over something that
+/// appears with its first event misses that event.
+fn begin(metric: &Metric) {
+    let mut series: Vec<Vec<metrics::Label>> = vec![Vec::new()];
+    for label in metric.labels {
+        let Values::OneOf(values) = label.values else { return };
+        let with = |one: &Vec<metrics::Label>, value: &'static str| {
+            let mut one = one.clone();
+            one.push(metrics::Label::from_static_parts(label.name, value));
+            one
+        };
+        series = series
+            .iter()
+            .flat_map(|one| values.iter().map(move |value| with(one, value)))
+            .collect();
+    }
+    if metric.kind == Kind::Counter {
+        for labels in series {
+            metrics::counter!(metric.name, labels).increment(0);
+        }
+    }
 }
 
 /// Brings what is measured of the process itself up to date; called before the metrics are shown.

@@ -16,9 +16,7 @@ pub(crate) use ledger::LedgerServer;
 pub(crate) use people::{
     Visit, at_hub, authorize_link, day, log_in, log_in_with, now_s, somebody, token_with,
 };
-#[cfg(feature = "oidc")]
-pub(crate) use process::free_port;
-pub(crate) use process::{Gateway, Launch, run, shared};
+pub(crate) use process::{Gateway, Launch, free_port, run, shared};
 
 /// How long anything may take on a busy machine; the end of a test that would hang.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
