@@ -122,7 +122,7 @@ class StockClients(unittest.TestCase):
         challenge = person.challenge("driving")
         challenge["parameters"]["cost"] = 1
         answer = person.book("driving", "cheaper", solved_by_altcha(challenge))
-        self.refused(answer, 403, "pow-invalid")
+        self.refused(answer, 403, "pow-forged")
 
     def test_a_bot_that_solves_books_up_to_its_persons_limit_and_no_further(self):
         bot = self.person(4)
@@ -141,8 +141,8 @@ class StockClients(unittest.TestCase):
     def test_what_a_bot_solved_is_good_once_and_for_nobody_else(self):
         bot, buyer = self.person(5), self.person(6)
         solved = solved_by_bot(bot.challenge("permit"))
-        self.refused(buyer.book("permit", "bought", solved), 403, "pow-invalid")
-        self.refused(bot.book("driving", "elsewhere", solved), 403, "pow-invalid")
+        self.refused(buyer.book("permit", "bought", solved), 403, "pow-wrong-person")
+        self.refused(bot.book("driving", "elsewhere", solved), 403, "pow-wrong-release")
         status, booking = bot.book("permit", "own", solved)
         self.assertEqual(status, 201, booking)
         self.refused(bot.book("permit", "again", solved), 403, "pow-replayed")

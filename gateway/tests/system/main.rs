@@ -15,6 +15,7 @@ mod demo;
 mod disk;
 mod drain;
 mod harness;
+mod kiosk;
 mod login;
 mod moves;
 #[cfg(feature = "oidc")]
@@ -23,6 +24,7 @@ mod pace;
 mod persons;
 mod pressure;
 mod proof;
+mod proof_refusals;
 mod proxies;
 mod public;
 mod redis;
