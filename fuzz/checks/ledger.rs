@@ -1,12 +1,16 @@
-//! What holds for any bytes in the ledger's journal. Called by the fuzz targets, and by the ledger's
-//! tests over the corpus and changes of it.
+//! What holds for any bytes in the ledger's journal and on its connections. Called by the fuzz targets,
+//! and by the ledger's tests over the corpus and changes of it.
 
 use std::convert::Infallible;
+use std::fmt::Debug;
 use std::sync::Arc;
 
+use bytes::BytesMut;
 use talon_journal::simulation::{SimDisk, SimEntropy};
 use talon_journal::{Access, Class, Disk, Entry, Journal, JournalKind, Options, read_journal};
 use talon_ledger::record::Record;
+use talon_wire::frame::{self, BadFrame, Frame, FromClient, FromServer};
+use talon_wire::hello::{self, ClientHello, PREFIX_BYTES, Prefix, ServerHello};
 
 /// The size of the segment that is written over.
 const SEGMENT_BYTES: u64 = 32 << 10;
@@ -19,6 +23,65 @@ pub(crate) fn record(bytes: &[u8]) {
     let mut again = Vec::new();
     record.encode_into(&mut again);
     assert_eq!(Record::decode(&again).expect("we wrote it"), record);
+}
+
+/// What is received of either side is the same frames in whatever pieces it comes, each is written as what
+/// it was read from says, and a hello is read as it would be written or is refused.
+pub(crate) fn frames(bytes: &[u8]) {
+    direction::<FromClient>(bytes, |to, frame| match frame {
+        FromClient::Request { id, command } => {
+            frame::put_request(to, *id, command).expect("it came in a frame");
+        }
+        FromClient::Ping { id } => frame::put_ping(to, *id),
+    });
+    direction::<FromServer>(bytes, |to, frame| match frame {
+        FromServer::Answer { id, answer } => {
+            frame::put_answer(to, *id, answer).expect("it came in a frame");
+        }
+        FromServer::Health(health) => frame::put_health(to, health).expect("it came in a frame"),
+        FromServer::Pong { id } => frame::put_pong(to, *id),
+        FromServer::Closing => frame::put_closing(to),
+        FromServer::Refused(refusal) => frame::put_refused(to, *refusal),
+    });
+    let Some((prefix, body)) = bytes.split_first_chunk::<PREFIX_BYTES>() else { return };
+    let Ok(prefix) = Prefix::decode(prefix) else { return };
+    let body = &body[..body.len().min(prefix.length)];
+    if let Ok(read) = prefix.body::<ClientHello>(body) {
+        let again = hello::encode(&read);
+        assert_eq!(prefix.body::<ClientHello>(&again[PREFIX_BYTES..]), Ok(read));
+    }
+    if let Ok(read) = prefix.body::<ServerHello>(body) {
+        let again = hello::encode(&read);
+        assert_eq!(prefix.body::<ServerHello>(&again[PREFIX_BYTES..]), Ok(read));
+    }
+}
+
+/// One side's frames.
+fn direction<T: Frame + PartialEq + Debug>(bytes: &[u8], put: impl Fn(&mut BytesMut, &T)) {
+    let whole = taken::<T>(bytes, bytes.len());
+    assert_eq!(taken::<T>(bytes, 1), whole);
+    for frame in whole.0 {
+        let mut again = BytesMut::new();
+        put(&mut again, &frame);
+        assert_eq!(frame::take::<T>(&mut again), Ok(Some(frame)));
+        assert!(again.is_empty());
+    }
+}
+
+/// The frames that come in pieces of so many bytes, and what ended them.
+fn taken<T: Frame>(bytes: &[u8], piece: usize) -> (Vec<T>, Option<BadFrame>) {
+    let (mut received, mut frames) = (BytesMut::new(), Vec::new());
+    for piece in bytes.chunks(piece.max(1)) {
+        received.extend_from_slice(piece);
+        loop {
+            match frame::take::<T>(&mut received) {
+                Ok(Some(frame)) => frames.push(frame),
+                Ok(None) => break,
+                Err(bad) => return (frames, Some(bad)),
+            }
+        }
+    }
+    (frames, None)
 }
 
 /// Writes over a segment, by patches of offset (two bytes), length (one byte) and bytes, and reads

@@ -1,12 +1,12 @@
 //! What proof of work a booking needs now: around a release, under pressure, for a person who fails
 //! again and again.
 //!
-//! Owns the pressure of this gateway and the levels that releases were given. A scheduled release
-//! has its level fixed [`FIXED_BEFORE_MICROS`] ahead, from the pressure of the one before, and keeps
-//! it until [`KEPT_AFTER_MICROS`] after the moment; at any other time it follows the measured delay
-//! of admission. Each gateway measures for itself. Must not look at anything a client claims.
+//! Owns the pressure of this gateway. A scheduled release has its level fixed [`FIXED_BEFORE_MICROS`]
+//! ahead: the floor, or the most pressure that any gateway saw at the release before
+//! ([`ReleasePeaks`]), and keeps it for everybody until [`KEPT_AFTER_MICROS`] after the moment. At any
+//! other time the level follows the measured delay of admission, which each gateway measures for
+//! itself, and a person's own refusals. Must not look at anything a client claims.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -14,20 +14,19 @@ use std::time::Duration;
 use moka::sync::Cache;
 use parking_lot::Mutex;
 use talon_domain::civil::{MICROS_PER_SECOND, UtcMicros};
-use talon_domain::ids::{AuthorityId, Channel, Pseudonym, ServiceId};
+use talon_domain::ids::{Channel, Pseudonym, ServiceId};
 use talon_domain::policy::{CompiledPolicy, ProofRule, ProofWhen};
 use talon_pow::{Controller, Pressure, PressureRules};
 
 use talon_telemetry::table;
 
 use crate::app::now;
+use crate::release_peaks::{self, ReleasePeaks};
 
 /// So long before its moment a release's level is fixed and published.
 pub const FIXED_BEFORE_MICROS: i64 = 10 * 60 * MICROS_PER_SECOND;
 /// So long after its moment the level is kept.
 pub const KEPT_AFTER_MICROS: i64 = 2 * 60 * MICROS_PER_SECOND;
-/// So long after its moment the pressure is that of the release.
-pub const RELEASE_LASTS_MICROS: i64 = 5 * 60 * MICROS_PER_SECOND;
 /// So many refusals, none of them [`FAILURE_MEMORY`] after the one before, raise what one person is asked for by one level.
 pub const FAILURES_PER_LEVEL: u32 = 8;
 /// Most levels that a person's own refusals add.
@@ -41,15 +40,6 @@ pub const LOOK_EVERY: Duration = Duration::from_millis(250);
 
 /// One part in so many of the measured delay is new with each measurement.
 const SMOOTHING: u64 = 16;
-
-/// The level of a release.
-#[derive(Clone, Copy, Debug)]
-struct Fixed {
-    opens_at: UtcMicros,
-    pressure: Pressure,
-    /// The most that was seen while this release lasted: what the next one begins with.
-    peak: Pressure,
-}
 
 /// What one person was refused.
 #[derive(Clone, Copy, Debug)]
@@ -69,7 +59,7 @@ impl Failures {
 pub struct Demands {
     controller: Mutex<Controller>,
     delay_us: AtomicU64,
-    fixed: Mutex<HashMap<(AuthorityId, ServiceId, Channel), Fixed>>,
+    peaks: ReleasePeaks,
     failures: Cache<Pseudonym, Failures>,
     /// When a demonstration opens its dates.
     demonstration: Option<UtcMicros>,
@@ -90,7 +80,7 @@ impl Demands {
         Self {
             controller: Mutex::new(Controller::new(PressureRules::default())),
             delay_us: AtomicU64::new(0),
-            fixed: Mutex::default(),
+            peaks: ReleasePeaks::default(),
             failures: Cache::builder()
                 .max_capacity(MAX_COUNTED_PERSONS)
                 .time_to_live(FAILURE_MEMORY)
@@ -123,12 +113,13 @@ impl Demands {
         if before != after {
             tracing::info!(?before, ?after, delay_us = mean, "the demand for proofs has changed");
         }
-        metrics::gauge!(table::PROOF_LEVEL.name).set(level(after));
-        for fixed in self.fixed.lock().values_mut() {
-            if fixed.opens_at <= now && now.0 < fixed.opens_at.0 + RELEASE_LASTS_MICROS {
-                fixed.peak = fixed.peak.max(after);
-            }
-        }
+        metrics::gauge!(table::PROOF_LEVEL.name).set(f64::from(release_peaks::level(after)));
+        self.peaks.see(now, after);
+    }
+
+    /// What releases saw.
+    pub fn peaks(&self) -> &ReleasePeaks {
+        &self.peaks
     }
 
     /// Takes note of a refusal that somebody got.
@@ -141,7 +132,7 @@ impl Demands {
         });
     }
 
-    /// What a person is asked for now.
+    /// What a person is asked for now. Near a release that is what was published, for everybody.
     pub fn of(
         &self,
         policy: &CompiledPolicy,
@@ -151,7 +142,11 @@ impl Demands {
         person: &Pseudonym,
         now: UtcMicros,
     ) -> Pressure {
-        self.general(policy, service, channel, rule, now).raised(self.personal_levels(person, now))
+        let general = self.general(policy, service, channel, rule, now);
+        if self.moment_near(policy, service, channel, now).is_some() {
+            return general;
+        }
+        general.raised(self.personal_levels(person, now))
     }
 
     /// What somebody without refusals is asked for now.
@@ -185,35 +180,29 @@ impl Demands {
         channel: Channel,
         now: UtcMicros,
     ) -> Option<NextRelease> {
-        let opens_at = self.moment_near(policy, service, channel, now)?;
-        let mut fixed = self.fixed.lock();
-        let entry = fixed
-            .entry((policy.policy().authority, service, channel))
-            .and_modify(|entry| {
-                if entry.opens_at != opens_at {
-                    // The floor at least: calm is for other times.
-                    let pressure = entry.peak.max(Pressure::Step(0));
-                    *entry = Fixed { opens_at, pressure, peak: Pressure::Calm };
-                }
-            })
-            .or_insert(Fixed { opens_at, pressure: Pressure::Step(0), peak: Pressure::Calm });
-        Some(NextRelease { opens_at, pressure: entry.pressure })
+        let (opens_at, before) = self.moment_near(policy, service, channel, now)?;
+        self.peaks.begin(opens_at);
+        let peak = before.map_or(Pressure::Calm, |before| self.peaks.of(before));
+        // The floor at least: calm is for other times.
+        Some(NextRelease { opens_at, pressure: peak.max(Pressure::Step(0)) })
     }
 
+    /// The moment of the release that is near, and that of the one before.
     fn moment_near(
         &self,
         policy: &CompiledPolicy,
         service: ServiceId,
         channel: Channel,
         now: UtcMicros,
-    ) -> Option<UtcMicros> {
+    ) -> Option<(UtcMicros, Option<UtcMicros>)> {
         let last = policy.last_open_date(service, channel, now);
+        let moment = |date| policy.opens_at(service, channel, date);
         let scheduled =
-            [last, last.plus_days(1)].map(|date| policy.opens_at(service, channel, date));
-        let is_near = |at: &UtcMicros| {
+            [last, last.plus_days(1)].map(|date| (moment(date), Some(moment(date.plus_days(-1)))));
+        let is_near = |(at, _): &(UtcMicros, Option<UtcMicros>)| {
             (at.0 - FIXED_BEFORE_MICROS..=at.0 + KEPT_AFTER_MICROS).contains(&now.0)
         };
-        scheduled.into_iter().chain(self.demonstration).find(is_near)
+        scheduled.into_iter().chain(self.demonstration.map(|at| (at, None))).find(is_near)
     }
 }
 
@@ -233,14 +222,6 @@ pub async fn watch(demands: Arc<Demands>) {
 pub fn moment_of(now: UtcMicros, pause: Duration) -> UtcMicros {
     let pause = i64::try_from(pause.as_micros()).unwrap_or(i64::MAX);
     UtcMicros(now.0.saturating_add(pause))
-}
-
-/// Calm is 0, the floor 1.
-fn level(pressure: Pressure) -> f64 {
-    match pressure {
-        Pressure::Calm => 0.0,
-        Pressure::Step(step) => f64::from(step) + 1.0,
-    }
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! When a proof is asked for, how hard it is, and what changes it.
 
 use talon_domain::civil::Minute;
+use talon_domain::ids::AuthorityId;
 use talon_domain::policy::{Moving, Policy, Release};
 
 use super::*;
@@ -147,6 +148,34 @@ fn who_fails_again_and_again_is_asked_for_more_and_nobody_else() {
         demands.of(&policy(), EXAM, Channel::Web, &rule, &other, after(3_600)),
         Pressure::Calm
     );
+}
+
+#[test]
+fn near_a_release_everybody_is_asked_for_what_was_published() {
+    let demands = Demands::new(None);
+    for _ in 0..10 * FAILURES_PER_LEVEL {
+        demands.refused(&PERSON, after(119));
+    }
+    assert_eq!(asked(&demands, ProofWhen::Pressure, after(120)), Pressure::Step(0));
+    let most = Pressure::Calm.raised(MAX_PERSONAL_LEVELS);
+    assert_eq!(asked(&demands, ProofWhen::Pressure, after(121)), most);
+}
+
+#[test]
+fn gateways_that_saw_different_pressure_publish_one_level() {
+    let [quiet, pressed] = [0, 7].map(|seconds| {
+        let demands = Demands::new(None);
+        assert_eq!(asked(&demands, ProofWhen::Pressure, after(0)), Pressure::Step(0));
+        presses(&demands, after(1), seconds);
+        demands
+    });
+    let noon = after(6 * 3_600);
+    quiet.peaks().learn(noon, pressed.peaks().known(noon));
+    let ahead = after(24 * 3_600 - 600);
+    let [quiet, pressed] =
+        [quiet, pressed].map(|demands| demands.near(&policy(), EXAM, Channel::Web, ahead).unwrap());
+    assert!(quiet.pressure > Pressure::Step(0));
+    assert_eq!(quiet, pressed);
 }
 
 #[test]

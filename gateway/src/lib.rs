@@ -27,6 +27,7 @@ pub mod operations;
 pub mod pages;
 pub mod process;
 pub mod proof;
+pub mod release_peaks;
 pub mod request;
 pub mod server;
 pub mod shadow;

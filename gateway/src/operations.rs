@@ -34,6 +34,10 @@ pub use logins::{check_session, log_in, log_out, spend_login};
 /// How long an answer of the ledger is waited for; the outcome is found under the same key.
 pub const LEDGER_DEADLINE: Duration = Duration::from_secs(10);
 
+/// By whose release a proof is asked for: all that is asked here comes over the web, also to move what was
+/// booked at a kiosk. Who stands at a kiosk proves no work; who moves from afar does.
+const ASKED_OVER: Channel = Channel::Web;
+
 /// A booking that was made, now or by an earlier request under the same key.
 #[derive(Clone, Debug)]
 pub struct Booked {
@@ -280,7 +284,7 @@ pub fn needs_proof(lane: &Lane, who: &Identified, place: &Place) -> bool {
     else {
         return false;
     };
-    let (service, channel) = (place.service, Channel::Web);
+    let (service, channel) = (place.service, ASKED_OVER);
     policy.release(service, channel).proof.as_ref().is_some_and(|rule| {
         let demands = &lane.app.demands;
         demands.of(policy, service, channel, rule, &caller.person, now()) != Pressure::Calm
@@ -298,7 +302,7 @@ pub async fn challenge(
 ) -> Result<talon_pow::Challenge, Problem> {
     let caller = who.at(place.authority)?;
     let policy = lane.app.policy(place.authority).ok_or(Problem::UnknownAuthority)?;
-    let (service, channel) = (place.service, Channel::Web);
+    let (service, channel) = (place.service, ASKED_OVER);
     let rule = policy.release(service, channel).proof.as_ref().ok_or(Problem::ProofNotNeeded)?;
     let (app, now) = (&lane.app, now());
     let Pressure::Step(step) = app.demands.of(policy, service, channel, rule, &caller.person, now)
@@ -327,7 +331,7 @@ pub async fn slow_lane(
 ) -> Result<slow_lane::Ticket, Problem> {
     let caller = who.at(place.authority)?;
     let policy = lane.app.policy(place.authority).ok_or(Problem::UnknownAuthority)?;
-    let (service, channel) = (place.service, Channel::Web);
+    let (service, channel) = (place.service, ASKED_OVER);
     let rule = policy.release(service, channel).proof.as_ref().ok_or(Problem::ProofNotNeeded)?;
     let minutes = rule.slow_lane_minutes.ok_or(Problem::NotFound)?;
     admit(lane, &caller, lane.app.read_rate).await?;

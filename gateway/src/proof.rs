@@ -19,7 +19,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use crate::admission::Spend;
 use crate::app::{App, now_s};
-use crate::http::problem::Problem;
+use crate::http::problem::{BadProof, Problem};
 use crate::measures;
 
 /// Most proofs waiting for a thread; at it, bookings are asked to come back.
@@ -31,7 +31,7 @@ pub const CHALLENGE_TTL_S: u64 = 5 * 60;
 const ARGON2_MEMORY_KIB: u32 = 3 * 1024;
 
 /// What proofs of booking are bound to, besides the person.
-const ACTION: &str = "book";
+pub const ACTION: &str = "book";
 
 type Job = (Checked, oneshot::Sender<Result<Proved, Refusal>>);
 
@@ -184,12 +184,11 @@ fn problem(refusal: &Refusal) -> Problem {
     match refusal {
         Refusal::Expired { .. } => Problem::PowExpired,
         Refusal::OutOfMemory(_) => Problem::Overloaded,
-        Refusal::Malformed(_)
-        | Refusal::BadSignature
-        | Refusal::WrongPerson
-        | Refusal::WrongAction
-        | Refusal::WrongRelease
-        | Refusal::TooWeak
-        | Refusal::WrongKey => Problem::PowInvalid,
+        Refusal::Malformed(_) | Refusal::WrongKey => Problem::PowInvalid(BadProof::NoSolution),
+        Refusal::BadSignature => Problem::PowInvalid(BadProof::Forged),
+        Refusal::WrongPerson => Problem::PowInvalid(BadProof::WrongPerson),
+        Refusal::WrongAction => Problem::PowInvalid(BadProof::WrongAction),
+        Refusal::WrongRelease => Problem::PowInvalid(BadProof::WrongRelease),
+        Refusal::TooWeak => Problem::PowInvalid(BadProof::TooWeak),
     }
 }

@@ -4,11 +4,13 @@
 //! checks lives in the crates it starts. Called by people and by `.ci/run`.
 
 mod api;
+mod clients;
 mod deny;
 mod kill;
 mod loom;
 mod metadata;
 mod production;
+mod python;
 mod redis;
 mod run;
 mod test;

@@ -28,19 +28,19 @@ const TOOLS: &[Tool] = &[
     Tool {
         program: "python3",
         package: "python3",
-        purpose: "reading the journal in another language",
+        purpose: "reading the journal in another language, and stock ALTCHA clients",
     },
     Tool {
         program: "node",
         package: "nodejs",
-        purpose: "logging in through a real provider of OpenID Connect",
+        purpose: "logging in through a real provider of OpenID Connect, and a stock ALTCHA client",
     },
     Tool {
         program: "promtool",
         package: "prometheus",
         purpose: "the metrics, rules and dashboards with a real Prometheus",
     },
-    Tool { program: "npm", package: "npm", purpose: "that provider's packages" },
+    Tool { program: "npm", package: "npm", purpose: "the packages of both" },
 ];
 
 /// Components of the toolchain; distributions' own packages of Rust may lack them.
@@ -78,7 +78,7 @@ fn require_programs(path: &std::ffi::OsStr) -> Result<()> {
     Ok(())
 }
 
-/// Python's virtual environments, in which the check of the API lives, are a package of their own
+/// Python's virtual environments, in which the checks with packages live, are a package of their own
 /// in some distributions.
 fn require_environments(path: &std::ffi::OsStr) -> Result<()> {
     const PACKAGES: &[&str] = &["python3-venv"];

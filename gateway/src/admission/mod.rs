@@ -23,6 +23,7 @@ mod redis_endpoint;
 mod redis_link;
 mod redis_store;
 mod redis_wire;
+mod shared_peaks;
 
 use std::fmt;
 use std::sync::Arc;
@@ -43,6 +44,7 @@ pub use fence::{
 pub use gcra::{RATE_WINDOW_US, RateRule, RateRuleError, TooEarly, next_arrival};
 pub use redis_endpoint::{BadEndpoint, MAX_CLUSTER_NODES, RedisEndpoint};
 pub use redis_store::{RedisStore, RedisStoreConfig};
+pub use shared_peaks::{MAX_SHARED_PEAKS, Peak, SharedPeaks};
 
 /// Most requests that one call of [`AdmissionStore::decide`] takes.
 pub const MAX_BATCH: usize = 128;

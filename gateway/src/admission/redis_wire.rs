@@ -24,8 +24,11 @@ const SPENT_WINDOW_S: u64 = 60;
 /// The bytes of a count as it is kept: count, sequence (two halves), expiry.
 const COUNT_BYTES: usize = 20;
 
+/// The bytes of one hint: the number of its count, and the value to keep.
+const HINT_BYTES: usize = 2 + COUNT_BYTES;
+
 /// The bytes of one request.
-const REQUEST_BYTES: usize = 26;
+const REQUEST_BYTES: usize = 12;
 
 /// Entries in the order of their first use; equal ones share an index. The script counts from 1.
 struct Indexed<K> {
@@ -77,18 +80,22 @@ impl<G: Copy + Eq + Hash, K: Copy + Eq + Hash> Grouped<G, K> {
 
 type RateField = [u8; 33];
 type CountField = [u8; 34];
+/// Emission interval, burst, limit.
+type Rule = [u8; 12];
 
 /// A batch with every entry placed once.
 struct Layout {
     rates: Indexed<RateField>,
     counts: Grouped<u32, CountField>,
     spends: Grouped<u64, [u8; 16]>,
+    rules: Indexed<Rule>,
     requests: Vec<PlacedRequest>,
     hints: Vec<(usize, usize)>,
 }
 
 struct PlacedRequest {
     rate: usize,
+    rule: usize,
     count: Option<(usize, usize)>,
     spend: Option<(usize, usize)>,
 }
@@ -98,8 +105,10 @@ impl Layout {
         let mut rates = Indexed::with_capacity(requests.len());
         let mut counts = Grouped::new();
         let mut spends = Grouped::new();
+        let mut rules = Indexed::with_capacity(4);
         let place_request = |request: &AdmissionRequest| PlacedRequest {
             rate: rates.place(rate_field(request)),
+            rule: rules.place(rule(request)),
             count: request
                 .quota
                 .map(|query| counts.place(query.period, count_field(&query.holder, query.rule))),
@@ -109,7 +118,7 @@ impl Layout {
         let place_hint =
             |hint: &Hint| counts.place(hint.period, count_field(&hint.person, hint.rule));
         let hints = hints.iter().map(place_hint).collect();
-        Self { rates, counts, spends, requests, hints }
+        Self { rates, counts, spends, rules, requests, hints }
     }
 }
 
@@ -121,11 +130,8 @@ pub(super) fn write_arguments(
     now_us: u64,
 ) {
     let layout = Layout::of(requests, hints);
-    let mut scratch = Vec::with_capacity(32);
     let mut add = |parts: &[&[u8]]| {
-        scratch.clear();
-        parts.iter().for_each(|part| scratch.extend_from_slice(part));
-        command.arg(scratch.as_slice());
+        command.arg(parts.concat());
     };
     let quota_groups = layout.counts.groups.order.len();
     let spent_groups = layout.spends.groups.order.len();
@@ -135,20 +141,25 @@ pub(super) fn write_arguments(
         &short(quota_groups),
         &short(hints.len()),
         &short(spent_groups),
+        &short(layout.rules.order.len()),
         &short(requests.len()),
     ]);
-    layout.rates.order.iter().for_each(|field| add(&[field]));
+    add(&[layout.rates.order.as_flattened()]);
+    add(&[layout.rules.order.as_flattened()]);
     for (period, fields) in layout.counts.groups.order.iter().zip(&layout.counts.members) {
-        add(&[&period.to_be_bytes(), &short(fields.order.len())]);
-        fields.order.iter().for_each(|field| add(&[field]));
+        let fields = &fields.order;
+        add(&[&period.to_be_bytes(), &short(fields.len()), fields.as_flattened()]);
     }
     let count_number = layout.counts.numbering();
+    let mut all = Vec::with_capacity(hints.len() * HINT_BYTES);
     for (hint, place) in hints.iter().zip(&layout.hints) {
-        add(&[&count_number(*place), &count_value(hint)]);
+        all.extend_from_slice(&count_number(*place));
+        all.extend_from_slice(&count_value(hint));
     }
+    add(&[&all]);
     for (window, nonces) in layout.spends.groups.order.iter().zip(&layout.spends.members) {
-        add(&[&window.to_be_bytes(), &short(nonces.order.len())]);
-        nonces.order.iter().for_each(|nonce| add(&[nonce]));
+        let nonces = &nonces.order;
+        add(&[&window.to_be_bytes(), &short(nonces.len()), nonces.as_flattened()]);
     }
     let spend_number = layout.spends.numbering();
     let mut all = Vec::with_capacity(requests.len() * REQUEST_BYTES);
@@ -157,10 +168,9 @@ pub(super) fn write_arguments(
         all.extend_from_slice(&short(placed.rate + 1));
         all.extend_from_slice(&placed.count.map_or([0; 2], &count_number));
         all.extend_from_slice(&placed.spend.map_or([0; 2], &spend_number));
-        all.extend_from_slice(&(request.rate.emission_interval_us() as u32).to_be_bytes());
-        all.extend_from_slice(&request.rate.burst().to_be_bytes());
-        all.extend_from_slice(&request.quota.map_or(0, |query| query.limit).to_be_bytes());
-        all.extend_from_slice(&request.spend.map_or(0, |spend| forget_at_s(&spend)).to_be_bytes());
+        all.extend_from_slice(&short(placed.rule + 1));
+        let forget_at_s = request.spend.map_or(0, |spend| forget_at_s(&spend));
+        all.extend_from_slice(&(forget_at_s as u32).to_be_bytes());
     }
     add(&[&all]);
 }
@@ -216,6 +226,16 @@ fn rate_field(request: &AdmissionRequest) -> RateField {
     field[..32].copy_from_slice(&request.person.0);
     field[32] = request.rate.id();
     field
+}
+
+/// What a request is measured by.
+fn rule(request: &AdmissionRequest) -> Rule {
+    let mut rule = [0; 12];
+    rule[..4].copy_from_slice(&(request.rate.emission_interval_us() as u32).to_be_bytes());
+    rule[4..8].copy_from_slice(&request.rate.burst().to_be_bytes());
+    let limit = request.quota.map_or(0, |query| query.limit);
+    rule[8..].copy_from_slice(&limit.to_be_bytes());
+    rule
 }
 
 /// Person and rule.

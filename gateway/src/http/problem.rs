@@ -23,6 +23,23 @@ use super::request_id::RequestId;
 /// Retries after an overload spread over this many seconds.
 pub const RETRY_JITTER_SECONDS: u64 = 5;
 
+/// Why a proof of work is not accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BadProof {
+    /// It is not of the form of a proof, or the counter gives another key than it says.
+    NoSolution,
+    /// Its challenge was changed, or is not one of ours.
+    Forged,
+    /// Computed for another person.
+    WrongPerson,
+    /// Computed for something else than booking.
+    WrongAction,
+    /// Computed for another service.
+    WrongRelease,
+    /// The key does not start with the prefix: no work was done.
+    TooWeak,
+}
+
 /// Why a request is refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "each is described by its texts in the locale files")]
@@ -55,7 +72,7 @@ pub enum Problem {
     MovedTooOften { count: u8, limit: u8 },
     RateLimited { retry_after: Duration },
     PowRequired,
-    PowInvalid,
+    PowInvalid(BadProof),
     PowExpired,
     PowReplayed,
     ProofNotNeeded,
@@ -99,7 +116,7 @@ impl From<Refusal> for Problem {
 impl From<BadTicket> for Problem {
     fn from(bad: BadTicket) -> Self {
         match bad {
-            BadTicket::Foreign => Self::PowInvalid,
+            BadTicket::Foreign => Self::PowInvalid(BadProof::NoSolution),
             BadTicket::Early { ready_at_s } => Self::SlowLaneEarly { ready_at_s },
             BadTicket::Expired => Self::PowExpired,
         }
@@ -148,7 +165,14 @@ impl Problem {
             Self::MovedTooOften { .. } => "moved-too-often",
             Self::RateLimited { .. } => "rate-limited",
             Self::PowRequired => "pow-required",
-            Self::PowInvalid => "pow-invalid",
+            Self::PowInvalid(bad) => match bad {
+                BadProof::NoSolution => "pow-invalid",
+                BadProof::Forged => "pow-forged",
+                BadProof::WrongPerson => "pow-wrong-person",
+                BadProof::WrongAction => "pow-wrong-action",
+                BadProof::WrongRelease => "pow-wrong-release",
+                BadProof::TooWeak => "pow-too-weak",
+            },
             Self::PowExpired => "pow-expired",
             Self::PowReplayed => "pow-replayed",
             Self::ProofNotNeeded => "proof-not-needed",
@@ -180,7 +204,7 @@ impl Problem {
             | Self::NoEntity
             | Self::LoginDenied
             | Self::PowRequired
-            | Self::PowInvalid
+            | Self::PowInvalid(_)
             | Self::PowExpired
             | Self::PowReplayed
             | Self::SlowLaneEarly { .. } => StatusCode::FORBIDDEN,

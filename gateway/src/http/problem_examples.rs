@@ -11,7 +11,7 @@ use talon_domain::limits::LimitRefusal;
 use talon_domain::policy::{LimitKind, Moment, Period};
 use talon_wire::{BookingState, FreeStart, Release};
 
-use super::problem::Problem;
+use super::problem::{BadProof, Problem};
 
 /// 2026-12-01 04:00 UTC.
 const MOMENT: UtcMicros = UtcMicros(1_796_097_600_000_000);
@@ -74,8 +74,15 @@ fn next(problem: &Problem) -> Option<Problem> {
             Problem::RateLimited { retry_after: Duration::from_millis(1500) }
         }
         Problem::RateLimited { .. } => Problem::PowRequired,
-        Problem::PowRequired => Problem::PowInvalid,
-        Problem::PowInvalid => Problem::PowExpired,
+        Problem::PowRequired => Problem::PowInvalid(BadProof::NoSolution),
+        Problem::PowInvalid(bad) => match bad {
+            BadProof::NoSolution => Problem::PowInvalid(BadProof::Forged),
+            BadProof::Forged => Problem::PowInvalid(BadProof::WrongPerson),
+            BadProof::WrongPerson => Problem::PowInvalid(BadProof::WrongAction),
+            BadProof::WrongAction => Problem::PowInvalid(BadProof::WrongRelease),
+            BadProof::WrongRelease => Problem::PowInvalid(BadProof::TooWeak),
+            BadProof::TooWeak => Problem::PowExpired,
+        },
         Problem::PowExpired => Problem::PowReplayed,
         Problem::PowReplayed => Problem::ProofNotNeeded,
         Problem::ProofNotNeeded => {

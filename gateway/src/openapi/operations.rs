@@ -27,8 +27,18 @@ const ORIGIN: &[&str] = &["forbidden-origin"];
 const BODY: &[&str] = &["bad-request", "body-too-large", "body-too-slow", "unsupported-media-type"];
 const LIMITS: &[&str] =
     &["quota-exceeded", "already-booked", "blocked-for-absence", "retake-too-soon"];
-const PROOF: &[&str] =
-    &["pow-required", "pow-invalid", "pow-expired", "pow-replayed", "slow-lane-early"];
+const PROOF: &[&str] = &[
+    "pow-required",
+    "pow-invalid",
+    "pow-forged",
+    "pow-wrong-person",
+    "pow-wrong-action",
+    "pow-wrong-release",
+    "pow-too-weak",
+    "pow-expired",
+    "pow-replayed",
+    "slow-lane-early",
+];
 const START: &[&str] = &["past-date", "unknown-start", "not-released", "slot-taken"];
 
 const fn list(description: &'static str, schema: &'static str) -> [Answer; 2] {

@@ -12,7 +12,7 @@ use talon_domain::policy::{CompiledPolicy, Holder};
 use talon_pow::Pressure;
 use talon_wire::{Caller, Place, Wishes};
 
-use super::{Claim, acting_for};
+use super::{ASKED_OVER, Claim, acting_for};
 use crate::admission::{
     AdmissionError, AdmissionRequest, Decision, Hint, PersonKey, QuotaQuery, RateRule, Spend,
     WhenDown,
@@ -97,7 +97,7 @@ fn evidence<'a>(
     policy: &CompiledPolicy,
     claim: &Claim<'_>,
 ) -> Result<Evidence<'a>, Problem> {
-    let (person, service, channel) = (&claim.caller.person, claim.place.service, claim.channel);
+    let (person, service, channel) = (&claim.caller.person, claim.place.service, ASKED_OVER);
     let Some(rule) = &policy.release(service, channel).proof else {
         return Ok(Evidence::NotNeeded);
     };
@@ -123,7 +123,7 @@ fn is_failure(problem: &Problem) -> bool {
     matches!(
         problem,
         Problem::RateLimited { .. }
-            | Problem::PowInvalid
+            | Problem::PowInvalid(_)
             | Problem::PowExpired
             | Problem::PowReplayed
     )

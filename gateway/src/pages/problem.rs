@@ -166,7 +166,7 @@ fn detail(
             Some(words.t("problem-form-is-old"))
         }
         Problem::PowRequired => Some(words.t("problem-pow-required")),
-        Problem::PowInvalid | Problem::PowExpired | Problem::PowReplayed => {
+        Problem::PowInvalid(_) | Problem::PowExpired | Problem::PowReplayed => {
             Some(words.t("problem-pow-again"))
         }
         Problem::Overloaded => Some(words.t("problem-overloaded")),
@@ -242,7 +242,7 @@ fn ways(
         | Problem::LoginInvalid => ways.push(way(frame.login(), "site-log-in")),
         Problem::LimitReached(_) => ways.push(way("/tickets".to_owned(), "site-tickets")),
         Problem::PowRequired
-        | Problem::PowInvalid
+        | Problem::PowInvalid(_)
         | Problem::PowExpired
         | Problem::PowReplayed
         | Problem::IdempotencyKeyMissing

@@ -5,6 +5,7 @@
 
 mod admission;
 mod ledger;
+mod peaks;
 mod peppers;
 mod provider;
 mod redis_owner;
@@ -220,6 +221,7 @@ pub fn run(
     let introduced = runtime.block_on(introduction)?;
     let demonstration = release_in.map(|pause| demand::moment_of(now(), pause));
     let demands = Arc::new(Demands::new(demonstration));
+    runtime.block_on(peaks::begin(admissions.endpoint(), Arc::clone(&demands)))?;
     let lasting = Lasting { demands, edge: Arc::new(edge) };
     let app = Arc::new(wire(config, authorities, keys, lasting, None)?);
     let (stop, stopped) = watch::channel(false);

@@ -3,7 +3,9 @@
 use std::fs;
 
 use redis::Client;
-use talon_gateway::admission::{AdmissionStore, Decision, RedisEndpoint, RedisStore, StoreError};
+use talon_gateway::admission::{
+    AdmissionStore, Decision, RedisEndpoint, RedisStore, SharedPeaks, StoreError,
+};
 use tempfile::TempDir;
 
 use super::server::{RedisServer, free_port};
@@ -12,7 +14,7 @@ use crate::{generous, nonce, quota};
 
 /// All that a gateway does in Redis, as its documentation says. Each of these is in Valkey as well.
 const RIGHTS: &str = "~talon:* resetchannels -@all +ping +cluster|slots +evalsha +eval \
-    +time +get +set +hmget +hset +smismember +sadd +pexpire +pttl";
+    +time +get +set +hmget +hset +smismember +sadd +pexpire +pttl +zadd +zrange +zrem";
 
 async fn decide_everything(endpoint: &RedisEndpoint) -> Result<Vec<Decision>, StoreError> {
     let store = RedisStore::connect(endpoint, patient()).unwrap();
@@ -48,8 +50,10 @@ fn a_user_with_the_documented_rights_and_no_others_is_enough() {
     within_patience(async {
         let url = format!("redis://talon@127.0.0.1:{}", server.port());
         let endpoint = RedisEndpoint::single(&url).unwrap();
-        let decided = decide_everything(&endpoint.clone().with_password("sesame")).await;
-        assert_admitted(&decided);
+        let allowed = endpoint.clone().with_password("sesame");
+        assert_admitted(&decide_everything(&allowed).await);
+        let peaks = SharedPeaks::connect(&allowed).unwrap();
+        peaks.exchange(&[(1, 1), (3, 1)], 2).await.unwrap();
         for refused in [endpoint.clone(), endpoint.with_password("wrong")] {
             let decided = decide_everything(&refused).await;
             assert!(matches!(decided, Err(StoreError::Unavailable { .. })), "{decided:?}");

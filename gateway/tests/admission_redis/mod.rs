@@ -4,5 +4,6 @@ pub(crate) mod access;
 pub(crate) mod cluster;
 mod failover;
 pub(crate) mod gate;
+mod peaks;
 pub(crate) mod server;
 mod trouble;

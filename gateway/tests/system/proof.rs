@@ -7,15 +7,15 @@ use crate::harness::{Browser, Reply, Visit, day, shared, somebody};
 use crate::refusals::{assert_problem, refused};
 
 const TOWN: u32 = 1;
-const CHALLENGE: &str = "/api/v1/challenge?authority=small&office=1&service=driving";
+pub(crate) const CHALLENGE: &str = "/api/v1/challenge?authority=small&office=1&service=driving";
 /// One counter in sixteen is a solution.
-const MAX_COUNTER: u32 = 10_000;
+pub(crate) const MAX_COUNTER: u32 = 10_000;
 
 fn visit() -> Visit {
     Visit::any(TOWN, "driving", &day(2), &day(9))
 }
 
-async fn challenge(who: &mut Browser) -> Reply {
+pub(crate) async fn challenge(who: &mut Browser) -> Reply {
     let reply = who.get(CHALLENGE).await.expect(200);
     assert_eq!(reply.header("cache-control"), "no-store");
     reply
@@ -46,7 +46,7 @@ async fn a_proof_is_good_for_one_booking_of_its_person() {
 
     refused(who, proven.ask("second"), 403, "pow-replayed").await;
     let other = &mut somebody(gateway);
-    refused(other, proven.ask("first"), 403, "pow-invalid").await;
+    refused(other, proven.ask("first"), 403, "pow-wrong-person").await;
 }
 
 #[tokio::test]

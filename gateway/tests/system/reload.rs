@@ -20,19 +20,23 @@ const FILES: [&str; 5] = [
     "strict.policy.toml",
 ];
 
-/// A gateway whose files the test may change.
-fn start() -> (Gateway, PathBuf) {
+/// How to start a gateway whose files the test may change.
+pub(crate) fn own_files() -> (Launch, PathBuf) {
     let launch = Launch::new();
     let directory = launch.directory().join("config");
     fs::create_dir(&directory).unwrap();
     for file in FILES {
         fs::copy(fixture(file), directory.join(file)).unwrap();
     }
-    let gateway = launch.on(directory.join("gateway.toml")).start();
-    (gateway, directory)
+    (launch.on(directory.join("gateway.toml")), directory)
 }
 
-fn edit(file: &Path, from: &str, to: &str) {
+fn start() -> (Gateway, PathBuf) {
+    let (launch, directory) = own_files();
+    (launch.start(), directory)
+}
+
+pub(crate) fn edit(file: &Path, from: &str, to: &str) {
     let text = fs::read_to_string(file).unwrap();
     assert!(text.contains(from), "{} says no {from}", file.display());
     fs::write(file, text.replace(from, to)).unwrap();

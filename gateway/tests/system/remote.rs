@@ -4,8 +4,12 @@
 use talon_ledger::journal::RealDisk;
 use talon_ledger::verify::verify;
 
-use crate::harness::{Browser, Gateway, Launch, LedgerServer, Visit, day, eventually, somebody};
+use crate::harness::{
+    Browser, Gateway, Launch, LedgerServer, Visit, day, eventually, fixture, somebody,
+};
+use crate::proof::proof;
 use crate::redis_server::RedisServer;
+use crate::reload::edit;
 use crate::story::whole_story;
 
 fn any(service: &str) -> Visit {
@@ -67,6 +71,44 @@ async fn two_gateways_on_one_redis_and_one_ledger_hold_one_person_to_one_limit()
     let report = verify(&RealDisk::open(ledger.journal()).unwrap(), None, |_, _| {}).unwrap();
     assert!(report.is_good());
     assert_eq!(report.bookings, 4);
+}
+
+/// Gateways of one ledger and one Redis, whose files release driving in a few minutes.
+fn before_a_release(ledger: &mut LedgerServer, server: &RedisServer) -> [Gateway; 2] {
+    let soon = jiff::Zoned::now().with_time_zone(jiff::tz::TimeZone::get("Europe/Kyiv").unwrap());
+    let soon = soon.checked_add(jiff::Span::new().minutes(5)).unwrap();
+    let time = format!("slow_lane_minutes = 0 }}\ntime = \"{}\"", soon.strftime("%H:%M"));
+    edit(&ledger.file("small.policy.toml"), "slow_lane_minutes = 0 }", &time);
+    std::fs::copy(fixture("gateway.toml"), ledger.file("gateway.toml")).unwrap();
+    ledger.start();
+    // Yesterday's release of the same minute, of which one gateway told the others.
+    let before = soon.with().second(0).subsec_nanosecond(0).build().unwrap();
+    let before = before.checked_sub(jiff::Span::new().days(1)).unwrap().timestamp();
+    let mut admin = redis::Client::open(server.url()).unwrap().get_connection().unwrap();
+    let mut told = redis::cmd("ZADD");
+    let told = told.arg("talon:{0}:peaks").arg(3).arg(before.as_microsecond());
+    let () = told.query(&mut admin).unwrap();
+    let launch = || with_redis(ledger.gateway(), server).on(ledger.file("gateway.toml"));
+    let first = launch().start();
+    let second = with_keys_of(launch(), &first).start();
+    [first, second]
+}
+
+#[tokio::test]
+async fn two_gateways_publish_one_difficulty_and_take_each_others_challenges() {
+    let (server, mut ledger) = (RedisServer::start(), LedgerServer::new());
+    let [first, second] = before_a_release(&mut ledger, &server);
+    let published = async |gateway: &Gateway| {
+        let mut who = Browser::new(gateway.public());
+        who.get("/api/v1/authorities/small/services/driving/proof").await.expect(200).json()
+    };
+    let here = published(&first).await;
+    assert_eq!(here["release"]["cost"], 4 * 10, "the floor, doubled twice: {here}");
+    assert_eq!(published(&second).await, here);
+    let mut who = somebody(&first);
+    let proven = any("driving").with("altcha", proof(&mut who).await);
+    proven.book(&mut who.twin_at(second.public()), "k").await.expect(201);
+    proven.book(&mut who, "other").await.refused(403, "pow-replayed");
 }
 
 #[tokio::test]

@@ -14,7 +14,7 @@ use std::time::Duration;
 pub(crate) use browser::{Ask, Browser, Reply};
 pub(crate) use ledger::LedgerServer;
 pub(crate) use people::{
-    Visit, at_hub, authorize_link, day, log_in, log_in_with, now_s, somebody, token_with,
+    Visit, at_hub, authorize_link, day, log_in, log_in_with, name_of, now_s, somebody, token_with,
 };
 pub(crate) use process::{Gateway, Launch, free_port, run, shared};
 

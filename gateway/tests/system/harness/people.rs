@@ -35,14 +35,19 @@ pub(crate) fn somebody(gateway: &Gateway) -> Browser {
     Browser::bearing(gateway.public(), token_with(&key, number, now_s() + 3600))
 }
 
+/// By which name a human goes at an authority; it is another one at each.
+pub(crate) fn name_of(number: u32, authority: AuthorityId) -> Pseudonym {
+    let mut name = [0; 32];
+    name[..4].copy_from_slice(&number.to_le_bytes());
+    name[30..].copy_from_slice(&authority.0.to_be_bytes());
+    Pseudonym(name)
+}
+
 /// A token of person `number` that is signed with `key`.
 pub(crate) fn token_with(key: &[u8], number: u32, expires_at_s: u64) -> String {
-    // One human has another name at each authority.
     let names = |authority: u16| {
-        let mut name = [0; 32];
-        name[..4].copy_from_slice(&number.to_le_bytes());
-        name[30..].copy_from_slice(&authority.to_be_bytes());
-        Names { authority: AuthorityId(authority), person: Pseudonym(name), entity: None }
+        let authority = AuthorityId(authority);
+        Names { authority, person: name_of(number, authority), entity: None }
     };
     let mut session = [0; 16];
     session[..4].copy_from_slice(&number.to_le_bytes());
