@@ -20,6 +20,7 @@ use crate::availability::{Lists, PublicAnswers};
 use crate::config::{Config, ProcessMode};
 use crate::demand::Demands;
 use crate::edge::Edge;
+use crate::first_free::FirstFree;
 use crate::http::language::Texts;
 use crate::http::problem::Problem;
 use crate::identity::cookies::Cookies;
@@ -99,6 +100,8 @@ pub struct App {
     pub lists: Lists,
     /// Public answers, kept for a moment.
     pub public: PublicAnswers,
+    /// The first free days of offices, kept for a moment.
+    pub first_free: FirstFree,
     /// Sessions whose signature was checked, by token.
     pub sessions: Cache<Box<str>, Arc<Session>>,
     /// Who is known to be over a limit.

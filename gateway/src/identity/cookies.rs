@@ -16,6 +16,8 @@ pub const LOGIN: &str = "talon_login";
 pub const CONSENT: &str = "talon_consent";
 /// The cookie that remembers the language.
 pub const LANGUAGE: &str = "talon_language";
+/// The cookie that remembers how pages look.
+pub const APPEARANCE: &str = "talon_appearance";
 
 impl Cookies {
     /// `secure`: browsers see https, so cookies get the `__Host-` prefix and `Secure`.

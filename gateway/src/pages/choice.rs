@@ -20,6 +20,11 @@ use crate::http::problem::Problem;
 /// The start of all addresses on the way to a booking.
 const BOOK: &str = "/book";
 
+/// The address of the choice of a service.
+pub(super) fn authority_path(catalogue: &Catalogue) -> String {
+    format!("{BOOK}/{}", catalogue.code)
+}
+
 /// A service that was chosen.
 #[derive(Clone, Copy)]
 pub(super) struct Chosen<'a> {
@@ -68,7 +73,8 @@ impl<'a> Chosen<'a> {
     /// The choices made so far. What a booking is for cannot be changed by moving it.
     pub(super) fn trail(&self, words: Words<'_>) -> Vec<Crumb> {
         let label = words.name(&self.service.name).to_owned();
-        vec![Crumb { label, href: self.moving.map_or_else(|| "/".to_owned(), tickets::path) }]
+        let back = || authority_path(self.catalogue);
+        vec![Crumb { label, href: self.moving.map_or_else(back, tickets::path) }]
     }
 }
 

@@ -16,10 +16,10 @@ use talon_wire::{BookingState, BookingView, Wishes};
 
 use super::assets::ASSETS;
 use super::choice::{self, Spot};
-use super::choose::starts;
 use super::frame::{Account, Frame, personal};
 use super::problem::{Aftermath, Retry, refuse};
 use super::tickets::Ticket;
+use super::times::starts;
 use super::words::zone_named;
 use crate::app::{Lane, now};
 use crate::caller::{Identified, identify, identify_writer};

@@ -8,6 +8,7 @@ use http::{HeaderValue, Method, StatusCode, header};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use sha2::{Digest, Sha256};
 
+use super::appearance::Appearance;
 use super::assets::{ASSETS, gzip, takes_gzip};
 use super::words::Words;
 use super::{choice, tickets};
@@ -67,6 +68,8 @@ pub(super) struct Frame<'a> {
     pub(super) words: Words<'a>,
     /// The page's address, to come back to from a login or another language.
     pub(super) here: String,
+    /// How it looks to this reader.
+    pub(super) appearance: Appearance,
     /// Whether somebody is logged in.
     pub(super) account: Account,
     /// Whether this is a demonstration.
@@ -88,7 +91,9 @@ impl<'a> Frame<'a> {
             _ => String::new(),
         };
         let (trail, step, is_demo) = (Vec::new(), String::new(), lane.app.is_demo());
-        Self { words, here: here(asked), account, is_demo, trail, step, moving }
+        let appearance = Appearance::of_request(&asked.parts.headers, &lane.app.cookies);
+        let here = here(asked);
+        Self { words, here, appearance, account, is_demo, trail, step, moving }
     }
 
     /// With the choices made so far, before step `step`.
@@ -149,8 +154,9 @@ impl<'a> Frame<'a> {
 fn here(asked: &Asked) -> String {
     let uri = &asked.parts.uri;
     let path = uri.path();
-    let is_passage =
-        ["/login", "/logout", "/language", "/oauth/"].iter().any(|way| path.starts_with(way));
+    let is_passage = ["/login", "/logout", "/language", "/appearance", "/oauth/"]
+        .iter()
+        .any(|way| path.starts_with(way));
     let whole = match asked.parts.method {
         _ if is_passage => "/",
         // A form's address may say which booking moves.
@@ -215,7 +221,7 @@ fn security_policy(hub: &str) -> HeaderValue {
     let hub = hub.trim_end_matches('/');
     let text = format!(
         "default-src 'none'; style-src 'self'; script-src 'self'; worker-src 'self'; \
-         connect-src 'self'; img-src 'self' data:; form-action 'self' {hub}; base-uri 'none'; \
+         connect-src 'self'; img-src 'self' data:; manifest-src 'self'; form-action 'self' {hub}; base-uri 'none'; \
          frame-ancestors 'none'"
     );
     HeaderValue::from_str(&text).unwrap_or(HeaderValue::from_static("default-src 'none'"))

@@ -7,14 +7,18 @@
 
 mod about;
 mod app;
+mod appearance;
 mod assets;
 mod choice;
 mod choose;
 mod confirm;
+mod days;
 mod frame;
 mod language;
+mod offices;
 mod problem;
 mod tickets;
+mod times;
 mod words;
 
 use axum::Router;
@@ -31,10 +35,10 @@ pub fn routes() -> Router<Lane> {
     Router::new()
         .route("/", get(choose::front))
         .route("/book", get(choose::to_front))
-        .route("/book/{authority}", get(choose::to_front))
-        .route("/book/{authority}/{service}", get(choose::offices))
-        .route("/book/{authority}/{service}/{office}", get(choose::days))
-        .route("/book/{authority}/{service}/{office}/{date}", get(choose::times))
+        .route("/book/{authority}", get(choose::authority))
+        .route("/book/{authority}/{service}", get(offices::offices))
+        .route("/book/{authority}/{service}/{office}", get(days::days))
+        .route("/book/{authority}/{service}/{office}/{date}", get(times::times))
         .route(
             "/book/{authority}/{service}/{office}/{date}/{time}",
             get(confirm::show).post(confirm::book),
@@ -43,6 +47,7 @@ pub fn routes() -> Router<Lane> {
         .route("/tickets/{id}", get(tickets::one))
         .route("/tickets/{id}/cancel", get(tickets::back).post(tickets::cancel))
         .route("/language", post(language::choose))
+        .route("/appearance", post(appearance::choose))
         .route("/assets/{file}", get(assets::serve))
 }
 

@@ -12,8 +12,8 @@ use talon_domain::limits::LimitRefusal;
 use talon_domain::policy::{LimitKind, Moment, Period};
 
 use super::choice::Spot;
-use super::choose::{TimeCard, opening, time_cards};
 use super::frame::{Account, Frame, personal};
+use super::times::{TimeCard, opening, time_cards};
 use super::words::Words;
 use crate::app::{App, Lane, now};
 use crate::caller::identify;

@@ -190,7 +190,7 @@ impl<'a> Browser<'a> {
         let (text, path) = (page.text(), &page.path);
         assert_eq!(text.matches("<h1").count(), 1, "{path}: one h1");
         let tag = page.header("content-language");
-        assert!(text.contains(&format!("<html lang=\"{tag}\">")), "{path}: lang");
+        assert!(text.contains(&format!("<html lang=\"{tag}\"")), "{path}: lang");
         let policy = page.header("content-security-policy");
         assert!(policy.starts_with("default-src 'none'; style-src 'self'; script-src 'self'"));
         assert!(!policy.contains("unsafe"), "{path}: {policy}");

@@ -9,6 +9,11 @@ site-menu = Menu
 site-tickets = My tickets
 site-log-in = Log in
 site-log-out = Log out
+site-appearance = How the page looks
+site-smaller = Smaller letters
+site-larger = Larger letters
+site-high-contrast = High contrast
+site-colours = Usual colours
 site-trail = Your choice
 site-change = change
 site-step = Step { $step } of 5
@@ -23,6 +28,25 @@ date-weekday-4 = Thursday
 date-weekday-5 = Friday
 date-weekday-6 = Saturday
 date-weekday-7 = Sunday
+date-weekday-short-1 = Mon
+date-weekday-short-2 = Tue
+date-weekday-short-3 = Wed
+date-weekday-short-4 = Thu
+date-weekday-short-5 = Fri
+date-weekday-short-6 = Sat
+date-weekday-short-7 = Sun
+date-month-title-1 = January
+date-month-title-2 = February
+date-month-title-3 = March
+date-month-title-4 = April
+date-month-title-5 = May
+date-month-title-6 = June
+date-month-title-7 = July
+date-month-title-8 = August
+date-month-title-9 = September
+date-month-title-10 = October
+date-month-title-11 = November
+date-month-title-12 = December
 date-month-1 = January
 date-month-2 = February
 date-month-3 = March
@@ -48,7 +72,8 @@ front-title = Book a visit
 front-lead = Choose a service, an office and a time. Each place goes to one person: the one who comes.
 front-log-in = Everybody can see what is free. To book, you need electronic identification.
 front-logged-in = You are logged in. Your bookings are here:
-front-authorities = Authorities
+front-authorities = Where are you going?
+authority-others = Other authorities
 front-services = What do you need?
 front-minutes = { $minutes ->
     [one] { $minutes } minute
@@ -63,6 +88,8 @@ front-opens = { $days ->
 offices-title = Choose an office
 offices-search = Town, street or office number
 offices-find = Find
+offices-first = first place: { $date }
+offices-none-free = no free places
 offices-show-all = Show all
 offices-count = { $count ->
     [one] { $count } office
@@ -80,7 +107,7 @@ offices-found = { $count ->
 }
 
 # What people have to know before they come.
-about-title = Before you book: who may book, documents, fee
+about-title = Before you book
 about-test-mode = Test mode
 about-test-mode-explained = Online booking of this service works in test mode, and only at some offices.
 about-no-booking = You do not need to book for this:
@@ -99,6 +126,11 @@ about-limited = Shorter hours from { $from } to { $to }: { $reason }
 
 # Days.
 days-title = Choose a day
+days-first = The first free place is on { $date }.
+days-all-taken = This office has no free places now.
+days-nearby = Free nearby
+days-announced = Opening soon
+days-legend = The number under a date is how many places are free; 0: no places; …: booking for this day has not opened yet.
 days-none = This office has no days for this service yet.
 days-free = { $free ->
     [0] no places
@@ -112,6 +144,7 @@ days-opens-unknown = It is not known yet when booking opens
 # Times.
 times-title = Choose a time
 times-none = There are no places on this day
+times-none-explained = A place that somebody gives up does not come back at once, but a little later. Look at other days or other offices.
 times-reload = Reload
 
 # Confirming.

@@ -9,6 +9,11 @@ site-menu = Меню
 site-tickets = Мої талони
 site-log-in = Увійти
 site-log-out = Вийти
+site-appearance = Вигляд сторінки
+site-smaller = Менші літери
+site-larger = Більші літери
+site-high-contrast = Високий контраст
+site-colours = Звичайні кольори
 site-trail = Ваш вибір
 site-change = змінити
 site-step = Крок { $step } із 5
@@ -23,6 +28,25 @@ date-weekday-4 = четвер
 date-weekday-5 = п’ятниця
 date-weekday-6 = субота
 date-weekday-7 = неділя
+date-weekday-short-1 = пн
+date-weekday-short-2 = вт
+date-weekday-short-3 = ср
+date-weekday-short-4 = чт
+date-weekday-short-5 = пт
+date-weekday-short-6 = сб
+date-weekday-short-7 = нд
+date-month-title-1 = Січень
+date-month-title-2 = Лютий
+date-month-title-3 = Березень
+date-month-title-4 = Квітень
+date-month-title-5 = Травень
+date-month-title-6 = Червень
+date-month-title-7 = Липень
+date-month-title-8 = Серпень
+date-month-title-9 = Вересень
+date-month-title-10 = Жовтень
+date-month-title-11 = Листопад
+date-month-title-12 = Грудень
 date-month-1 = січня
 date-month-2 = лютого
 date-month-3 = березня
@@ -48,7 +72,8 @@ front-title = Запис на прийом
 front-lead = Оберіть послугу, офіс і час. Кожне місце дістається одній людині — тій, яка прийде.
 front-log-in = Вільні місця видно всім. Щоб записатися, потрібна електронна ідентифікація.
 front-logged-in = Ви увійшли. Ваші записи тут:
-front-authorities = Установи
+front-authorities = До кого ви йдете?
+authority-others = Інші установи
 front-services = Що вам потрібно?
 front-minutes = { $minutes ->
     [one] { $minutes } хвилина
@@ -65,6 +90,8 @@ front-opens = { $days ->
 offices-title = Оберіть офіс
 offices-search = Місто, вулиця або номер офісу
 offices-find = Знайти
+offices-first = найближче місце: { $date }
+offices-none-free = вільних місць немає
 offices-show-all = Показати всі
 offices-count = { $count ->
     [one] { $count } офіс
@@ -85,7 +112,7 @@ offices-found = { $count ->
 }
 
 # Що треба знати, перш ніж прийти.
-about-title = Перш ніж записатися: хто може, документи, вартість
+about-title = Перш ніж записатися
 about-test-mode = Тестовий режим
 about-test-mode-explained = Онлайн-запис на цю послугу працює в тестовому режимі й лише в окремих офісах.
 about-no-booking = Записуватися не потрібно:
@@ -104,6 +131,11 @@ about-limited = Скорочені години від { $from } до { $to }: {
 
 # Дні.
 days-title = Оберіть день
+days-first = Найближче вільне місце — { $date }.
+days-all-taken = Зараз вільних місць у цьому офісі немає.
+days-nearby = Вільно неподалік
+days-announced = Скоро відкриється
+days-legend = Число під датою — скільки вільних місць; 0 — місць немає; … — запис на цей день ще не відкрито.
 days-none = Цей офіс поки не має днів для цієї послуги.
 days-free = { $free ->
     [0] місць немає
@@ -118,6 +150,7 @@ days-opens-unknown = Коли відкриється запис, ще не ві�
 # Час.
 times-title = Оберіть час
 times-none = На цей день місць немає
+times-none-explained = Місце, від якого хтось відмовився, повертається не одразу, а трохи згодом. Подивіться інші дні або інші офіси.
 times-reload = Оновити
 
 # Підтвердження.
