@@ -19,7 +19,8 @@ pub(super) struct Phone {
 }
 
 impl Phone {
-    fn all(phones: &[String]) -> Vec<Self> {
+    /// These numbers.
+    pub(super) fn all(phones: &[String]) -> Vec<Self> {
         let phone = |text: &String| Self { text: text.clone(), href: text.replace(' ', "") };
         phones.iter().map(phone).collect()
     }

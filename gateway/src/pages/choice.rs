@@ -139,6 +139,22 @@ impl<'a> Spot<'a> {
         self.chosen.address(&format!("/{}/{date}/{start}", self.office.id))
     }
 
+    /// The address of the page that waits for a date's release, without anything else: forms add it.
+    pub(super) fn ready_address(&self, date: CivilDate) -> String {
+        let Chosen { catalogue, service, .. } = self.chosen;
+        format!("{BOOK}/{}/{}/{}/{date}/ready", catalogue.code, service.code, self.office.id)
+    }
+
+    /// The address of the page that waits for a date's release, with the times wished for.
+    pub(super) fn ready_path(&self, date: CivilDate, wishes: &[Minute]) -> String {
+        let mut path = self.chosen.address(&format!("/{}/{date}/ready", self.office.id));
+        for wish in wishes {
+            path.push(if path.contains('?') { '&' } else { '?' });
+            path.push_str(&format!("wish={wish}"));
+        }
+        path
+    }
+
     /// The choices made so far.
     pub(super) fn trail(&self, words: Words<'_>) -> Vec<Crumb> {
         let mut trail = self.chosen.trail(words);

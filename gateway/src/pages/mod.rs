@@ -11,12 +11,15 @@ mod appearance;
 mod assets;
 mod choice;
 mod choose;
+mod claim_form;
+mod clock;
 mod confirm;
 mod days;
 mod frame;
 mod language;
 mod offices;
 mod problem;
+mod ready;
 mod tickets;
 mod times;
 mod words;
@@ -40,6 +43,10 @@ pub fn routes() -> Router<Lane> {
         .route("/book/{authority}/{service}/{office}", get(days::days))
         .route("/book/{authority}/{service}/{office}/{date}", get(times::times))
         .route(
+            "/book/{authority}/{service}/{office}/{date}/ready",
+            get(ready::show).post(ready::book),
+        )
+        .route(
             "/book/{authority}/{service}/{office}/{date}/{time}",
             get(confirm::show).post(confirm::book),
         )
@@ -48,6 +55,7 @@ pub fn routes() -> Router<Lane> {
         .route("/tickets/{id}/cancel", get(tickets::back).post(tickets::cancel))
         .route("/language", post(language::choose))
         .route("/appearance", post(appearance::choose))
+        .route("/clock", get(clock::now))
         .route("/assets/{file}", get(assets::serve))
 }
 

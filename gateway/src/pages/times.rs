@@ -7,17 +7,22 @@
 use askama::Template;
 use axum::extract::{Path, State};
 use axum::response::Response;
-use talon_domain::civil::CivilDate;
+use talon_domain::civil::{CivilDate, MICROS_PER_SECOND, Minute};
 use talon_domain::ids::Channel;
 use talon_wire::{Answer as LedgerAnswer, Command, Release, StartsView};
 
+use super::assets::ASSETS;
 use super::choice::{self, Spot};
 use super::frame::{Account, Frame, public};
+use super::ready::planned_starts;
 use super::words::Words;
 use crate::app::Lane;
 use crate::cold::Asked;
 use crate::http::body::Answer;
 use crate::http::problem::Problem;
+
+/// So long before its release times of a date can be wished for.
+const PREPARED_AHEAD_MICROS: i64 = 26 * 60 * 60 * MICROS_PER_SECOND;
 
 #[derive(Template)]
 #[template(path = "times.html")]
@@ -30,7 +35,28 @@ struct TimesPage<'a> {
     zone_note: String,
     /// When the date opens; empty when it is open.
     opening: String,
+    countdown: Option<CountdownPart>,
+    module: Option<&'static str>,
+    imports: Vec<&'static str>,
+    /// The times that can be wished for before the date opens.
+    planned: Vec<String>,
+    ready: String,
+    /// The booking that is to be moved; empty when none is.
+    moving: String,
     times: Vec<TimeCard>,
+}
+
+/// What the countdown's module needs to know.
+pub(super) struct CountdownPart {
+    /// The moment in milliseconds since 1970.
+    pub(super) opens_at_ms: i64,
+}
+
+impl CountdownPart {
+    /// Of a release whose moment is known.
+    pub(super) fn of(release: Release) -> Option<Self> {
+        release.opens_at.map(|at| Self { opens_at_ms: at.0 / 1000 })
+    }
 }
 
 /// A start that is free.
@@ -60,7 +86,17 @@ async fn times_page(lane: &Lane, asked: &Asked, names: [&str; 4]) -> Result<Answ
     let view = starts(lane, &spot, date).await?;
     let frame = Frame::new(lane, asked, Account::Unknown);
     let words = frame.words;
+    let soon = view.release.and_then(|release| release.opens_at).is_some_and(|at| {
+        at.0 - words.now.0 <= PREPARED_AHEAD_MICROS
+    });
+    let planned = if soon { planned_starts(&spot, date) } else { Vec::new() };
     let page = TimesPage {
+        countdown: view.release.filter(|_| soon).and_then(CountdownPart::of),
+        module: soon.then_some(ASSETS.release.path.as_str()),
+        imports: if soon { vec![&ASSETS.clock.path, &ASSETS.countdown.path] } else { Vec::new() },
+        planned: planned.iter().map(Minute::to_string).collect(),
+        ready: spot.ready_address(date),
+        moving: moving.map_or_else(String::new, |id| id.to_string()),
         date: words.full_date(date),
         office: words.name(&spot.office.name).to_owned(),
         other_days: spot.path(),

@@ -41,7 +41,7 @@ impl Page {
 
     /// The text of the `h1`.
     pub(crate) fn heading(&self) -> &str {
-        between(self.text(), "<h1>", "</h1>").next().unwrap()
+        between(self.text(), "<h1", "</h1>").next().unwrap().split_once('>').unwrap().1
     }
 
     /// The addresses that links lead to.

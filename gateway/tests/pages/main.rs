@@ -217,7 +217,7 @@ fn a_form_with_a_proof_books_and_one_without_says_what_is_missing() {
     let site = Site::asking_for_proofs();
     let mut browser = Browser::new(&site, "en");
     let form = choose_as(&mut browser, 9);
-    assert!(form.text().contains("<noscript>") && form.text().contains("type=\"module\""));
+    assert!(form.text().contains("unable\">") && form.text().contains("type=\"module\""));
     for asset in between(form.text(), "\"/assets/", "\"") {
         assert_eq!(browser.get(&format!("/assets/{asset}")).status, 200, "{asset}");
     }

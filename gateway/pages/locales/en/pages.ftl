@@ -147,7 +147,33 @@ times-none = There are no places on this day
 times-none-explained = A place that somebody gives up does not come back at once, but a little later. Look at other days or other offices.
 times-reload = Reload
 
+# A release.
+release-left = Booking opens in
+release-clock = By the server’s clock. There is no need to reload the page.
+release-opened = Booking is open.
+release-minutes = Booking opens in [n] min.
+release-seconds = Booking opens in [n] s.
+release-wishes = Which times suit you?
+release-wishes-explained = Tick from one to sixteen. When booking opens, we take the first of them that is free. Tick none, and we take any.
+release-prepare = Prepare
+release-later = A day before the opening you can choose times here and prepare.
+ready-title = All is ready, waiting for the opening
+ready-title-out = Log in ahead
+ready-title-open = Booking is open
+ready-wishes = Your wishes
+ready-any = Any free time of this day, from the earliest on.
+ready-order = We take the first free time in this order:
+ready-earlier = move up
+ready-without = remove
+ready-left = Free times on this day: [n].
+ready-free = free
+ready-taken = taken
+ready-how = You may press now: your request is sent by itself at the moment when booking opens. How fast your finger is decides nothing.
+ready-log-in = To book in the first seconds, log in now. After the login you come back here with the same wishes.
+ready-change = Choose other times
+
 # Confirming.
+confirm-what = What you confirm
 confirm-title = Check and confirm
 confirm-cancel-until = You will be able to cancel until { $moment }.
 confirm-book = Book
@@ -160,14 +186,30 @@ confirm-move-explained = The old place goes to others at the same moment, and yo
 confirm-log-in = To book, confirm who you are. After the login you come back here; until you confirm, the place is not yours.
 confirm-log-in-button = Log in and continue
 
+# The form that takes a place.
+claim-waiting = Your request will be sent as soon as the puzzle is solved. Keep this page open.
+claim-sending = Sending your request…
+claim-again = No answer yet, sending it again. You will not be booked twice.
+claim-lost = There is no connection. Check it and press again: you will not be booked twice.
+claim-armed = Noted. Your request will be sent by itself as soon as booking opens. Keep this page open.
+claim-session = Your login lasts until { $moment }.
+claim-extend = Extend the login
+claim-promised = Please wait. You can book from { $moment } on, for half an hour. Until you do, the place is not yours. Keep this page open, and then press the button.
+
 # The check that the device solves.
 proof-working = Your device is solving a puzzle against bots…
 proof-ready = Ready: the puzzle is solved.
-proof-waiting = Your request will be sent as soon as the puzzle is solved. Keep this page open.
 proof-failed = The puzzle could not be solved. Reload the page.
-proof-unable = This browser cannot solve the puzzle. Try a newer browser, or book at the office.
+proof-unable = This browser cannot solve the puzzle.
+proof-estimate = On this device it usually takes about [n] s.
 proof-why = It slows down programs that grab places. It does not decide who comes first.
-proof-no-script = For this service your browser has to solve a puzzle against bots, and that needs JavaScript. Switch it on, open this page in another browser, or book at the office.
+proof-unable-notice = To book, your browser has to solve a puzzle against bots. This browser does not: it is too old, or JavaScript is switched off.
+proof-other-ways = Open this page in another browser, book at the office, or call:
+proof-slow-lane = Book without the puzzle in { $minutes ->
+    [one] { $minutes } minute
+   *[other] { $minutes } minutes
+}
+proof-slow-lane-explained = Or wait instead of solving it. You can do so once a day.
 
 # A ticket.
 ticket-label = Ticket
@@ -224,6 +266,9 @@ problem-other-offices = Other offices
 problem-to-start = To the start
 problem-to-ticket = To the ticket
 problem-request-id = Reference for support
+problem-nothing-left = No places are left on this day
+problem-wishes-taken = Your times are taken, but there are others
+problem-slow-lane-early = You can book without the puzzle from { $moment } on.
 problem-form-is-old = This form is out of date. Open it again: you will not be booked twice.
 problem-pow-required = Your browser has not solved the puzzle against bots. Open the form again and wait until it says “Ready”. It needs JavaScript.
 problem-pow-again = The puzzle's solution is no longer good. Open the form again: your browser will solve a new one.
