@@ -9,7 +9,7 @@ use anyhow::{Result, bail};
 use clap::{Args, ValueEnum};
 
 use crate::redis::Redis;
-use crate::{api, deny, kill, loom, production, run, tidy, tools};
+use crate::{api, browser, deny, kill, loom, production, run, tidy, tools};
 
 /// How often the gateway is killed in one test run; `cargo xtask kill --rounds N` does more.
 const KILL_ROUNDS: u32 = 20;
@@ -44,6 +44,8 @@ enum Step {
     Cargo,
     /// The running gateway against the description of its API.
     Api,
+    /// The citizen's pages in a real browser.
+    Browser,
     /// The board under loom.
     Loom,
     /// No stand-in in a production build.
@@ -70,6 +72,7 @@ impl Step {
             Step::Deny => deny::check(),
             Step::Cargo => run::run(run::cargo().args(["test", "--workspace"])),
             Step::Api => api::check(),
+            Step::Browser => browser::check(),
             Step::Loom => loom::loom(),
             Step::Production => production::check(),
             Step::Kill => kill(),

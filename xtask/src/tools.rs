@@ -33,9 +33,14 @@ const TOOLS: &[Tool] = &[
     Tool {
         program: "node",
         package: "nodejs",
-        purpose: "logging in through a real provider of OpenID Connect",
+        purpose: "logging in through a real provider of OpenID Connect, and driving a browser",
     },
-    Tool { program: "npm", package: "npm", purpose: "that provider's packages" },
+    Tool { program: "npm", package: "npm", purpose: "the packages of both" },
+    Tool {
+        program: "chromium",
+        package: "chromium",
+        purpose: "looking at the pages as a citizen does",
+    },
 ];
 
 /// Components of the toolchain; distributions' own packages of Rust may lack them.
@@ -172,7 +177,7 @@ mod tests {
         assert!(is_on_path("strace", folder.path().as_os_str()));
         let names: Vec<_> =
             missing(folder.path().as_os_str()).iter().map(|tool| tool.program).collect();
-        assert_eq!(names, ["redis-server", "python3", "node", "npm"]);
+        assert_eq!(names, ["redis-server", "python3", "node", "npm", "chromium"]);
     }
 
     #[test]

@@ -4,7 +4,8 @@
 //! It carries an idempotency key, so however often it is sent it books once; the solution of a
 //! challenge, or the promise that waiting stands for one. Must not know the page around it.
 
-use http::header;
+use axum::response::Response;
+use http::{HeaderValue, header};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 use talon_domain::booking::Subject;
@@ -15,17 +16,18 @@ use talon_wire::Wishes;
 use super::about::Phone;
 use super::assets::{ASSETS, Asset};
 use super::choice::Spot;
-use super::problem::{Aftermath, Retry};
+use super::problem::{Aftermath, Retry, may_repeat, refuse};
 use super::times::starts;
 use super::words::Words;
-use crate::app::Lane;
+use crate::app::{Lane, now_s};
 use crate::caller::Identified;
 use crate::cold::{Asked, redirect};
 use crate::http::body::{self, Answer};
 use crate::http::problem::Problem;
+use crate::identity::cookies;
 use crate::operations::{self, MoveWish, Wish};
 use crate::request::hash_key;
-use crate::slow_lane::Ticket;
+use crate::slow_lane::{self, GOOD_FOR_S, Ticket};
 
 /// What a page needs to show the form.
 pub(super) struct ClaimForm {
@@ -41,8 +43,6 @@ pub(super) struct ClaimForm {
     pub(super) promise_from: String,
     /// Whether it may be for the organisation of the login.
     pub(super) offers_entity: bool,
-    /// Whether it is for the organisation unless something else is chosen.
-    pub(super) for_entity: bool,
     /// Whether it moves a booking.
     pub(super) is_move: bool,
     /// Until when the login lasts.
@@ -62,33 +62,35 @@ pub(super) struct ProofPart {
 }
 
 impl ClaimForm {
-    /// A new form, under a new key or that of the form that asked to wait.
+    /// A new form, under a new key; with the promise that the browser has, if it stands.
     ///
     /// # Errors
     /// [`Problem::Unavailable`] without randomness.
     pub(super) fn new(
-        spot: &Spot<'_>,
-        words: Words<'_>,
+        lane: &Lane,
+        asked: &Asked,
+        (spot, words): (&Spot<'_>, Words<'_>),
         who: &Identified,
         action: String,
         needs_proof: bool,
-        waiting: Option<Waiting>,
     ) -> Result<Self, Problem> {
+        let promise = Promise::of_request(lane, asked);
         let offers_entity = spot.chosen.moving.is_none() && acts_for_entity(who, spot);
         let zone = &spot.office.zone;
         let session_ends = at_seconds(who.session.expires_at_s);
         let session_until = words.moment(session_ends, zone);
         let session_until = words.with("claim-session", [("moment", session_until.into())]);
-        let (key, promise, promise_from, for_entity) = match waiting {
-            Some(Waiting { key, subject, ticket }) => {
-                let from = words.moment_and_zone(at_seconds(ticket.ready_at_s), zone);
-                let from = words.with("claim-promised", [("moment", from.into())]);
-                (key, ticket.text, from, subject == Subject::Entity)
-            }
-            None => (new_key()?, String::new(), String::new(), false),
-        };
+        let promise = promise.filter(|promise| {
+            needs_proof && operations::is_promised(lane, who, &spot.place, &promise.text)
+        });
+        let promise_from = promise.as_ref().map_or_else(String::new, |promise| {
+            let moment = words.moment_and_zone(at_seconds(promise.ready_at_s), zone);
+            words.with("claim-promised", [("moment", moment.into())])
+        });
+        let promise = promise.map_or_else(String::new, |promise| promise.text);
         let proof = (needs_proof && promise.is_empty()).then(|| ProofPart::new(spot, words));
         let is_move = spot.chosen.moving.is_some();
+        let key = new_key()?;
         Ok(Self {
             action,
             key,
@@ -96,7 +98,6 @@ impl ClaimForm {
             promise,
             promise_from,
             offers_entity,
-            for_entity,
             is_move,
             session_until,
         })
@@ -161,19 +162,24 @@ pub(super) struct Sent {
     wait: Option<String>,
 }
 
-/// What the page is shown again with, after somebody has asked to wait.
-pub(super) struct Waiting {
-    key: String,
-    subject: Subject,
-    ticket: Ticket,
+/// A promise as the browser keeps it, so that going back, a reload or another language loses nothing.
+struct Promise {
+    text: String,
+    ready_at_s: u64,
 }
 
-/// What came of a form.
-pub(super) enum Outcome {
-    /// Go and see.
-    Done(Answer),
-    /// The page is to be shown again.
-    Waits(Waiting),
+impl Promise {
+    fn of_request(lane: &Lane, asked: &Asked) -> Option<Self> {
+        let text = lane.app.cookies.read(&asked.parts.headers, cookies::PROMISE)?;
+        let (ready_at_s, text) = text.split_once('.')?;
+        Some(Self { text: text.to_owned(), ready_at_s: ready_at_s.parse().ok()? })
+    }
+
+    fn cookie(ticket: &Ticket, lane: &Lane) -> HeaderValue {
+        let text = format!("{}.{}", ticket.ready_at_s, ticket.text);
+        let lasts_s = (ticket.ready_at_s + GOOD_FOR_S).saturating_sub(now_s());
+        lane.app.cookies.write(cookies::PROMISE, &text, lasts_s)
+    }
 }
 
 /// What is asked for by a form at an address.
@@ -198,7 +204,7 @@ pub(super) async fn submit(
     asking: Asking<'_>,
     sent: Sent,
     aftermath: &mut Aftermath,
-) -> Result<Outcome, Problem> {
+) -> Result<Answer, Problem> {
     let Asking { spot, date, wishes, action } = asking;
     let place = spot.place;
     let subject = sent.subject.unwrap_or(Subject::Person);
@@ -206,11 +212,13 @@ pub(super) async fn submit(
     aftermath.ticket = spot.chosen.moving.map(super::tickets::path);
     if sent.wait.is_some() {
         let ticket = operations::slow_lane(lane, who, &place).await?;
-        return Ok(Outcome::Waits(Waiting { key: sent.key, subject, ticket }));
+        let mut answer = redirect(&action);
+        answer.headers_mut().append(header::SET_COOKIE, Promise::cookie(&ticket, lane));
+        return Ok(answer);
     }
     let Sent { key: text, altcha, .. } = sent;
-    aftermath.retry =
-        Some(Retry { action, key: text, altcha: altcha.clone(), subject });
+    aftermath.retry = Some(Retry { action, key: text, altcha: altcha.clone(), subject });
+    aftermath.promise_sent = altcha.starts_with(slow_lane::PREFIX);
     // Pressed too early: the proof is kept for the moment when it helps.
     if let Some(release) = starts(lane, &spot, date).await?.release {
         return Err(Problem::NotReleased(release));
@@ -226,7 +234,27 @@ pub(super) async fn submit(
             operations::move_booking(lane, who, wish).await?
         }
     };
-    Ok(Outcome::Done(redirect(&super::tickets::path(booked.booking.id))))
+    Ok(redirect(&super::tickets::path(booked.booking.id)))
+}
+
+/// The answer to a form; a promise that has had its effect is forgotten.
+pub(super) fn respond(
+    lane: &Lane,
+    asked: &Asked,
+    result: Result<Answer, Problem>,
+    aftermath: Aftermath,
+) -> Response {
+    let promise_sent = aftermath.promise_sent;
+    let is_over = result.as_ref().err().is_none_or(|problem| !may_repeat(problem));
+    let mut response = match result {
+        Ok(answer) => asked.respond(lane, Ok(answer)),
+        Err(problem) => refuse(lane, asked, &problem, aftermath),
+    };
+    if promise_sent && is_over {
+        let clear = lane.app.cookies.clear(cookies::PROMISE);
+        response.headers_mut().append(header::SET_COOKIE, clear);
+    }
+    response
 }
 
 /// Reads the body of one of our forms.

@@ -12,7 +12,7 @@ use talon_wire::{BookingState, BookingView, Wishes};
 
 use super::assets::ASSETS;
 use super::choice::{self, Spot};
-use super::claim_form::{Asking, ClaimForm, Outcome, Sent, Waiting, modules, read_form, submit};
+use super::claim_form::{Asking, ClaimForm, Sent, modules, read_form, respond, submit};
 use super::frame::{Account, Crumb, Frame, personal};
 use super::problem::{Aftermath, refuse};
 use super::tickets::Ticket;
@@ -73,7 +73,7 @@ pub(super) async fn show(
     asked: Asked,
 ) -> Response {
     let mut aftermath = Aftermath::default();
-    match confirm_page(&lane, &asked, &names, None, &mut aftermath).await {
+    match confirm_page(&lane, &asked, &names, &mut aftermath).await {
         Ok(answer) => asked.respond(&lane, Ok(answer)),
         Err(problem) => refuse(&lane, &asked, &problem, aftermath),
     }
@@ -83,7 +83,6 @@ async fn confirm_page(
     lane: &Lane,
     asked: &Asked,
     names: &Names,
-    waiting: Option<Waiting>,
     aftermath: &mut Aftermath,
 ) -> Result<Answer, Problem> {
     let wanted = Wanted::find(lane, asked, names)?;
@@ -114,7 +113,10 @@ async fn confirm_page(
     let form = match &who {
         Ok(who) => {
             let needs_proof = operations::needs_proof(lane, who, &spot.place);
-            Some(ClaimForm::new(&spot, words, who, wanted.path(), needs_proof, waiting)?)
+            Some({
+                let page = (&spot, words);
+                ClaimForm::new(lane, asked, page, who, wanted.path(), needs_proof)?
+            })
         }
         Err(_) => None,
     };
@@ -191,10 +193,8 @@ pub(super) async fn book(
     body: Body,
 ) -> Response {
     let mut aftermath = Aftermath::default();
-    match take(&lane, &asked, &names, body, &mut aftermath).await {
-        Ok(answer) => asked.respond(&lane, Ok(answer)),
-        Err(problem) => refuse(&lane, &asked, &problem, aftermath),
-    }
+    let result = take(&lane, &asked, &names, body, &mut aftermath).await;
+    respond(&lane, &asked, result, aftermath)
 }
 
 async fn take(
@@ -209,8 +209,5 @@ async fn take(
     let sent: Sent = read_form(asked, body).await?;
     let wishes = Wishes::Starts(vec![(wanted.date, wanted.start)]);
     let asking = Asking { spot: wanted.spot, date: wanted.date, wishes, action: wanted.path() };
-    match submit(lane, &who, asking, sent, aftermath).await? {
-        Outcome::Done(answer) => Ok(answer),
-        Outcome::Waits(waiting) => confirm_page(lane, asked, names, Some(waiting), aftermath).await,
-    }
+    submit(lane, &who, asking, sent, aftermath).await
 }

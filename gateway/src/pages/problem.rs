@@ -31,6 +31,8 @@ pub(super) struct Aftermath {
     pub(super) ticket: Option<String>,
     /// Whether several times were wished for.
     pub(super) wished: bool,
+    /// Whether it was tried with a promise instead of a proof.
+    pub(super) promise_sent: bool,
 }
 
 /// A booking form, to be sent again under its key.
@@ -236,7 +238,7 @@ fn limit_detail(words: Words<'_>, refusal: &LimitRefusal, zone: &TimeZone) -> St
 }
 
 /// Whether the same form may succeed a moment later.
-fn may_repeat(problem: &Problem) -> bool {
+pub(super) fn may_repeat(problem: &Problem) -> bool {
     matches!(
         problem,
         Problem::Overloaded

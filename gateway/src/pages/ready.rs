@@ -16,7 +16,7 @@ use url::form_urlencoded;
 
 use super::assets::ASSETS;
 use super::choice::{self, Spot};
-use super::claim_form::{Asking, ClaimForm, Outcome, Sent, Waiting, modules, read_form, submit};
+use super::claim_form::{Asking, ClaimForm, Sent, modules, read_form, respond, submit};
 use super::confirm::movable;
 use super::frame::{Account, Frame, personal};
 use super::problem::{Aftermath, refuse};
@@ -150,7 +150,7 @@ pub(super) async fn show(
     asked: Asked,
 ) -> Response {
     let mut aftermath = Aftermath::default();
-    match ready_page(&lane, &asked, &names, None, &mut aftermath).await {
+    match ready_page(&lane, &asked, &names, &mut aftermath).await {
         Ok(answer) => asked.respond(&lane, Ok(answer)),
         Err(problem) => refuse(&lane, &asked, &problem, aftermath),
     }
@@ -160,7 +160,6 @@ async fn ready_page(
     lane: &Lane,
     asked: &Asked,
     names: &Names,
-    waiting: Option<Waiting>,
     aftermath: &mut Aftermath,
 ) -> Result<Answer, Problem> {
     let wanted = Wanted::find(lane, asked, names)?;
@@ -176,9 +175,10 @@ async fn ready_page(
     // Before a release the module asks later whether a proof is needed.
     let rule = spot.chosen.policy.release(spot.place.service, Channel::Web).proof.as_ref();
     let form = match &who {
-        Ok(who) => {
-            Some(ClaimForm::new(&spot, words, who, wanted.path(), rule.is_some(), waiting)?)
-        }
+        Ok(who) => Some({
+            let page = (&spot, words);
+            ClaimForm::new(lane, asked, page, who, wanted.path(), rule.is_some())?
+        }),
         Err(_) => None,
     };
     let title = match (release, &who) {
@@ -217,10 +217,8 @@ pub(super) async fn book(
     body: Body,
 ) -> Response {
     let mut aftermath = Aftermath { wished: true, ..Aftermath::default() };
-    match take(&lane, &asked, &names, body, &mut aftermath).await {
-        Ok(answer) => asked.respond(&lane, Ok(answer)),
-        Err(problem) => refuse(&lane, &asked, &problem, aftermath),
-    }
+    let result = take(&lane, &asked, &names, body, &mut aftermath).await;
+    respond(&lane, &asked, result, aftermath)
 }
 
 async fn take(
@@ -235,10 +233,7 @@ async fn take(
     let sent: Sent = read_form(asked, body).await?;
     let (wishes, action) = (wanted.of_ledger(), wanted.path());
     let asking = Asking { spot: wanted.spot, date: wanted.date, wishes, action };
-    match submit(lane, &who, asking, sent, aftermath).await? {
-        Outcome::Done(answer) => Ok(answer),
-        Outcome::Waits(waiting) => ready_page(lane, asked, names, Some(waiting), aftermath).await,
-    }
+    submit(lane, &who, asking, sent, aftermath).await
 }
 
 #[cfg(test)]

@@ -86,9 +86,10 @@ async fn times_page(lane: &Lane, asked: &Asked, names: [&str; 4]) -> Result<Answ
     let view = starts(lane, &spot, date).await?;
     let frame = Frame::new(lane, asked, Account::Unknown);
     let words = frame.words;
-    let soon = view.release.and_then(|release| release.opens_at).is_some_and(|at| {
-        at.0 - words.now.0 <= PREPARED_AHEAD_MICROS
-    });
+    let soon = view
+        .release
+        .and_then(|release| release.opens_at)
+        .is_some_and(|at| at.0 - words.now.0 <= PREPARED_AHEAD_MICROS);
     let planned = if soon { planned_starts(&spot, date) } else { Vec::new() };
     let page = TimesPage {
         countdown: view.release.filter(|_| soon).and_then(CountdownPart::of),
