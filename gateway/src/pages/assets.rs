@@ -28,6 +28,12 @@ pub(super) struct Assets {
     pub(super) stylesheet: Asset,
     /// The icon.
     pub(super) icon: Asset,
+    /// The icon in squares of so many pixels, for what is installed.
+    pub(super) icon_192: Asset,
+    /// As above.
+    pub(super) icon_512: Asset,
+    /// The module of the tickets' pages.
+    pub(super) tickets: Asset,
     /// The server's clock.
     pub(super) clock: Asset,
     /// Counts down to a release.
@@ -47,20 +53,22 @@ pub(super) struct Assets {
 }
 
 impl Assets {
-    fn all(&self) -> [&Asset; 10] {
-        let Self {
-            stylesheet,
-            icon,
-            clock,
-            countdown,
-            proof,
-            worker,
-            send,
-            confirm,
-            ready,
-            release,
-        } = self;
-        [stylesheet, icon, clock, countdown, proof, worker, send, confirm, ready, release]
+    fn all(&self) -> [&Asset; 13] {
+        [
+            &self.stylesheet,
+            &self.icon,
+            &self.icon_192,
+            &self.icon_512,
+            &self.tickets,
+            &self.clock,
+            &self.countdown,
+            &self.proof,
+            &self.worker,
+            &self.send,
+            &self.confirm,
+            &self.ready,
+            &self.release,
+        ]
     }
 }
 
@@ -83,6 +91,13 @@ macro_rules! file {
     };
 }
 
+/// The bytes of a file among the assets.
+macro_rules! picture {
+    ($name:literal) => {
+        &include_bytes!(concat!("../../pages/assets/", $name))[..]
+    };
+}
+
 /// The assets.
 pub(super) static ASSETS: LazyLock<Assets> = LazyLock::new(|| {
     let clock = Asset::module("clock", file!("clock.js"), &[]);
@@ -93,6 +108,9 @@ pub(super) static ASSETS: LazyLock<Assets> = LazyLock::new(|| {
     Assets {
         stylesheet: Asset::new(("talon", "css"), css, file!("talon.css").into()),
         icon: Asset::new(("icon", "svg"), "image/svg+xml", file!("icon.svg").into()),
+        icon_192: Asset::new(("icon-192", "png"), "image/png", picture!("icon-192.png").into()),
+        icon_512: Asset::new(("icon-512", "png"), "image/png", picture!("icon-512.png").into()),
+        tickets: Asset::module("tickets", file!("tickets.js"), &[]),
         worker: Asset::module("proof-worker", file!("proof-worker.js"), &[]),
         confirm: Asset::module("confirm", file!("confirm.js"), &[&proof, &send]),
         ready: Asset::module("ready", file!("ready.js"), &[&clock, &countdown, &proof, &send]),

@@ -9,6 +9,7 @@ mod about;
 mod app;
 mod appearance;
 mod assets;
+mod calendar;
 mod choice;
 mod choose;
 mod claim_form;
@@ -16,9 +17,11 @@ mod clock;
 mod confirm;
 mod days;
 mod frame;
+mod install;
 mod language;
 mod offices;
 mod problem;
+mod qr;
 mod ready;
 mod tickets;
 mod times;
@@ -52,10 +55,13 @@ pub fn routes() -> Router<Lane> {
         )
         .route("/tickets", get(tickets::all))
         .route("/tickets/{id}", get(tickets::one))
+        .route("/tickets/{id}/visit.ics", get(tickets::calendar))
         .route("/tickets/{id}/cancel", get(tickets::back).post(tickets::cancel))
         .route("/language", post(language::choose))
         .route("/appearance", post(appearance::choose))
         .route("/clock", get(clock::now))
+        .route("/manifest.webmanifest", get(install::manifest))
+        .route("/tickets-worker.js", get(install::worker))
         .route("/assets/{file}", get(assets::serve))
 }
 

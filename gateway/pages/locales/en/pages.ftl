@@ -242,6 +242,14 @@ ticket-cancel-counts = A cancelled booking still counts towards your limit.
 ticket-cancelled-explained = The place goes to others.
 ticket-cancel-confirm = Yes, cancel it
 ticket-all = All my tickets
+ticket-change = If your plans change
+ticket-qr = QR code of ticket
+ticket-qr-explained = Show the code at the office. It holds the ticket’s number only, nothing about you.
+ticket-calendar = Add to a calendar
+ticket-print = Print
+ticket-checks = Tick what you have gathered. The ticks are not kept anywhere.
+ticket-calendar-summary = { $service }, ticket { $number }
+ticket-calendar-when = { $time } { $zone }.
 ticket-again = Book again
 
 # Moving a booking.
@@ -252,6 +260,14 @@ tickets-count = { $count ->
     [one] { $count } ticket
    *[other] { $count } tickets
 }
+tickets-offline = There is no connection. This is a copy saved on this device: the ticket may have changed.
+device-title = Tickets without a connection
+device-explained = You can save your tickets on this device, to show them without the internet. Whoever opens this browser sees what is saved, even without a login, so do not do it on somebody else’s device. When you log out, it is erased.
+device-save = Save on this device
+device-forget = Erase from this device
+device-saved = Saved. The tickets open here without a connection too.
+device-forgotten = Erased from this device.
+device-failed = They could not be saved: the browser does not allow it.
 tickets-ahead = Ahead of you
 tickets-none = You have no valid bookings.
 tickets-new = Book a visit

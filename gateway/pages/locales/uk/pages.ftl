@@ -249,6 +249,14 @@ ticket-cancel-counts = Скасований запис і далі врахов�
 ticket-cancelled-explained = Місце віддано іншим.
 ticket-cancel-confirm = Так, скасувати
 ticket-all = Усі мої талони
+ticket-change = Якщо плани змінилися
+ticket-qr = QR-код талона
+ticket-qr-explained = Покажіть код в офісі. У ньому лише номер талона, ваших даних немає.
+ticket-calendar = Додати в календар
+ticket-print = Надрукувати
+ticket-checks = Позначайте, що вже зібрали. Позначки ніде не зберігаються.
+ticket-calendar-summary = { $service }, талон { $number }
+ticket-calendar-when = { $time } { $zone }.
 ticket-again = Записатися знову
 
 # Перенесення запису.
@@ -260,6 +268,14 @@ tickets-count = { $count ->
     [few] { $count } талони
    *[many] { $count } талонів
 }
+tickets-offline = Зв’язку немає. Це копія, збережена на цьому пристрої: талон могли змінити.
+device-title = Талони без зв’язку
+device-explained = Талони можна зберегти на цьому пристрої, щоб показати їх і без інтернету. Збережене побачить кожен, хто відкриє цей браузер, навіть без входу, тому не робіть цього на чужому пристрої. Коли ви вийдете, збережене зітреться.
+device-save = Зберегти на цьому пристрої
+device-forget = Стерти з цього пристрою
+device-saved = Збережено. Талони відкриються тут і без зв’язку.
+device-forgotten = Стерто з цього пристрою.
+device-failed = Не вдалося зберегти: браузер не дозволяє.
 tickets-ahead = Попереду
 tickets-none = Чинних записів немає.
 tickets-new = Записатися
