@@ -27,6 +27,7 @@ use crate::identity::cookies::Cookies;
 use crate::identity::keys::Keys;
 use crate::identity::provider::Provider;
 use crate::identity::token::Session;
+use crate::pages::KeptPages;
 use crate::proof::KdfPool;
 use crate::shadow::Shadows;
 
@@ -102,6 +103,8 @@ pub struct App {
     pub public: PublicAnswers,
     /// The first free days of offices, kept for a moment.
     pub first_free: FirstFree,
+    /// Pages that are the same for many, kept for a moment.
+    pub pages: KeptPages,
     /// Sessions whose signature was checked, by token.
     pub sessions: Cache<Box<str>, Arc<Session>>,
     /// Who is known to be over a limit.

@@ -2,10 +2,11 @@
 // no mistake: the form goes as soon as the proof is there.
 
 import { prove } from "./proof.js";
-import { send } from "./send.js";
+import { send, warnOfEnd } from "./send.js";
 
 const form = document.querySelector("form.confirm");
 if (form) {
+  warnOfEnd(form);
   const proof = form.dataset.challenge ? prove(form) : null;
   const status = form.querySelector(".sending");
   const say = (what) => (status.textContent = form.dataset[what] || "");

@@ -5,7 +5,7 @@
 import { serverClock } from "./clock.js";
 import { countDown } from "./countdown.js";
 import { prove } from "./proof.js";
-import { send } from "./send.js";
+import { send, warnOfEnd } from "./send.js";
 
 /** Pauses between looks at what is left after the moment, in milliseconds. */
 const LOOKS_MS = [1_000, 2_000, 4_000, 8_000, 15_000, 30_000, 60_000];
@@ -30,6 +30,7 @@ if (box) {
   lookLater(0);
 }
 if (form) {
+  warnOfEnd(form);
   form.addEventListener("submit", (event) => {
     if (event.submitter && event.submitter.name) {
       return;

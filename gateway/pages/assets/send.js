@@ -3,6 +3,8 @@
 
 /** Pauses before each further attempt, in milliseconds. */
 const PAUSES_MS = [500, 1_000, 2_000, 4_000, 8_000, 8_000];
+/** How long before the login's end it is told, in seconds. */
+const WARNED_BEFORE_S = 120;
 /** A server that asks for a longer pause is not waited for, in seconds. */
 const MAX_PAUSE_S = 15;
 /** Refusals that a moment may end. */
@@ -36,6 +38,14 @@ export async function send(form, say) {
     say("again");
     await new Promise((resolve) => setTimeout(resolve, pause));
   }
+}
+
+/** Says in good time that the login ends; the link to extend it stands below the form. */
+export function warnOfEnd(form) {
+  const inS = Math.max(0, Number(form.dataset.lasts) - WARNED_BEFORE_S);
+  // Timers are counted in 31 bits.
+  const inMs = Math.min(inS * 1000, 2 ** 31 - 1);
+  setTimeout(() => (form.querySelector(".ending").textContent = form.dataset.ending), inMs);
 }
 
 /** Puts the answer in the page's place and begins to read it at its heading. */

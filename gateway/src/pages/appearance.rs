@@ -25,7 +25,7 @@ const REMEMBERED_S: u64 = 365 * 24 * 60 * 60;
 const MAX_SIZE: u8 = 4;
 
 /// What a reader has chosen.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(super) struct Appearance {
     /// 0 is what the device says; each step is larger.
     pub(super) size: u8,

@@ -47,6 +47,10 @@ pub(super) struct ClaimForm {
     pub(super) is_move: bool,
     /// Until when the login lasts.
     pub(super) session_until: String,
+    /// How long that is from now, in seconds.
+    pub(super) session_lasts_s: u64,
+    /// Whether the login ends before a release that is waited for.
+    pub(super) ends_too_early: bool,
 }
 
 /// What the proof's module needs to know, and what is said to whom it cannot help.
@@ -77,7 +81,9 @@ impl ClaimForm {
         let promise = Promise::of_request(lane, asked);
         let offers_entity = spot.chosen.moving.is_none() && acts_for_entity(who, spot);
         let zone = &spot.office.zone;
-        let session_ends = at_seconds(who.session.expires_at_s);
+        let expires_at_s = who.session.expires_at_s;
+        let session_ends = at_seconds(expires_at_s / 60 * 60);
+        let session_lasts_s = expires_at_s.saturating_sub(now_s());
         let session_until = words.moment(session_ends, zone);
         let session_until = words.with("claim-session", [("moment", session_until.into())]);
         let promise = promise.filter(|promise| {
@@ -100,7 +106,18 @@ impl ClaimForm {
             offers_entity,
             is_move,
             session_until,
+            session_lasts_s,
+            ends_too_early: false,
         })
+    }
+}
+
+impl ClaimForm {
+    /// For a release that is still waited for.
+    pub(super) fn until(mut self, opens_at: Option<UtcMicros>, who: &Identified) -> Self {
+        let session_ends = at_seconds(who.session.expires_at_s);
+        self.ends_too_early = opens_at.is_some_and(|opens_at| session_ends <= opens_at);
+        self
     }
 }
 

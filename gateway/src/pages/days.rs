@@ -11,7 +11,7 @@ use talon_wire::{Answer as LedgerAnswer, Command, DayView};
 
 use super::about::OfficeNotes;
 use super::choice::{self, Spot};
-use super::frame::{Account, Frame, public};
+use super::frame::{Account, Frame, kept, public};
 use super::offices::{OfficeCard, nearby};
 use super::times::opening;
 use super::words::Words;
@@ -67,7 +67,10 @@ pub(super) async fn days(
     Path((authority, service, office)): Path<(String, String, String)>,
     asked: Asked,
 ) -> Response {
-    let result = days_page(&lane, &asked, [&authority, &service, &office]).await;
+    let result = match kept(&lane, &asked) {
+        Some(answer) => Ok(answer),
+        None => days_page(&lane, &asked, [&authority, &service, &office]).await,
+    };
     asked.respond(&lane, result)
 }
 

@@ -2,7 +2,10 @@
 //!
 //! Must not know what the page says.
 
+use std::sync::Arc;
+
 use askama::Template;
+use bytes::Bytes;
 use flate2::Compression;
 use http::{HeaderValue, Method, StatusCode, header};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
@@ -10,6 +13,7 @@ use sha2::{Digest, Sha256};
 
 use super::appearance::Appearance;
 use super::assets::{ASSETS, gzip, takes_gzip};
+use super::kept::{Kept, Which};
 use super::words::Words;
 use super::{choice, tickets};
 use crate::app::{Lane, now};
@@ -168,27 +172,57 @@ fn here(asked: &Asked) -> String {
     local_path(whole).to_owned()
 }
 
-/// A page for everybody: the same for all who ask in one language.
+/// A page for everybody: the same for all who ask in one language and have chosen one appearance.
 pub(super) fn public(lane: &Lane, asked: &Asked, template: &impl Template) -> Answer {
     let html = render(template);
     let hash = Sha256::digest(html.as_bytes());
     let tag = format!("W/\"{}\"", hex::encode(&hash[..12]));
     let tag = HeaderValue::from_str(&tag).expect("hexadecimal digits are visible ASCII");
-    let mut answer = if is_known(&asked.parts.headers, &tag) {
-        let mut answer = html_answer(lane, asked, String::new());
+    let zipped =
+        if html.len() >= MIN_GZIP_BYTES { gzip(html.as_bytes(), LEVEL) } else { Bytes::new() };
+    let page = Arc::new(Kept { html: html.into(), zipped, tag });
+    lane.app.pages.keep(which(lane, asked), Arc::clone(&page));
+    public_answer(lane, asked, &page)
+}
+
+/// The page for everybody that somebody was given a moment ago.
+pub(super) fn kept(lane: &Lane, asked: &Asked) -> Option<Answer> {
+    let page = lane.app.pages.find(&which(lane, asked))?;
+    Some(public_answer(lane, asked, &page))
+}
+
+fn which(lane: &Lane, asked: &Asked) -> Which {
+    let parts = &asked.parts;
+    let address = parts.uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
+    Which {
+        address: address.to_owned(),
+        language: asked.context.language,
+        appearance: Appearance::of_request(&parts.headers, &lane.app.cookies),
+    }
+}
+
+fn public_answer(lane: &Lane, asked: &Asked, page: &Kept) -> Answer {
+    let headers = &asked.parts.headers;
+    let mut answer = if is_known(headers, &page.tag) {
+        let mut answer = html_answer(lane, asked, (Bytes::new(), false));
         *answer.status_mut() = StatusCode::NOT_MODIFIED;
         answer
     } else {
-        html_answer(lane, asked, html)
+        let zipped = !page.zipped.is_empty() && takes_gzip(headers);
+        let bytes = if zipped { &page.zipped } else { &page.html };
+        html_answer(lane, asked, (bytes.clone(), zipped))
     };
-    answer.headers_mut().insert(header::ETAG, tag);
+    answer.headers_mut().insert(header::ETAG, page.tag.clone());
     answer.headers_mut().insert(header::CACHE_CONTROL, PUBLIC);
     answer
 }
 
 /// A page for one person's eyes.
 pub(super) fn personal(lane: &Lane, asked: &Asked, template: &impl Template) -> Answer {
-    let mut answer = html_answer(lane, asked, render(template));
+    let html = render(template);
+    let zipped = html.len() >= MIN_GZIP_BYTES && takes_gzip(&asked.parts.headers);
+    let bytes = if zipped { gzip(html.as_bytes(), LEVEL) } else { html.into() };
+    let mut answer = html_answer(lane, asked, (bytes, zipped));
     answer.headers_mut().insert(header::CACHE_CONTROL, body::NO_STORE);
     answer
 }
@@ -197,9 +231,8 @@ fn render(template: &impl Template) -> String {
     template.render().expect("templates write to memory")
 }
 
-fn html_answer(lane: &Lane, asked: &Asked, html: String) -> Answer {
-    let zipped = html.len() >= MIN_GZIP_BYTES && takes_gzip(&asked.parts.headers);
-    let bytes = if zipped { gzip(html.as_bytes(), LEVEL) } else { html.into() };
+/// An answer with bytes of HTML that may be compressed.
+fn html_answer(lane: &Lane, asked: &Asked, (bytes, zipped): (Bytes, bool)) -> Answer {
     let mut answer = body::answer(StatusCode::OK, HTML, bytes);
     let headers = answer.headers_mut();
     if zipped {

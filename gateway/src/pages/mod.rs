@@ -18,6 +18,7 @@ mod confirm;
 mod days;
 mod frame;
 mod install;
+mod kept;
 mod language;
 mod offices;
 mod problem;
@@ -35,6 +36,8 @@ use talon_domain::catalogue::Text;
 use crate::app::Lane;
 use crate::cold::Asked;
 use crate::http::problem::Problem;
+
+pub use kept::KeptPages;
 
 /// The routes.
 pub fn routes() -> Router<Lane> {

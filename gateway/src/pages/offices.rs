@@ -13,7 +13,7 @@ use talon_domain::civil::CivilDate;
 use super::about::AboutView;
 use super::choice::{self, Chosen};
 use super::choose::release_rule;
-use super::frame::{Account, Frame, public};
+use super::frame::{Account, Frame, kept, public};
 use super::words::Words;
 use crate::app::Lane;
 use crate::cold::Asked;
@@ -100,6 +100,9 @@ pub(super) async fn offices(
     Path((authority, service)): Path<(String, String)>,
     asked: Asked,
 ) -> Response {
+    if let Some(answer) = kept(&lane, &asked) {
+        return asked.respond(&lane, Ok(answer));
+    }
     let chosen = choice::moving(&asked.parts.uri)
         .and_then(|moving| Chosen::find(&lane.app, &authority, &service, moving));
     let result = match chosen {

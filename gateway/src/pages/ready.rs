@@ -175,10 +175,11 @@ async fn ready_page(
     // Before a release the module asks later whether a proof is needed.
     let rule = spot.chosen.policy.release(spot.place.service, Channel::Web).proof.as_ref();
     let form = match &who {
-        Ok(who) => Some({
+        Ok(who) => {
             let page = (&spot, words);
-            ClaimForm::new(lane, asked, page, who, wanted.path(), rule.is_some())?
-        }),
+            let form = ClaimForm::new(lane, asked, page, who, wanted.path(), rule.is_some())?;
+            Some(form.until(release.and_then(|release| release.opens_at), who))
+        }
         Err(_) => None,
     };
     let title = match (release, &who) {

@@ -13,7 +13,7 @@ use talon_wire::{Answer as LedgerAnswer, Command, Release, StartsView};
 
 use super::assets::ASSETS;
 use super::choice::{self, Spot};
-use super::frame::{Account, Frame, public};
+use super::frame::{Account, Frame, kept, public};
 use super::ready::planned_starts;
 use super::words::Words;
 use crate::app::Lane;
@@ -75,7 +75,10 @@ pub(super) async fn times(
     Path((authority, service, office, date)): Path<(String, String, String, String)>,
     asked: Asked,
 ) -> Response {
-    let result = times_page(&lane, &asked, [&authority, &service, &office, &date]).await;
+    let result = match kept(&lane, &asked) {
+        Some(answer) => Ok(answer),
+        None => times_page(&lane, &asked, [&authority, &service, &office, &date]).await,
+    };
     asked.respond(&lane, result)
 }
 

@@ -25,6 +25,7 @@ use crate::http::language::Texts;
 use crate::http::rate_limit::{READ, WRITE};
 use crate::identity::cookies::Cookies;
 use crate::identity::keys::Keys;
+use crate::pages::KeptPages;
 use crate::proof::KdfPool;
 use crate::shadow::Shadows;
 
@@ -96,6 +97,7 @@ pub(super) fn wire(
             .collect::<HashMap<_, _>>(),
         public: PublicAnswers::default(),
         first_free: FirstFree::default(),
+        pages: KeptPages::default(),
         sessions: Cache::builder()
             .max_capacity(MAX_REMEMBERED_SESSIONS)
             .time_to_live(SESSION_MEMORY)

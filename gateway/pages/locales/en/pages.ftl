@@ -86,6 +86,7 @@ front-opens = { $days ->
 
 # Offices.
 offices-title = Choose an office
+offices-jump = Straight to the offices
 offices-search = Town, street or office number
 offices-find = Find
 offices-first = first place: { $date }
@@ -194,6 +195,8 @@ claim-lost = There is no connection. Check it and press again: you will not be b
 claim-armed = Noted. Your request will be sent by itself as soon as booking opens. Keep this page open.
 claim-session = Your login lasts until { $moment }.
 claim-extend = Extend the login
+claim-ending = Your login ends in two minutes. Extend it: everything you chose stays.
+claim-ends-too-early = Your login ends before booking opens. Extend it shortly before: everything you chose stays.
 claim-promised = Please wait. You can book from { $moment } on, for half an hour. Until you do, the place is not yours. Keep this page open, and then press the button.
 
 # The check that the device solves.
