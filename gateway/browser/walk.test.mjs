@@ -57,6 +57,11 @@ for (const words of Object.values(WORDS)) {
     await page.locator("summary", { hasText: words.cancel }).click();
     await follow(page, page.getByRole("button", { name: words.cancelYes }));
     assert.equal(await heading(page), words.cancelled);
+    // A limit is said with its rule, and until when it holds.
+    await page.goto(confirming);
+    await page.getByRole("button", { name: words.book, exact: true }).click();
+    await page.locator("h1", { hasText: words.limited }).waitFor();
+    assert.match(await page.locator("main").innerText(), words.until);
     assert.deepEqual(errors, []);
     await context.close();
   });

@@ -12,10 +12,6 @@ if (form) {
   const say = (what) => (status.textContent = form.dataset[what] || "");
   let isSending = false;
   form.addEventListener("submit", async (event) => {
-    // Whoever asks to wait goes the way without scripts.
-    if (event.submitter && event.submitter.name) {
-      return;
-    }
     event.preventDefault();
     if (isSending) {
       return;

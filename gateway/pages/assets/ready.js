@@ -32,14 +32,19 @@ if (box) {
 if (form) {
   warnOfEnd(form);
   form.addEventListener("submit", (event) => {
-    if (event.submitter && event.submitter.name) {
-      return;
-    }
     event.preventDefault();
     isPressed = true;
-    isOpen ? go() : say("armed");
+    isOpen ? go() : arm();
   });
   addEventListener("pageshow", () => isPressed || say(""));
+}
+
+/** The form goes by itself; a phone that falls asleep before could not send it. */
+function arm() {
+  say("armed");
+  if (navigator.wakeLock) {
+    navigator.wakeLock.request("screen").catch(() => {});
+  }
 }
 
 async function go() {

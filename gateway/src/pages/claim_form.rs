@@ -224,8 +224,6 @@ pub(super) async fn submit(
 ) -> Result<Answer, Problem> {
     let Asking { spot, date, wishes, action } = asking;
     let place = spot.place;
-    let subject = sent.subject.unwrap_or(Subject::Person);
-    let key = hash_key(sent.key.as_bytes())?;
     aftermath.ticket = spot.chosen.moving.map(super::tickets::path);
     if sent.wait.is_some() {
         let ticket = operations::slow_lane(lane, who, &place).await?;
@@ -233,7 +231,9 @@ pub(super) async fn submit(
         answer.headers_mut().append(header::SET_COOKIE, Promise::cookie(&ticket, lane));
         return Ok(answer);
     }
-    let Sent { key: text, altcha, .. } = sent;
+    let Sent { key: text, altcha, subject, .. } = sent;
+    let subject = subject.unwrap_or(Subject::Person);
+    let key = hash_key(text.as_bytes())?;
     aftermath.retry = Some(Retry { action, key: text, altcha: altcha.clone(), subject });
     aftermath.promise_sent = altcha.starts_with(slow_lane::PREFIX);
     // Pressed too early: the proof is kept for the moment when it helps.
