@@ -20,12 +20,14 @@ use crate::availability::{Lists, PublicAnswers};
 use crate::config::{Config, ProcessMode};
 use crate::demand::Demands;
 use crate::edge::Edge;
+use crate::first_free::FirstFree;
 use crate::http::language::Texts;
 use crate::http::problem::Problem;
 use crate::identity::cookies::Cookies;
 use crate::identity::keys::Keys;
 use crate::identity::provider::Provider;
 use crate::identity::token::Session;
+use crate::pages::KeptPages;
 use crate::proof::KdfPool;
 use crate::shadow::Shadows;
 
@@ -99,6 +101,10 @@ pub struct App {
     pub lists: Lists,
     /// Public answers, kept for a moment.
     pub public: PublicAnswers,
+    /// The first free days of offices, kept for a moment.
+    pub first_free: FirstFree,
+    /// Pages that are the same for many, kept for a moment.
+    pub pages: KeptPages,
     /// Sessions whose signature was checked, by token.
     pub sessions: Cache<Box<str>, Arc<Session>>,
     /// Who is known to be over a limit.

@@ -18,6 +18,7 @@ pub mod demand;
 #[cfg(feature = "demo")]
 pub mod demo;
 pub mod edge;
+pub mod first_free;
 pub mod hot;
 pub mod http;
 pub mod identity;

@@ -343,6 +343,14 @@ pub async fn slow_lane(
     Ok(slow_lane::issue(keys, &caller.person, &release, now_s().max(opens_at_s), minutes))
 }
 
+/// Whether a promise is this person's for this service, and good now or later.
+pub fn is_promised(lane: &Lane, who: &Identified, place: &Place, promise: &str) -> bool {
+    let Ok(caller) = who.at(place.authority) else { return false };
+    let (keys, release) = (&lane.app.keys.session, release_tag(place));
+    let checked = slow_lane::check(keys, promise, &caller.person, &release, now_s());
+    matches!(checked, Ok(_) | Err(slow_lane::BadTicket::Early { .. }))
+}
+
 /// What an earlier request under the same key booked; `problem` when there was none.
 async fn earlier(lane: &Lane, claim: &Claim<'_>, problem: Problem) -> Result<Booked, Problem> {
     let Claim { caller, key, fingerprint, .. } = *claim;

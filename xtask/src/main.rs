@@ -4,6 +4,7 @@
 //! checks lives in the crates it starts. Called by people and by `.ci/run`.
 
 mod api;
+mod browser;
 mod clients;
 mod deny;
 mod kill;

@@ -9,7 +9,7 @@ use anyhow::{Result, bail};
 use clap::{Args, ValueEnum};
 
 use crate::redis::Redis;
-use crate::{api, clients, deny, kill, loom, production, run, tidy, tools};
+use crate::{api, browser, clients, deny, kill, loom, production, run, tidy, tools};
 
 /// How often the gateway is killed in one test run; `cargo xtask kill --rounds N` does more.
 const KILL_ROUNDS: u32 = 20;
@@ -46,6 +46,8 @@ enum Step {
     Api,
     /// Stock ALTCHA clients at the running gateway.
     Clients,
+    /// The citizen's pages in a real browser.
+    Browser,
     /// The board under loom.
     Loom,
     /// No stand-in in a production build.
@@ -73,6 +75,7 @@ impl Step {
             Step::Cargo => run::run(run::cargo().args(["test", "--workspace"])),
             Step::Api => api::check(),
             Step::Clients => clients::check(),
+            Step::Browser => browser::check(),
             Step::Loom => loom::loom(),
             Step::Production => production::check(),
             Step::Kill => kill(),

@@ -33,14 +33,19 @@ const TOOLS: &[Tool] = &[
     Tool {
         program: "node",
         package: "nodejs",
-        purpose: "logging in through a real provider of OpenID Connect, and a stock ALTCHA client",
+        purpose: "an OpenID Connect provider, a stock ALTCHA client, and what drives the browser",
     },
+    Tool { program: "npm", package: "npm", purpose: "the packages of these" },
     Tool {
         program: "promtool",
         package: "prometheus",
         purpose: "the metrics, rules and dashboards with a real Prometheus",
     },
-    Tool { program: "npm", package: "npm", purpose: "the packages of both" },
+    Tool {
+        program: "chromium",
+        package: "chromium",
+        purpose: "looking at the pages as a citizen does",
+    },
 ];
 
 /// Components of the toolchain; distributions' own packages of Rust may lack them.
@@ -177,7 +182,7 @@ mod tests {
         assert!(is_on_path("strace", folder.path().as_os_str()));
         let names: Vec<_> =
             missing(folder.path().as_os_str()).iter().map(|tool| tool.program).collect();
-        assert_eq!(names, ["redis-server", "python3", "node", "npm"]);
+        assert_eq!(names, ["redis-server", "python3", "node", "npm", "chromium"]);
     }
 
     #[test]

@@ -6,10 +6,10 @@ const AT_ONCE = 8;
 /** Counters are four bytes. */
 const END = 2 ** 32;
 
-onmessage = async ({ data: parameters }) => {
+self.onmessage = async ({ data: parameters }) => {
   const [kind, hash] = parameters.algorithm.split("/");
   if (kind !== "PBKDF2") {
-    postMessage({ unable: true });
+    self.postMessage({ unable: true });
     return;
   }
   const started = performance.now();
@@ -19,13 +19,19 @@ onmessage = async ({ data: parameters }) => {
     const counters = Array.from({ length: AT_ONCE }, (_, index) => counter + index);
     const keys = await Promise.all(counters.map((each) => derive(parameters, hash, each)));
     const found = keys.findIndex((key) => key.startsWith(keyPrefix));
+    const time = performance.now() - started;
     if (found >= 0) {
-      const time = Math.round(performance.now() - started);
-      postMessage({ solution: { counter: counters[found], derivedKey: keys[found], time } });
+      const solution = { counter: counters[found], derivedKey: keys[found], time: Math.round(time) };
+      self.postMessage({ solution });
       return;
     }
-    // The chance that a search of this length has ended by now.
-    postMessage({ progress: 1 - Math.exp(-(counter + AT_ONCE) / expected) });
+    const tried = counter + AT_ONCE;
+    self.postMessage({
+      // The chance that a search of this length has ended by now.
+      progress: 1 - Math.exp(-tried / expected),
+      // How long a search takes on this device on average, by what it has done so far.
+      usualMs: (time / tried) * expected,
+    });
   }
 };
 
@@ -41,5 +47,5 @@ async function derive({ nonce, salt, cost, keyLength }, hash, counter) {
 }
 
 function bytes(hex) {
-  return Uint8Array.from(hex.match(/../g) ?? [], (pair) => parseInt(pair, 16));
+  return Uint8Array.from(hex.match(/../g) || [], (pair) => parseInt(pair, 16));
 }

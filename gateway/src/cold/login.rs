@@ -187,6 +187,8 @@ async fn finish_session(lane: &Lane, asked: &Asked) -> Result<Answer, Problem> {
     let headers = answer.headers_mut();
     headers.append(header::SET_COOKIE, app.cookies.clear(cookies::SESSION));
     headers.insert(header::CACHE_CONTROL, body::NO_STORE);
+    // Tickets that were saved on the device go, too.
+    headers.insert("clear-site-data", HeaderValue::from_static("\"storage\""));
     Ok(answer)
 }
 

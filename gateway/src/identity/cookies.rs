@@ -16,6 +16,10 @@ pub const LOGIN: &str = "talon_login";
 pub const CONSENT: &str = "talon_consent";
 /// The cookie that remembers the language.
 pub const LANGUAGE: &str = "talon_language";
+/// The cookie that keeps the promise of somebody who waits instead of computing.
+pub const PROMISE: &str = "talon_promise";
+/// The cookie that remembers how pages look.
+pub const APPEARANCE: &str = "talon_appearance";
 
 impl Cookies {
     /// `secure`: browsers see https, so cookies get the `__Host-` prefix and `Secure`.

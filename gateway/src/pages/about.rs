@@ -19,7 +19,8 @@ pub(super) struct Phone {
 }
 
 impl Phone {
-    fn all(phones: &[String]) -> Vec<Self> {
+    /// These numbers.
+    pub(super) fn all(phones: &[String]) -> Vec<Self> {
         let phone = |text: &String| Self { text: text.clone(), href: text.replace(' ', "") };
         phones.iter().map(phone).collect()
     }
@@ -62,13 +63,19 @@ impl AboutView {
             no_booking_for: names(&about.no_booking_for),
             who: about.who.as_ref().map(name).unwrap_or_default(),
             documents: names(&about.documents),
-            fee: about.fee.as_ref().map(|fee| hryvnias(fee.kopiyky, words)).unwrap_or_default(),
+            fee: fee(service, words),
             fee_text: about.fee.as_ref().map(|fee| name(&fee.text)).unwrap_or_default(),
             legal_basis: names(&about.legal_basis),
             phones: Phone::all(&about.phones),
             questions: about.questions.iter().map(question).collect(),
         }
     }
+}
+
+/// What a service costs; empty when nothing is said.
+pub(super) fn fee(service: &Service, words: Words<'_>) -> String {
+    let fee = service.about.fee.as_ref();
+    fee.map(|fee| hryvnias(fee.kopiyky, words)).unwrap_or_default()
 }
 
 /// `350 грн`, or with kopiyky when there are some.

@@ -1,6 +1,7 @@
-//! Styles, scripts and the icon: built in, compressed once, named by their hash, kept for ever.
+//! Styles, scripts and icons: built in, compressed once, named by their hash, kept for ever.
 //!
-//! Must not know what they are for.
+//! A module's imports are written as its neighbours' file names; here they become the addresses with
+//! the hashes, so a module's own hash changes with whatever it imports. Must not know what they are for.
 
 use std::io::Write;
 use std::sync::LazyLock;
@@ -19,6 +20,7 @@ use crate::http::body::{self, Answer};
 use crate::http::problem::Problem;
 
 const IMMUTABLE: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
+const JAVASCRIPT: &str = "text/javascript; charset=utf-8";
 
 /// Everything that the pages load.
 pub(super) struct Assets {
@@ -26,58 +28,124 @@ pub(super) struct Assets {
     pub(super) stylesheet: Asset,
     /// The icon.
     pub(super) icon: Asset,
-    /// The module of the confirming page.
+    /// The icon in squares of so many pixels, for what is installed.
+    pub(super) icon_192: Asset,
+    /// As above.
+    pub(super) icon_512: Asset,
+    /// The module of the tickets' pages.
+    pub(super) tickets: Asset,
+    /// The server's clock.
+    pub(super) clock: Asset,
+    /// Counts down to a release.
+    pub(super) countdown: Asset,
+    /// Solves the proof.
     pub(super) proof: Asset,
     /// The worker that it starts.
     pub(super) worker: Asset,
+    /// Sends a form and says what came of it.
+    pub(super) send: Asset,
+    /// The module of the confirming page.
+    pub(super) confirm: Asset,
+    /// The module of the page that waits for a release with wishes.
+    pub(super) ready: Asset,
+    /// The module of a day that is not open yet.
+    pub(super) release: Asset,
+}
+
+impl Assets {
+    fn all(&self) -> [&Asset; 13] {
+        [
+            &self.stylesheet,
+            &self.icon,
+            &self.icon_192,
+            &self.icon_512,
+            &self.tickets,
+            &self.clock,
+            &self.countdown,
+            &self.proof,
+            &self.worker,
+            &self.send,
+            &self.confirm,
+            &self.ready,
+            &self.release,
+        ]
+    }
 }
 
 /// One built-in file.
 pub(super) struct Asset {
     /// Its address.
     pub(super) path: String,
+    /// The name by which modules beside it import it.
+    import: String,
     content_type: &'static str,
     bytes: Bytes,
+    /// Empty where that is no shorter.
     zipped: Bytes,
 }
 
+/// The text of a file among the assets.
+macro_rules! file {
+    ($name:literal) => {
+        include_str!(concat!("../../pages/assets/", $name))
+    };
+}
+
+/// The bytes of a file among the assets.
+macro_rules! picture {
+    ($name:literal) => {
+        &include_bytes!(concat!("../../pages/assets/", $name))[..]
+    };
+}
+
 /// The assets.
-pub(super) static ASSETS: LazyLock<Assets> = LazyLock::new(|| Assets {
-    stylesheet: Asset::new(
-        ("talon", "css"),
-        "text/css; charset=utf-8",
-        include_str!("../../pages/assets/talon.css"),
-    ),
-    icon: Asset::new(("icon", "svg"), "image/svg+xml", include_str!("../../pages/assets/icon.svg")),
-    proof: Asset::new(
-        ("proof", "js"),
-        "text/javascript; charset=utf-8",
-        include_str!("../../pages/assets/proof.js"),
-    ),
-    worker: Asset::new(
-        ("proof-worker", "js"),
-        "text/javascript; charset=utf-8",
-        include_str!("../../pages/assets/proof-worker.js"),
-    ),
+pub(super) static ASSETS: LazyLock<Assets> = LazyLock::new(|| {
+    let clock = Asset::module("clock", file!("clock.js"), &[]);
+    let countdown = Asset::module("countdown", file!("countdown.js"), &[]);
+    let proof = Asset::module("proof", file!("proof.js"), &[]);
+    let send = Asset::module("send", file!("send.js"), &[]);
+    let css = "text/css; charset=utf-8";
+    Assets {
+        stylesheet: Asset::new(("talon", "css"), css, file!("talon.css").into()),
+        icon: Asset::new(("icon", "svg"), "image/svg+xml", file!("icon.svg").into()),
+        icon_192: Asset::new(("icon-192", "png"), "image/png", picture!("icon-192.png").into()),
+        icon_512: Asset::new(("icon-512", "png"), "image/png", picture!("icon-512.png").into()),
+        tickets: Asset::module("tickets", file!("tickets.js"), &[]),
+        worker: Asset::module("proof-worker", file!("proof-worker.js"), &[]),
+        confirm: Asset::module("confirm", file!("confirm.js"), &[&proof, &send]),
+        ready: Asset::module("ready", file!("ready.js"), &[&clock, &countdown, &proof, &send]),
+        release: Asset::module("release", file!("release.js"), &[&clock, &countdown]),
+        clock,
+        countdown,
+        proof,
+        send,
+    }
 });
 
 impl Asset {
-    fn new(
-        (stem, extension): (&str, &str),
-        content_type: &'static str,
-        text: &'static str,
-    ) -> Self {
-        let hash = Sha256::digest(text.as_bytes());
+    fn new((stem, extension): (&str, &str), content_type: &'static str, bytes: Bytes) -> Self {
+        let hash = Sha256::digest(&bytes);
+        let zipped = gzip(&bytes, Compression::best());
         Self {
             path: format!("/assets/{stem}.{}.{extension}", hex::encode(&hash[..8])),
+            import: format!("\"./{stem}.{extension}\""),
             content_type,
-            bytes: Bytes::from_static(text.as_bytes()),
-            zipped: gzip(text.as_bytes(), Compression::best()),
+            zipped: if zipped.len() < bytes.len() { zipped } else { Bytes::new() },
+            bytes,
         }
     }
 
+    /// A module, with the addresses of what it imports.
+    fn module(stem: &str, text: &str, imports: &[&Asset]) -> Self {
+        let mut text = text.to_owned();
+        for asset in imports {
+            text = text.replace(&asset.import, &format!("\"{}\"", asset.path));
+        }
+        Self::new((stem, "js"), JAVASCRIPT, text.into())
+    }
+
     fn answer(&self, headers: &HeaderMap) -> Answer {
-        let zipped = takes_gzip(headers);
+        let zipped = !self.zipped.is_empty() && takes_gzip(headers);
         let bytes = if zipped { &self.zipped } else { &self.bytes };
         let mut answer = body::answer(StatusCode::OK, self.content_type, bytes.clone());
         let headers = answer.headers_mut();
@@ -96,9 +164,7 @@ pub(super) async fn serve(
     Path(_): Path<String>,
     asked: Asked,
 ) -> Response {
-    let Assets { stylesheet, icon, proof, worker } = &*ASSETS;
-    let found =
-        [stylesheet, icon, proof, worker].into_iter().find(|a| a.path == asked.parts.uri.path());
+    let found = ASSETS.all().into_iter().find(|asset| asset.path == asked.parts.uri.path());
     let result = found.map(|asset| asset.answer(&asked.parts.headers));
     asked.respond(&lane, result.ok_or(Problem::NotFound))
 }
@@ -138,7 +204,7 @@ mod tests {
     #[test]
     fn the_stylesheet_is_small_and_fetches_nothing() {
         let css = include_str!("../../pages/assets/talon.css");
-        assert!(css.len() <= 10 * 1024, "{} bytes", css.len());
+        assert!(css.len() <= 20 * 1024, "{} bytes", css.len());
         assert!(!css.contains("@import") && !css.contains("url("));
     }
 }

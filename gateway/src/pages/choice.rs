@@ -20,6 +20,11 @@ use crate::http::problem::Problem;
 /// The start of all addresses on the way to a booking.
 const BOOK: &str = "/book";
 
+/// The address of the choice of a service.
+pub(super) fn authority_path(catalogue: &Catalogue) -> String {
+    format!("{BOOK}/{}", catalogue.code)
+}
+
 /// A service that was chosen.
 #[derive(Clone, Copy)]
 pub(super) struct Chosen<'a> {
@@ -68,7 +73,8 @@ impl<'a> Chosen<'a> {
     /// The choices made so far. What a booking is for cannot be changed by moving it.
     pub(super) fn trail(&self, words: Words<'_>) -> Vec<Crumb> {
         let label = words.name(&self.service.name).to_owned();
-        vec![Crumb { label, href: self.moving.map_or_else(|| "/".to_owned(), tickets::path) }]
+        let back = || authority_path(self.catalogue);
+        vec![Crumb { label, href: self.moving.map_or_else(back, tickets::path) }]
     }
 }
 
@@ -131,6 +137,22 @@ impl<'a> Spot<'a> {
     /// The address of the confirming page.
     pub(super) fn start_path(&self, date: CivilDate, start: Minute) -> String {
         self.chosen.address(&format!("/{}/{date}/{start}", self.office.id))
+    }
+
+    /// The address of the page that waits for a date's release, without anything else: forms add it.
+    pub(super) fn ready_address(&self, date: CivilDate) -> String {
+        let Chosen { catalogue, service, .. } = self.chosen;
+        format!("{BOOK}/{}/{}/{}/{date}/ready", catalogue.code, service.code, self.office.id)
+    }
+
+    /// The address of the page that waits for a date's release, with the times wished for.
+    pub(super) fn ready_path(&self, date: CivilDate, wishes: &[Minute]) -> String {
+        let mut path = self.chosen.address(&format!("/{}/{date}/ready", self.office.id));
+        for wish in wishes {
+            path.push(if path.contains('?') { '&' } else { '?' });
+            path.push_str(&format!("wish={wish}"));
+        }
+        path
     }
 
     /// The choices made so far.

@@ -1,33 +1,29 @@
-//! The confirming page, and the booking that its form asks for.
+//! The confirming page: one time, all of it once more, and the form that books it.
 //!
-//! The form carries an idempotency key, so however often it is sent it books once.
+//! Must not know how the form is answered: that is [`super::claim_form`]'s.
 
 use askama::Template;
 use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::response::Response;
-use http::header;
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
-use serde::Deserialize;
-use talon_domain::booking::Subject;
 use talon_domain::civil::{CivilDate, Minute, resolve};
 use talon_domain::ids::BookingId;
 use talon_wire::{BookingState, BookingView, Wishes};
 
 use super::assets::ASSETS;
 use super::choice::{self, Spot};
-use super::choose::starts;
-use super::frame::{Account, Frame, personal};
-use super::problem::{Aftermath, Retry, refuse};
+use super::claim_form::{Asking, ClaimForm, Sent, modules, read_form, respond, submit};
+use super::frame::{Account, Crumb, Frame, personal};
+use super::problem::{Aftermath, refuse};
 use super::tickets::Ticket;
+use super::times::starts;
 use super::words::zone_named;
 use crate::app::{Lane, now};
 use crate::caller::{Identified, identify, identify_writer};
 use crate::cold::{Asked, redirect};
-use crate::http::body::{self, Answer};
+use crate::http::body::Answer;
 use crate::http::problem::Problem;
-use crate::operations::{self, MoveWish, Wish};
-use crate::request::hash_key;
+use crate::operations;
 
 /// The words of a confirming page's address.
 type Names = (String, String, String, String, String);
@@ -44,20 +40,11 @@ struct ConfirmPage<'a> {
     zone: String,
     lasts: String,
     cancel_until: String,
-    action: String,
-    key: String,
-    proof: Option<ProofPart>,
+    modules: Vec<&'static str>,
+    /// For whoever is logged in.
+    form: Option<ClaimForm>,
     /// The booking that is moved.
     moved: Option<Ticket>,
-    /// Whether it may be for the organisation of the login.
-    offers_entity: bool,
-}
-
-/// What the proof's module needs to know.
-struct ProofPart {
-    challenge: String,
-    script: &'static str,
-    worker: &'static str,
 }
 
 struct Wanted<'a> {
@@ -114,35 +101,40 @@ async fn confirm_page(
         return Err(Problem::SlotTaken { free: view.free });
     }
     let moved = match (&who, spot.chosen.moving) {
-        (Ok(who), Some(id)) => Some(movable(lane, who, &wanted, id, aftermath).await?),
+        (Ok(who), Some(id)) => Some(movable(lane, who, &spot, id, aftermath).await?),
         _ => None,
     };
-    let offers_entity = moved.is_none() && acts_for_entity(&who, &spot);
     let frame = Frame::new(lane, asked, Account::of(&who));
     let words = frame.words;
     let starts_at = resolve(&spot.office.zone, date, start);
     let until = spot.chosen.policy.cancel_until(starts_at);
     let until = words.moment(until, &spot.office.zone);
     let minutes = spot.chosen.service.minutes;
-    let zone = words.zone(&spot.office.zone, starts_at);
-    let needs_proof = who.as_ref().is_ok_and(|who| operations::needs_proof(lane, who, &spot.place));
+    let form = match &who {
+        Ok(who) => {
+            let needs_proof = operations::needs_proof(lane, who, &spot.place);
+            Some({
+                let page = (&spot, words);
+                ClaimForm::new(lane, asked, page, who, wanted.path(), needs_proof)?
+            })
+        }
+        Err(_) => None,
+    };
     let page = ConfirmPage {
         service: words.name(&spot.chosen.service.name).to_owned(),
         office: words.name(&spot.office.name).to_owned(),
         address: words.name(&spot.office.address).to_owned(),
         date: words.full_date(date),
         time: start.to_string(),
-        zone,
+        zone: words.zone(&spot.office.zone, starts_at),
         lasts: words.with("front-minutes", [("minutes", minutes.into())]),
         cancel_until: words.with("confirm-cancel-until", [("moment", until.into())]),
-        action: wanted.path(),
-        key: if who.is_ok() { new_key()? } else { String::new() },
-        proof: needs_proof.then(|| proof_part(&spot)),
+        modules: modules(&ASSETS.confirm),
+        form,
         moved: moved.map(|booking| Ticket::new(&lane.app, words, &booking)),
-        offers_entity,
         frame: frame.at_step(5, {
             let mut trail = spot.trail_to(words, date);
-            trail.push(super::frame::Crumb { label: start.to_string(), href: spot.day_path(date) });
+            trail.push(Crumb { label: start.to_string(), href: spot.day_path(date) });
             trail
         }),
     };
@@ -150,15 +142,18 @@ async fn confirm_page(
 }
 
 /// The booking that is to be moved, if it is one that can be.
-async fn movable(
+///
+/// # Errors
+/// Why not; `aftermath` then leads to its ticket.
+pub(super) async fn movable(
     lane: &Lane,
     who: &Identified,
-    wanted: &Wanted<'_>,
+    spot: &Spot<'_>,
     id: BookingId,
     aftermath: &mut Aftermath,
 ) -> Result<BookingView, Problem> {
     let booking = operations::booking(lane, who, id).await?;
-    let place = &wanted.spot.place;
+    let place = &spot.place;
     if (booking.authority, booking.service) != (place.authority, place.service) {
         return Err(Problem::NotFound);
     }
@@ -172,12 +167,6 @@ async fn movable(
         // Where it may not be moved at all, the ledger says why.
         _ => Ok(booking),
     }
-}
-
-/// Whether the login names an organisation to act for.
-fn acts_for_entity(who: &Result<Identified, Problem>, spot: &Spot<'_>) -> bool {
-    let caller = who.as_ref().ok().and_then(|who| who.at(spot.place.authority).ok());
-    caller.is_some_and(|caller| caller.entity.is_some())
 }
 
 /// The ticket of somebody who comes back to the form after having booked.
@@ -196,37 +185,7 @@ async fn own_ticket(
     Ok(own.map(|booking| super::tickets::path(booking.id)))
 }
 
-fn proof_part(spot: &Spot<'_>) -> ProofPart {
-    let encoded = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
-    ProofPart {
-        challenge: format!(
-            "/api/v1/challenge?authority={}&office={}&service={}",
-            encoded(&spot.chosen.catalogue.code),
-            spot.office.id,
-            encoded(&spot.chosen.service.code),
-        ),
-        script: &ASSETS.proof.path,
-        worker: &ASSETS.worker.path,
-    }
-}
-
-fn new_key() -> Result<String, Problem> {
-    let mut bytes = [0; 16];
-    getrandom::fill(&mut bytes).map_err(|_| Problem::Unavailable)?;
-    Ok(hex::encode(bytes))
-}
-
-#[derive(Deserialize)]
-struct Form {
-    #[serde(default)]
-    key: String,
-    #[serde(default)]
-    altcha: String,
-    #[serde(rename = "for")]
-    subject: Option<Subject>,
-}
-
-/// `POST` of the same address: books.
+/// `POST` of the same address: books, or promises to after a wait.
 pub(super) async fn book(
     State(lane): State<Lane>,
     Path(names): Path<Names>,
@@ -234,66 +193,21 @@ pub(super) async fn book(
     body: Body,
 ) -> Response {
     let mut aftermath = Aftermath::default();
-    match submit(&lane, &asked, &names, body, &mut aftermath).await {
-        Ok(answer) => asked.respond(&lane, Ok(answer)),
-        Err(problem) => refuse(&lane, &asked, &problem, aftermath),
-    }
+    let result = take(&lane, &asked, &names, body, &mut aftermath).await;
+    respond(&lane, &asked, result, aftermath)
 }
 
-async fn submit(
+async fn take(
     lane: &Lane,
     asked: &Asked,
     names: &Names,
     body: Body,
     aftermath: &mut Aftermath,
 ) -> Result<Answer, Problem> {
-    let headers = &asked.parts.headers;
-    let who = identify_writer(&lane.app, headers, &asked.parts.uri)?;
+    let who = identify_writer(&lane.app, &asked.parts.headers, &asked.parts.uri)?;
     let wanted = Wanted::find(lane, asked, names)?;
-    let form: Form = read_form(asked, body).await?;
-    let key = hash_key(form.key.as_bytes())?;
-    let subject = form.subject.unwrap_or(Subject::Person);
+    let sent: Sent = read_form(asked, body).await?;
     let wishes = Wishes::Starts(vec![(wanted.date, wanted.start)]);
-    let solution = Some(form.altcha.as_str()).filter(|text| !text.is_empty());
-    let place = wanted.spot.place;
-    let outcome = match wanted.spot.chosen.moving {
-        None => {
-            let wish = Wish { place, subject, wishes, key, solution };
-            operations::book(lane, &who, wish).await
-        }
-        Some(booking) => {
-            aftermath.ticket = Some(super::tickets::path(booking));
-            let wish = MoveWish { booking, office: Some(place.office), wishes, key, solution };
-            operations::move_booking(lane, &who, wish).await
-        }
-    };
-    match outcome {
-        Ok(booked) => Ok(redirect(&super::tickets::path(booked.booking.id))),
-        Err(problem) => {
-            let Form { key, altcha, .. } = form;
-            aftermath.retry = Some(Retry { action: wanted.path(), key, altcha, subject });
-            Err(problem)
-        }
-    }
-}
-
-/// Reads the body of one of our forms.
-///
-/// # Errors
-/// [`Problem::BadRequest`], and those of [`body::read`].
-pub(super) async fn read_form<T: serde::de::DeserializeOwned>(
-    asked: &Asked,
-    body: Body,
-) -> Result<T, Problem> {
-    let headers = &asked.parts.headers;
-    let is_form = headers.get(header::CONTENT_TYPE).is_some_and(|value| {
-        value.to_str().is_ok_and(|text| text.starts_with("application/x-www-form-urlencoded"))
-    });
-    if !is_form {
-        let expected = "Content-Type is application/x-www-form-urlencoded";
-        return Err(Problem::bad_request(expected));
-    }
-    let bytes = body::read(headers, body).await?;
-    serde_urlencoded::from_bytes(&bytes)
-        .map_err(|_| Problem::bad_request("the form lacks a field or has one twice"))
+    let asking = Asking { spot: wanted.spot, date: wanted.date, wishes, action: wanted.path() };
+    submit(lane, &who, asking, sent, aftermath).await
 }

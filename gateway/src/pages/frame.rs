@@ -2,13 +2,18 @@
 //!
 //! Must not know what the page says.
 
+use std::sync::Arc;
+
 use askama::Template;
+use bytes::Bytes;
 use flate2::Compression;
 use http::{HeaderValue, Method, StatusCode, header};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use sha2::{Digest, Sha256};
 
+use super::appearance::Appearance;
 use super::assets::{ASSETS, gzip, takes_gzip};
+use super::kept::{Kept, Which};
 use super::words::Words;
 use super::{choice, tickets};
 use crate::app::{Lane, now};
@@ -67,6 +72,8 @@ pub(super) struct Frame<'a> {
     pub(super) words: Words<'a>,
     /// The page's address, to come back to from a login or another language.
     pub(super) here: String,
+    /// How it looks to this reader.
+    pub(super) appearance: Appearance,
     /// Whether somebody is logged in.
     pub(super) account: Account,
     /// Whether this is a demonstration.
@@ -88,7 +95,9 @@ impl<'a> Frame<'a> {
             _ => String::new(),
         };
         let (trail, step, is_demo) = (Vec::new(), String::new(), lane.app.is_demo());
-        Self { words, here: here(asked), account, is_demo, trail, step, moving }
+        let appearance = Appearance::of_request(&asked.parts.headers, &lane.app.cookies);
+        let here = here(asked);
+        Self { words, here, appearance, account, is_demo, trail, step, moving }
     }
 
     /// With the choices made so far, before step `step`.
@@ -149,8 +158,9 @@ impl<'a> Frame<'a> {
 fn here(asked: &Asked) -> String {
     let uri = &asked.parts.uri;
     let path = uri.path();
-    let is_passage =
-        ["/login", "/logout", "/language", "/oauth/"].iter().any(|way| path.starts_with(way));
+    let is_passage = ["/login", "/logout", "/language", "/appearance", "/oauth/"]
+        .iter()
+        .any(|way| path.starts_with(way));
     let whole = match asked.parts.method {
         _ if is_passage => "/",
         // A form's address may say which booking moves.
@@ -162,27 +172,57 @@ fn here(asked: &Asked) -> String {
     local_path(whole).to_owned()
 }
 
-/// A page for everybody: the same for all who ask in one language.
+/// A page for everybody: the same for all who ask in one language and have chosen one appearance.
 pub(super) fn public(lane: &Lane, asked: &Asked, template: &impl Template) -> Answer {
     let html = render(template);
     let hash = Sha256::digest(html.as_bytes());
     let tag = format!("W/\"{}\"", hex::encode(&hash[..12]));
     let tag = HeaderValue::from_str(&tag).expect("hexadecimal digits are visible ASCII");
-    let mut answer = if is_known(&asked.parts.headers, &tag) {
-        let mut answer = html_answer(lane, asked, String::new());
+    let zipped =
+        if html.len() >= MIN_GZIP_BYTES { gzip(html.as_bytes(), LEVEL) } else { Bytes::new() };
+    let page = Arc::new(Kept { html: html.into(), zipped, tag });
+    lane.app.pages.keep(which(lane, asked), Arc::clone(&page));
+    public_answer(lane, asked, &page)
+}
+
+/// The page for everybody that somebody was given a moment ago.
+pub(super) fn kept(lane: &Lane, asked: &Asked) -> Option<Answer> {
+    let page = lane.app.pages.find(&which(lane, asked))?;
+    Some(public_answer(lane, asked, &page))
+}
+
+fn which(lane: &Lane, asked: &Asked) -> Which {
+    let parts = &asked.parts;
+    let address = parts.uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
+    Which {
+        address: address.to_owned(),
+        language: asked.context.language,
+        appearance: Appearance::of_request(&parts.headers, &lane.app.cookies),
+    }
+}
+
+fn public_answer(lane: &Lane, asked: &Asked, page: &Kept) -> Answer {
+    let headers = &asked.parts.headers;
+    let mut answer = if is_known(headers, &page.tag) {
+        let mut answer = html_answer(lane, asked, (Bytes::new(), false));
         *answer.status_mut() = StatusCode::NOT_MODIFIED;
         answer
     } else {
-        html_answer(lane, asked, html)
+        let zipped = !page.zipped.is_empty() && takes_gzip(headers);
+        let bytes = if zipped { &page.zipped } else { &page.html };
+        html_answer(lane, asked, (bytes.clone(), zipped))
     };
-    answer.headers_mut().insert(header::ETAG, tag);
+    answer.headers_mut().insert(header::ETAG, page.tag.clone());
     answer.headers_mut().insert(header::CACHE_CONTROL, PUBLIC);
     answer
 }
 
 /// A page for one person's eyes.
 pub(super) fn personal(lane: &Lane, asked: &Asked, template: &impl Template) -> Answer {
-    let mut answer = html_answer(lane, asked, render(template));
+    let html = render(template);
+    let zipped = html.len() >= MIN_GZIP_BYTES && takes_gzip(&asked.parts.headers);
+    let bytes = if zipped { gzip(html.as_bytes(), LEVEL) } else { html.into() };
+    let mut answer = html_answer(lane, asked, (bytes, zipped));
     answer.headers_mut().insert(header::CACHE_CONTROL, body::NO_STORE);
     answer
 }
@@ -191,9 +231,8 @@ fn render(template: &impl Template) -> String {
     template.render().expect("templates write to memory")
 }
 
-fn html_answer(lane: &Lane, asked: &Asked, html: String) -> Answer {
-    let zipped = html.len() >= MIN_GZIP_BYTES && takes_gzip(&asked.parts.headers);
-    let bytes = if zipped { gzip(html.as_bytes(), LEVEL) } else { html.into() };
+/// An answer with bytes of HTML that may be compressed.
+fn html_answer(lane: &Lane, asked: &Asked, (bytes, zipped): (Bytes, bool)) -> Answer {
     let mut answer = body::answer(StatusCode::OK, HTML, bytes);
     let headers = answer.headers_mut();
     if zipped {
@@ -215,7 +254,7 @@ fn security_policy(hub: &str) -> HeaderValue {
     let hub = hub.trim_end_matches('/');
     let text = format!(
         "default-src 'none'; style-src 'self'; script-src 'self'; worker-src 'self'; \
-         connect-src 'self'; img-src 'self' data:; form-action 'self' {hub}; base-uri 'none'; \
+         connect-src 'self'; img-src 'self' data:; manifest-src 'self'; form-action 'self' {hub}; base-uri 'none'; \
          frame-ancestors 'none'"
     );
     HeaderValue::from_str(&text).unwrap_or(HeaderValue::from_static("default-src 'none'"))

@@ -6,7 +6,7 @@ use axum::response::Response;
 use http::header;
 use serde::Deserialize;
 
-use super::confirm::read_form;
+use super::claim_form::read_form;
 use crate::app::Lane;
 use crate::caller::check_origin;
 use crate::cold::{Asked, redirect};

@@ -7,14 +7,25 @@
 
 mod about;
 mod app;
+mod appearance;
 mod assets;
+mod calendar;
 mod choice;
 mod choose;
+mod claim_form;
+mod clock;
 mod confirm;
+mod days;
 mod frame;
+mod install;
+mod kept;
 mod language;
+mod offices;
 mod problem;
+mod qr;
+mod ready;
 mod tickets;
+mod times;
 mod words;
 
 use axum::Router;
@@ -26,23 +37,34 @@ use crate::app::Lane;
 use crate::cold::Asked;
 use crate::http::problem::Problem;
 
+pub use kept::KeptPages;
+
 /// The routes.
 pub fn routes() -> Router<Lane> {
     Router::new()
         .route("/", get(choose::front))
         .route("/book", get(choose::to_front))
-        .route("/book/{authority}", get(choose::to_front))
-        .route("/book/{authority}/{service}", get(choose::offices))
-        .route("/book/{authority}/{service}/{office}", get(choose::days))
-        .route("/book/{authority}/{service}/{office}/{date}", get(choose::times))
+        .route("/book/{authority}", get(choose::authority))
+        .route("/book/{authority}/{service}", get(offices::offices))
+        .route("/book/{authority}/{service}/{office}", get(days::days))
+        .route("/book/{authority}/{service}/{office}/{date}", get(times::times))
+        .route(
+            "/book/{authority}/{service}/{office}/{date}/ready",
+            get(ready::show).post(ready::book),
+        )
         .route(
             "/book/{authority}/{service}/{office}/{date}/{time}",
             get(confirm::show).post(confirm::book),
         )
         .route("/tickets", get(tickets::all))
         .route("/tickets/{id}", get(tickets::one))
+        .route("/tickets/{id}/visit.ics", get(tickets::calendar))
         .route("/tickets/{id}/cancel", get(tickets::back).post(tickets::cancel))
         .route("/language", post(language::choose))
+        .route("/appearance", post(appearance::choose))
+        .route("/clock", get(clock::now))
+        .route("/manifest.webmanifest", get(install::manifest))
+        .route("/tickets-worker.js", get(install::worker))
         .route("/assets/{file}", get(assets::serve))
 }
 

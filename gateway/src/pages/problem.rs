@@ -7,13 +7,13 @@ use axum::response::Response;
 use http::{Method, header};
 use jiff::tz::TimeZone;
 use talon_domain::booking::Subject;
-use talon_domain::civil::CivilDate;
+use talon_domain::civil::{CivilDate, MICROS_PER_SECOND, UtcMicros};
 use talon_domain::limits::LimitRefusal;
 use talon_domain::policy::{LimitKind, Moment, Period};
 
 use super::choice::Spot;
-use super::choose::{TimeCard, opening, time_cards};
 use super::frame::{Account, Frame, personal};
+use super::times::{TimeCard, opening, time_cards};
 use super::words::Words;
 use crate::app::{App, Lane, now};
 use crate::caller::identify;
@@ -29,6 +29,10 @@ pub(super) struct Aftermath {
     pub(super) zone: Option<TimeZone>,
     /// The ticket that it was about.
     pub(super) ticket: Option<String>,
+    /// Whether several times were wished for.
+    pub(super) wished: bool,
+    /// Whether it was tried with a promise instead of a proof.
+    pub(super) promise_sent: bool,
 }
 
 /// A booking form, to be sent again under its key.
@@ -61,6 +65,7 @@ struct Way {
 #[template(path = "problem.html")]
 struct ProblemPage<'a> {
     frame: Frame<'a>,
+    slug: &'static str,
     title: String,
     detail: String,
     request_id: String,
@@ -94,6 +99,7 @@ pub(super) fn refuse(
     let (title, plain) = problem.words(&app.texts, language, seconds);
     let zone = aftermath.zone.or_else(|| zone(app, spot.as_ref())).unwrap_or(TimeZone::UTC);
     let detail = detail(frame.words, problem, spot.as_ref(), &zone).unwrap_or(plain);
+    let title = own_title(frame.words, problem, aftermath.wished).unwrap_or(title);
     let times = match (problem, &spot) {
         (Problem::SlotTaken { free }, Some((spot, Some(date)))) => {
             time_cards(spot, frame.words, *date, free)
@@ -103,6 +109,7 @@ pub(super) fn refuse(
     let page = ProblemPage {
         ways: ways(&frame, asked, problem, spot.as_ref(), aftermath.ticket),
         retry: aftermath.retry.filter(|_| may_repeat(problem)),
+        slug: problem.slug(),
         title,
         detail,
         request_id: id.to_string(),
@@ -127,7 +134,8 @@ pub(super) fn explain(lane: &Lane, asked: &Asked, example: &Problem) -> Response
     let (title, detail) = example.words(&app.texts, language, seconds);
     let ways = vec![Way { href: "/".to_owned(), label: frame.t("problem-to-start") }];
     let (retry, times, request_id) = (None, Vec::new(), id.to_string());
-    let page = ProblemPage { ways, retry, title, detail, request_id, times, frame };
+    let slug = example.slug();
+    let page = ProblemPage { ways, retry, slug, title, detail, request_id, times, frame };
     asked.respond(lane, Ok(personal(lane, asked, &page)))
 }
 
@@ -137,6 +145,15 @@ fn zone(app: &App, spot: Option<&(Spot<'_>, Option<CivilDate>)>) -> Option<TimeZ
         authority.map(|authority| authority.policy.zone().clone())
     };
     spot.map(|(spot, _)| spot.office.zone.clone()).or_else(of_first)
+}
+
+/// The outcome in a citizen's words, where it is more than one time's.
+fn own_title(words: Words<'_>, problem: &Problem, wished: bool) -> Option<String> {
+    match problem {
+        Problem::SlotTaken { free } if free.is_empty() => Some(words.t("problem-nothing-left")),
+        Problem::SlotTaken { .. } if wished => Some(words.t("problem-wishes-taken")),
+        _ => None,
+    }
 }
 
 /// The explanation in a citizen's words, where the API's words are for programs.
@@ -153,6 +170,13 @@ fn detail(
                 words.with("days-opens", [("moment", words.moment_and_zone(at, zone).into())])
             }),
         },
+        Problem::SlotTaken { free } if free.is_empty() => Some(words.t("times-none-explained")),
+        Problem::SlowLaneEarly { ready_at_s } => {
+            let seconds = i64::try_from(*ready_at_s).unwrap_or(i64::MAX);
+            let at = UtcMicros(seconds.saturating_mul(MICROS_PER_SECOND));
+            let moment = words.moment_and_zone(at, zone);
+            Some(words.with("problem-slow-lane-early", [("moment", moment.into())]))
+        }
         Problem::TooLateToCancel { until } => {
             let moment = words.moment_and_zone(*until, zone);
             Some(words.with("problem-too-late-to-cancel", [("moment", moment.into())]))
@@ -214,13 +238,15 @@ fn limit_detail(words: Words<'_>, refusal: &LimitRefusal, zone: &TimeZone) -> St
 }
 
 /// Whether the same form may succeed a moment later.
-fn may_repeat(problem: &Problem) -> bool {
+pub(super) fn may_repeat(problem: &Problem) -> bool {
     matches!(
         problem,
         Problem::Overloaded
             | Problem::Unavailable
             | Problem::JournalFull
             | Problem::RateLimited { .. }
+            | Problem::NotReleased(_)
+            | Problem::SlowLaneEarly { .. }
     )
 }
 

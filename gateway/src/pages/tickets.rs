@@ -5,19 +5,24 @@
 use askama::Template;
 use axum::extract::{Path, State};
 use axum::response::Response;
+use http::{HeaderValue, StatusCode, header};
 use talon_domain::booking::Subject;
 use talon_domain::ids::BookingId;
 use talon_domain::policy::{LimitKind, Mode};
 use talon_wire::{BookingState, BookingView};
 
+use super::about::{AboutView, Phone};
+use super::assets::ASSETS;
+use super::calendar::Event;
 use super::choice::Spot;
 use super::frame::{Account, Frame, personal};
 use super::problem::{Aftermath, refuse};
+use super::qr::Qr;
 use super::words::{Words, zone_named};
 use crate::app::{App, Lane, now};
 use crate::caller::{identify, identify_writer};
 use crate::cold::{Asked, redirect};
-use crate::http::body::Answer;
+use crate::http::body::{self, Answer};
 use crate::http::problem::Problem;
 use crate::operations;
 
@@ -70,6 +75,8 @@ pub(super) struct Ticket {
     lasts: String,
     state: String,
     state_key: &'static str,
+    /// Until when it may be cancelled, or might have been.
+    cancel_until: String,
     /// That it is an organisation's; empty for a person's own.
     entity: String,
 }
@@ -80,6 +87,9 @@ impl Ticket {
         let office = catalogue.and_then(|catalogue| catalogue.office(booking.office));
         let service = catalogue.and_then(|catalogue| catalogue.service(booking.service));
         let state_key = Standing::of(booking).key();
+        let until = words.moment(booking.cancel_until, &zone_named(&booking.zone));
+        let in_time = now() <= booking.cancel_until;
+        let until_key = if in_time { "ticket-cancel-until" } else { "ticket-cancel-was-until" };
         Self {
             href: path(booking.id),
             number: number(booking.id),
@@ -96,6 +106,7 @@ impl Ticket {
             lasts: words.with("front-minutes", [("minutes", booking.minutes.into())]),
             state: words.t(&format!("ticket-state-{state_key}")),
             state_key,
+            cancel_until: words.with(until_key, [("moment", until.into())]),
             entity: match booking.subject {
                 Subject::Person => String::new(),
                 Subject::Entity => words.t("ticket-for-entity"),
@@ -120,6 +131,7 @@ pub(super) fn number(id: BookingId) -> String {
 #[template(path = "tickets.html")]
 struct TicketsPage<'a> {
     frame: Frame<'a>,
+    module: &'static str,
     count: String,
     ahead: Vec<Ticket>,
     past: Vec<Ticket>,
@@ -143,6 +155,7 @@ async fn tickets_page(lane: &Lane, asked: &Asked) -> Result<Answer, Problem> {
         bookings.into_iter().map(|booking| Ticket::new(&lane.app, words, booking)).collect()
     };
     let page = TicketsPage {
+        module: &ASSETS.tickets.path,
         count: words.with("tickets-count", [("count", ahead.len().into())]),
         ahead: cards(ahead),
         past: cards(past),
@@ -157,9 +170,15 @@ struct TicketPage<'a> {
     frame: Frame<'a>,
     ticket: Ticket,
     outcome: String,
+    module: &'static str,
+    /// Its code, while it can be used.
+    qr: Option<Qr>,
+    /// What to bring.
+    documents: Vec<String>,
+    fee: String,
+    phones: Vec<Phone>,
     is_ahead: bool,
     can_cancel: bool,
-    cancel_until: String,
     /// Where another time can be chosen; empty when it may not be moved.
     move_href: String,
     /// Until when it may be, or might have been; empty when it may not be moved at all.
@@ -186,15 +205,21 @@ async fn ticket_page(lane: &Lane, asked: &Asked, id: &str) -> Result<Answer, Pro
     let ticket = Ticket::new(&lane.app, words, &booking);
     let is_ahead = Standing::of(&booking) == Standing::Ahead;
     let can_cancel = is_ahead && now() <= booking.cancel_until;
-    let until = words.moment(booking.cancel_until, &zone_named(&booking.zone));
-    let key = if can_cancel { "ticket-cancel-until" } else { "ticket-cancel-was-until" };
+    let catalogue = lane.app.authority_by_id(booking.authority).map(|known| &*known.catalogue);
+    let service = catalogue.and_then(|catalogue| catalogue.service(booking.service));
+    let office = catalogue.and_then(|catalogue| catalogue.office(booking.office));
+    let about = service.map(|service| AboutView::of(service, words));
     let (move_href, move_until) =
         if is_ahead { moving(lane, words, &booking) } else { Default::default() };
     let page = TicketPage {
         outcome: words.t(&format!("ticket-outcome-{}", ticket.state_key)),
+        module: &ASSETS.tickets.path,
+        qr: is_ahead.then(|| Qr::of(booking.id)),
+        fee: about.as_ref().map(|about| about.fee.clone()).unwrap_or_default(),
+        documents: about.map(|about| about.documents).unwrap_or_default(),
+        phones: office.map(|office| Phone::all(&office.phones)).unwrap_or_default(),
         is_ahead,
         can_cancel,
-        cancel_until: words.with(key, [("moment", until.into())]),
         move_href,
         move_until,
         still_counts: counts_cancelled(&lane.app, &booking),
@@ -202,6 +227,51 @@ async fn ticket_page(lane: &Lane, asked: &Asked, id: &str) -> Result<Answer, Pro
         frame,
     };
     Ok(personal(lane, asked, &page))
+}
+
+/// `/tickets/{id}/visit.ics`: the visit for a calendar.
+pub(super) async fn calendar(
+    State(lane): State<Lane>,
+    Path(id): Path<String>,
+    asked: Asked,
+) -> Response {
+    let result = calendar_file(&lane, &asked, &id).await;
+    asked.respond(&lane, result)
+}
+
+async fn calendar_file(lane: &Lane, asked: &Asked, id: &str) -> Result<Answer, Problem> {
+    let who = identify(&lane.app, &asked.parts.headers)?;
+    let id = id.parse().map_err(|_| Problem::NotFound)?;
+    let booking = operations::booking(lane, &who, id).await?;
+    if Standing::of(&booking) != Standing::Ahead {
+        return Err(Problem::NotLive(booking.state));
+    }
+    let frame = Frame::new(lane, asked, Account::In);
+    let words = frame.words;
+    let ticket = Ticket::new(&lane.app, words, &booking);
+    let when = [("time", ticket.time.into()), ("zone", ticket.zone.into())];
+    let what = [("service", ticket.service.into()), ("number", ticket.number.into())];
+    let file = Event {
+        id: &id.to_string(),
+        now: words.now,
+        starts_at: booking.starts_at,
+        minutes: booking.minutes,
+        summary: words.with("ticket-calendar-summary", what),
+        location: format!("{}, {}", ticket.office, ticket.address),
+        description: format!(
+            "{} {}",
+            words.with("ticket-calendar-when", when),
+            ticket.cancel_until
+        ),
+    }
+    .file();
+    let kind = "text/calendar; charset=utf-8";
+    let mut answer = body::answer(StatusCode::OK, kind, file.into());
+    let headers = answer.headers_mut();
+    headers.insert(header::CACHE_CONTROL, body::NO_STORE);
+    let attachment = HeaderValue::from_static("attachment; filename=\"talon.ics\"");
+    headers.insert(header::CONTENT_DISPOSITION, attachment);
+    Ok(answer)
 }
 
 /// Where to move a booking, and until when that is possible.

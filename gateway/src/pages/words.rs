@@ -60,6 +60,13 @@ impl Words<'_> {
         self.date_text("date-day-month", date)
     }
 
+    /// `Грудень 2026`.
+    pub(super) fn month(&self, date: CivilDate) -> String {
+        let civil = date.date();
+        let name = self.t(&format!("date-month-title-{}", civil.month()));
+        format!("{name} {}", civil.year())
+    }
+
     /// `вівторок, 1 грудня 2026`.
     pub(super) fn full_date(&self, date: CivilDate) -> String {
         self.date_text("date-full", date)

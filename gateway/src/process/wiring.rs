@@ -20,10 +20,12 @@ use crate::availability::{Lists, PublicAnswers};
 use crate::config::Config;
 use crate::demand::Demands;
 use crate::edge::Edge;
+use crate::first_free::FirstFree;
 use crate::http::language::Texts;
 use crate::http::rate_limit::{READ, WRITE};
 use crate::identity::cookies::Cookies;
 use crate::identity::keys::Keys;
+use crate::pages::KeptPages;
 use crate::proof::KdfPool;
 use crate::shadow::Shadows;
 
@@ -94,6 +96,8 @@ pub(super) fn wire(
             .map(|authority| (authority.catalogue.code.clone(), Arc::new(authority)))
             .collect::<HashMap<_, _>>(),
         public: PublicAnswers::default(),
+        first_free: FirstFree::default(),
+        pages: KeptPages::default(),
         sessions: Cache::builder()
             .max_capacity(MAX_REMEMBERED_SESSIONS)
             .time_to_live(SESSION_MEMORY)

@@ -41,7 +41,7 @@ impl Page {
 
     /// The text of the `h1`.
     pub(crate) fn heading(&self) -> &str {
-        between(self.text(), "<h1>", "</h1>").next().unwrap()
+        between(self.text(), "<h1", "</h1>").next().unwrap().split_once('>').unwrap().1
     }
 
     /// The addresses that links lead to.
@@ -190,7 +190,7 @@ impl<'a> Browser<'a> {
         let (text, path) = (page.text(), &page.path);
         assert_eq!(text.matches("<h1").count(), 1, "{path}: one h1");
         let tag = page.header("content-language");
-        assert!(text.contains(&format!("<html lang=\"{tag}\">")), "{path}: lang");
+        assert!(text.contains(&format!("<html lang=\"{tag}\"")), "{path}: lang");
         let policy = page.header("content-security-policy");
         assert!(policy.starts_with("default-src 'none'; style-src 'self'; script-src 'self'"));
         assert!(!policy.contains("unsafe"), "{path}: {policy}");

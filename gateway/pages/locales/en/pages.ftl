@@ -9,6 +9,11 @@ site-menu = Menu
 site-tickets = My tickets
 site-log-in = Log in
 site-log-out = Log out
+site-appearance = How the page looks
+site-smaller = Smaller letters
+site-larger = Larger letters
+site-high-contrast = High contrast
+site-colours = Usual colours
 site-trail = Your choice
 site-change = change
 site-step = Step { $step } of 5
@@ -23,6 +28,25 @@ date-weekday-4 = Thursday
 date-weekday-5 = Friday
 date-weekday-6 = Saturday
 date-weekday-7 = Sunday
+date-weekday-short-1 = Mon
+date-weekday-short-2 = Tue
+date-weekday-short-3 = Wed
+date-weekday-short-4 = Thu
+date-weekday-short-5 = Fri
+date-weekday-short-6 = Sat
+date-weekday-short-7 = Sun
+date-month-title-1 = January
+date-month-title-2 = February
+date-month-title-3 = March
+date-month-title-4 = April
+date-month-title-5 = May
+date-month-title-6 = June
+date-month-title-7 = July
+date-month-title-8 = August
+date-month-title-9 = September
+date-month-title-10 = October
+date-month-title-11 = November
+date-month-title-12 = December
 date-month-1 = January
 date-month-2 = February
 date-month-3 = March
@@ -48,7 +72,8 @@ front-title = Book a visit
 front-lead = Choose a service, an office and a time. Each place goes to one person: the one who comes.
 front-log-in = Everybody can see what is free. To book, you need electronic identification.
 front-logged-in = You are logged in. Your bookings are here:
-front-authorities = Authorities
+front-authorities = Where are you going?
+authority-others = Other authorities
 front-services = What do you need?
 front-minutes = { $minutes ->
     [one] { $minutes } minute
@@ -61,8 +86,11 @@ front-opens = { $days ->
 
 # Offices.
 offices-title = Choose an office
+offices-jump = Straight to the offices
 offices-search = Town, street or office number
 offices-find = Find
+offices-first = first place: { $date }
+offices-none-free = no free places
 offices-show-all = Show all
 offices-count = { $count ->
     [one] { $count } office
@@ -80,7 +108,7 @@ offices-found = { $count ->
 }
 
 # What people have to know before they come.
-about-title = Before you book: who may book, documents, fee
+about-title = Before you book
 about-test-mode = Test mode
 about-test-mode-explained = Online booking of this service works in test mode, and only at some offices.
 about-no-booking = You do not need to book for this:
@@ -99,6 +127,11 @@ about-limited = Shorter hours from { $from } to { $to }: { $reason }
 
 # Days.
 days-title = Choose a day
+days-first = The first free place is on { $date }.
+days-all-taken = This office has no free places now.
+days-nearby = Free nearby
+days-announced = Opening soon
+days-legend = The number under a date is how many places are free; 0: no places; …: booking for this day has not opened yet.
 days-none = This office has no days for this service yet.
 days-free = { $free ->
     [0] no places
@@ -112,9 +145,36 @@ days-opens-unknown = It is not known yet when booking opens
 # Times.
 times-title = Choose a time
 times-none = There are no places on this day
+times-none-explained = A place that somebody gives up does not come back at once, but a little later. Look at other days or other offices.
 times-reload = Reload
 
+# A release.
+release-left = Booking opens in
+release-clock = By the server’s clock. There is no need to reload the page.
+release-opened = Booking is open.
+release-minutes = Booking opens in [n] min.
+release-seconds = Booking opens in [n] s.
+release-wishes = Which times suit you?
+release-wishes-explained = Tick from one to sixteen. When booking opens, we take the first of them that is free. Tick none, and we take any.
+release-prepare = Prepare
+release-later = A day before the opening you can choose times here and prepare.
+ready-title = All is ready, waiting for the opening
+ready-title-out = Log in ahead
+ready-title-open = Booking is open
+ready-wishes = Your wishes
+ready-any = Any free time of this day, from the earliest on.
+ready-order = We take the first free time in this order:
+ready-earlier = move up
+ready-without = remove
+ready-left = Free times on this day: [n].
+ready-free = free
+ready-taken = taken
+ready-how = You may press now: your request is sent by itself at the moment when booking opens. How fast your finger is decides nothing.
+ready-log-in = To book in the first seconds, log in now. After the login you come back here with the same wishes.
+ready-change = Choose other times
+
 # Confirming.
+confirm-what = What you confirm
 confirm-title = Check and confirm
 confirm-cancel-until = You will be able to cancel until { $moment }.
 confirm-book = Book
@@ -127,14 +187,32 @@ confirm-move-explained = The old place goes to others at the same moment, and yo
 confirm-log-in = To book, confirm who you are. After the login you come back here; until you confirm, the place is not yours.
 confirm-log-in-button = Log in and continue
 
+# The form that takes a place.
+claim-waiting = Your request will be sent as soon as the puzzle is solved. Keep this page open.
+claim-sending = Sending your request…
+claim-again = No answer yet, sending it again. You will not be booked twice.
+claim-lost = There is no connection. Check it and press again: you will not be booked twice.
+claim-armed = Noted. Your request will be sent by itself as soon as booking opens. Keep this page open and the screen on.
+claim-session = Your login lasts until { $moment }.
+claim-extend = Extend the login
+claim-ending = Your login ends in two minutes. Extend it: everything you chose stays.
+claim-ends-too-early = Your login ends before booking opens. Extend it shortly before: everything you chose stays.
+claim-promised = Please wait. You can book from { $moment } on, for half an hour. Until you do, the place is not yours. Keep this page open, and then press the button.
+
 # The check that the device solves.
 proof-working = Your device is solving a puzzle against bots…
 proof-ready = Ready: the puzzle is solved.
-proof-waiting = Your request will be sent as soon as the puzzle is solved. Keep this page open.
 proof-failed = The puzzle could not be solved. Reload the page.
-proof-unable = This browser cannot solve the puzzle. Try a newer browser, or book at the office.
+proof-unable = This browser cannot solve the puzzle.
+proof-estimate = On this device it usually takes about [n] s.
 proof-why = It slows down programs that grab places. It does not decide who comes first.
-proof-no-script = For this service your browser has to solve a puzzle against bots, and that needs JavaScript. Switch it on, open this page in another browser, or book at the office.
+proof-unable-notice = To book, your browser has to solve a puzzle against bots. This browser does not: it is too old, or JavaScript is switched off.
+proof-other-ways = Open this page in another browser, book at the office, or call:
+proof-slow-lane = Book without the puzzle in { $minutes ->
+    [one] { $minutes } minute
+   *[other] { $minutes } minutes
+}
+proof-slow-lane-explained = Or wait instead of solving it. You can do so once a day.
 
 # A ticket.
 ticket-label = Ticket
@@ -167,6 +245,14 @@ ticket-cancel-counts = A cancelled booking still counts towards your limit.
 ticket-cancelled-explained = The place goes to others.
 ticket-cancel-confirm = Yes, cancel it
 ticket-all = All my tickets
+ticket-change = If your plans change
+ticket-qr = QR code of ticket
+ticket-qr-explained = Show the code at the office. It holds the ticket’s number only, nothing about you.
+ticket-calendar = Add to a calendar
+ticket-print = Print
+ticket-checks = Tick what you have gathered. The ticks are not kept anywhere.
+ticket-calendar-summary = { $service }, ticket { $number }
+ticket-calendar-when = { $time } { $zone }.
 ticket-again = Book again
 
 # Moving a booking.
@@ -177,6 +263,14 @@ tickets-count = { $count ->
     [one] { $count } ticket
    *[other] { $count } tickets
 }
+tickets-offline = There is no connection. This is a copy saved on this device: the ticket may have changed.
+device-title = Tickets without a connection
+device-explained = You can save your tickets on this device, to show them without the internet. Whoever opens this browser sees what is saved, even without a login, so do not do it on somebody else’s device. When you log out, it is erased.
+device-save = Save on this device
+device-forget = Erase from this device
+device-saved = Saved. The tickets open here without a connection too.
+device-forgotten = Erased from this device.
+device-failed = They could not be saved: the browser does not allow it.
 tickets-ahead = Ahead of you
 tickets-none = You have no valid bookings.
 tickets-new = Book a visit
@@ -191,6 +285,9 @@ problem-other-offices = Other offices
 problem-to-start = To the start
 problem-to-ticket = To the ticket
 problem-request-id = Reference for support
+problem-nothing-left = No places are left on this day
+problem-wishes-taken = Your times are taken, but there are others
+problem-slow-lane-early = You can book without the puzzle from { $moment } on.
 problem-form-is-old = This form is out of date. Open it again: you will not be booked twice.
 problem-pow-required = Your browser has not solved the puzzle against bots. Open the form again and wait until it says “Ready”. It needs JavaScript.
 problem-pow-again = The puzzle's solution is no longer good. Open the form again: your browser will solve a new one.
