@@ -27,7 +27,7 @@ use talon_ledger::open::OpenFailure;
 pub use talon_ledger::open::{EXIT_CONFIG, EXIT_DATA, EXIT_JOURNAL, EXIT_SYSTEM};
 use talon_ledger_client::Remote;
 use talon_telemetry::admin::{self, Admin, Look, Notes};
-use talon_telemetry::{recorder, table};
+use talon_telemetry::{recorder, service, table};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
@@ -364,6 +364,7 @@ async fn supervise(
         }
     });
     tracing::info!(origin = app.origin, admin = %address, "booking is open");
+    service::is_ready();
     let (redis, peppers) = (admissions.endpoint(), app.keys.peppers.ids());
     let introduction = ledger::introduce_unless(introduced, redis, peppers, way);
     let outcome = tokio::select! {
@@ -372,6 +373,7 @@ async fn supervise(
         Err(failure) = introduction => Err(failure),
     };
     tracing::info!("stopping: finishing what is under way");
+    service::is_stopping();
     // Relaxed: a flag of its own.
     serving.store(false, Ordering::Relaxed);
     outcome

@@ -43,3 +43,4 @@ mod requests;
 mod sessions;
 mod story;
 mod tls;
+mod units;

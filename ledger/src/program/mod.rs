@@ -24,7 +24,7 @@ use talon_ledger::open::{self, EXIT_CONFIG, EXIT_JOURNAL, EXIT_SYSTEM, Keep, Ope
 use talon_ledger::serve::tls::{BadTls, server_config};
 use talon_ledger::serve::{self, Bounds, Server};
 use talon_telemetry::admin::{self, Admin, Look};
-use talon_telemetry::{recorder, table};
+use talon_telemetry::{recorder, service, table};
 use talon_wire::Ledger;
 use talon_wire::hello::{Mode, Welcome};
 use tokio::signal::unix::{SignalKind, signal};
@@ -244,6 +244,7 @@ fn supervise(
             }
         });
         tracing::info!(address = %server.address(), "the ledger is open");
+        service::is_ready();
         loop {
             tokio::select! {
                 _ = terminate.recv() => break,
@@ -253,6 +254,7 @@ fn supervise(
             }
         }
         tracing::info!("stopping: answering what is under way");
+        service::is_stopping();
         // Relaxed: a flag of its own.
         serving.store(false, Ordering::Relaxed);
         if tokio::task::spawn_blocking(|| server.stop()).await.is_err() {

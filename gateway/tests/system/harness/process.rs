@@ -42,6 +42,7 @@ pub(crate) fn free_port() -> u16 {
 pub(crate) struct Launch {
     config: PathBuf,
     flags: Vec<OsString>,
+    variables: Vec<(&'static str, OsString)>,
     strace: Vec<OsString>,
     directory: Arc<TempDir>,
     ports: [u16; 3],
@@ -53,6 +54,7 @@ impl Launch {
         Self {
             config: fixture("gateway.toml"),
             flags: Vec::new(),
+            variables: Vec::new(),
             strace: Vec::new(),
             directory: Arc::new(tempfile::tempdir().unwrap()),
             ports: [free_port(), free_port(), free_port()],
@@ -86,6 +88,12 @@ impl Launch {
     /// With one more argument.
     pub(crate) fn flag(mut self, flag: impl Into<OsString>) -> Self {
         self.flags.push(flag.into());
+        self
+    }
+
+    /// With a variable of the environment.
+    pub(crate) fn variable(mut self, name: &'static str, value: impl Into<OsString>) -> Self {
+        self.variables.push((name, value.into()));
         self
     }
 
@@ -138,6 +146,7 @@ impl Launch {
             .arg(format!("admin.listen=127.0.0.1:{admin}"))
             .args(&self.flags);
         without_talon_variables(&mut command);
+        command.envs(self.variables.iter().map(|(name, value)| (name, value)));
         command
     }
 
