@@ -88,6 +88,11 @@ impl KdfPool {
         }
         Ok(Self { jobs, places: Arc::new(Semaphore::new(MAX_WAITING_PROOFS)) })
     }
+
+    /// A place in the queue, held until the key is derived.
+    fn place(&self) -> Result<OwnedSemaphorePermit, Problem> {
+        Arc::clone(&self.places).try_acquire_owned().map_err(|_| Problem::Overloaded)
+    }
 }
 
 fn derive_all(waiting: &Mutex<Receiver<Job>>) {
@@ -168,8 +173,7 @@ pub fn check<'a>(
     let binding = Binding { person: &person, action: ACTION, release };
     let checked = talon_pow::check(payload, &app.keys.proof, &binding, now_s())
         .map_err(|refusal| problem(&refusal))?;
-    let place = Arc::clone(&app.kdf.places).try_acquire_owned().map_err(|_| Problem::Overloaded)?;
-    Ok(Pending { checked, pool: &app.kdf, _place: place })
+    Ok(Pending { checked, pool: &app.kdf, _place: app.kdf.place()? })
 }
 
 /// The name of a person in a challenge, which third-party clients may log: not the pseudonym.
@@ -190,5 +194,39 @@ fn problem(refusal: &Refusal) -> Problem {
         Refusal::WrongAction => Problem::PowInvalid(BadProof::WrongAction),
         Refusal::WrongRelease => Problem::PowInvalid(BadProof::WrongRelease),
         Refusal::TooWeak => Problem::PowInvalid(BadProof::TooWeak),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::future::join_all;
+    use talon_pow::{Algorithm, Keyring, encode_payload, issue, solve};
+
+    use super::*;
+
+    /// A proof of which the cheap part is good.
+    fn checked() -> Checked {
+        let keyring = Keyring::new(&[7; 32], &[]).unwrap();
+        let difficulty = Difficulty::new(Algorithm::Sha256, 10, "0", None, None).unwrap();
+        let binding = Binding { person: "person", action: ACTION, release: "1:1" };
+        let given = issue(&keyring, &difficulty, &binding, 200, [1; 16], [2; 16]).unwrap();
+        let sent = encode_payload(&given, &solve(&given, 10_000).unwrap());
+        talon_pow::check(Payload::parse(&sent).unwrap(), &keyring, &binding, 100).unwrap()
+    }
+
+    #[tokio::test]
+    async fn no_more_proofs_than_the_bound_wait_and_all_of_those_are_derived() {
+        let pool = KdfPool::start(1).unwrap();
+        let checked = checked();
+        let pending = |_| Pending {
+            checked: checked.clone(),
+            pool: &pool,
+            _place: pool.place().expect("there is a place"),
+        };
+        let waiting: Vec<_> = (0..MAX_WAITING_PROOFS).map(pending).collect();
+        assert_eq!(pool.place().err(), Some(Problem::Overloaded));
+        let derived = join_all(waiting.into_iter().map(Pending::derive)).await;
+        assert_eq!(derived, vec![Ok(()); MAX_WAITING_PROOFS]);
+        assert!(pool.place().is_ok(), "the places are free again");
     }
 }

@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use futures_util::future::join_all;
 
-use crate::harness::{Browser, Launch, Visit, day, somebody};
+use crate::harness::{Browser, Launch, Visit, day, log_in, somebody};
 use crate::redis_server::RedisServer;
 
 const HALL: u32 = 3;
@@ -84,5 +84,30 @@ async fn what_is_in_shadow_mode_counts_whom_it_would_refuse_and_refuses_nobody()
     let metrics = Browser::new(gateway.admin()).get("/metrics").await.expect(200).text();
     for line in [r#"{limit="write-rate"} 2"#, r#"{limit="proof"} 1"#] {
         assert!(metrics.contains(&format!("gateway_shadow_refusals_total{line}\n")), "{metrics}");
+    }
+}
+
+#[tokio::test]
+async fn every_other_limit_has_its_shadow_too() {
+    let limits = ["read-rate", "person-fence", "address-fence", "login-fence"];
+    let gateway = Launch::new()
+        .set("admission.read_interval_ms=60000")
+        .set("admission.read_burst=1")
+        .set("admission.address_per_second=1")
+        .set("admission.logins_per_second=1")
+        .set(&format!("admission.shadow={limits:?}"))
+        .start();
+    // More at once than a person's fence lets pass.
+    let who = somebody(&gateway);
+    let asks = (0..300).map(async |_| who.twin().get("/api/v1/bookings").await.status);
+    assert!(join_all(asks).await.iter().all(|status| *status == 200));
+    for person in 70..73 {
+        log_in(&gateway, person).await;
+    }
+    let metrics = Browser::new(gateway.admin()).get("/metrics").await.expect(200).text();
+    for limit in limits {
+        let line = format!("gateway_shadow_refusals_total{{limit=\"{limit}\"}} ");
+        let count = metrics.lines().find_map(|text| text.strip_prefix(&line));
+        assert!(count.is_some_and(|count| count != "0"), "{limit}: {metrics}");
     }
 }

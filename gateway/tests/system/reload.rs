@@ -11,6 +11,7 @@ use crate::harness::{
     Ask, Browser, Gateway, Launch, Visit, day, eventually, fixture, log_in, now_s, somebody,
     token_with,
 };
+use crate::proof::proof;
 
 const FILES: [&str; 5] = [
     "gateway.toml",
@@ -171,6 +172,26 @@ async fn a_session_key_is_changed_without_logging_anybody_out() {
     old.get("/api/v1/session").await.refused(401, "unauthenticated");
     let mut new = new.twin();
     new.get("/api/v1/session").await.expect(200);
+}
+
+#[tokio::test]
+async fn challenges_of_the_key_before_are_good_until_it_is_taken_away() {
+    let (gateway, _directory) = start();
+    let keys = gateway.launch().data().join("keys");
+    let (current, previous) = (keys.join("proof.key"), keys.join("proof.previous.key"));
+    let people = &mut [(); 3].map(|()| somebody(&gateway));
+    let [before, after, late] = people;
+    let visit = |proof: String| Visit::any(1, "driving", &day(2), &day(9)).with("altcha", proof);
+    let (first, too_late) = (visit(proof(before).await), visit(proof(late).await));
+    fs::rename(&current, &previous).unwrap();
+    write_key(&current, &[b'n'; 64]);
+    reload(&gateway, "done").await;
+    first.book(before, "k").await.expect(201);
+    visit(proof(after).await).book(after, "k").await.expect(201);
+    fs::remove_file(&previous).unwrap();
+    reload(&gateway, "done").await;
+    too_late.book(late, "k").await.refused(403, "pow-forged");
+    visit(proof(late).await).book(late, "k").await.expect(201);
 }
 
 fn write_key(path: &Path, bytes: &[u8]) {
