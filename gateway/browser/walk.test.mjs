@@ -120,6 +120,29 @@ test("a browser that cannot run the proof is told so, and the other ways to book
   await context.close();
 });
 
+test("a proof that takes long shows how far it is and how long it usually takes here", async () => {
+  const words = WORDS.uk;
+  const { page, context, errors } = await visitor(browser, site);
+  // Harder than any server asks for, so that there is time to look.
+  await page.route("**/api/v1/challenge?*", async (route) => {
+    const response = await route.fetch();
+    const challenge = await response.json();
+    challenge.parameters.keyPrefix = "000000";
+    await route.fulfill({ response, json: challenge });
+  });
+  await choose(page, words, words.driving);
+  await page.getByRole("link", { name: words.logIn }).click();
+  await logIn(page, site, ++person);
+  await page.locator(".estimate", { hasText: /^На цьому пристрої це зазвичай триває близько \d+ с\.$/ }).waitFor();
+  const progress = await page.locator(".proof progress").evaluate((bar) => bar.value);
+  assert.ok(progress > 0 && progress < 1, String(progress));
+  await page.getByRole("button", { name: words.book, exact: true }).click();
+  await page.locator(".sending", { hasText: "щойно задачу буде розв’язано" }).waitFor();
+  assert.equal(await heading(page), words.confirm, "nothing goes without the proof");
+  assert.deepEqual(errors, []);
+  await context.close();
+});
+
 test("an answer that is lost is asked for again, and books once", async () => {
   const words = WORDS.uk;
   const { page, context } = await visitor(browser, site);
