@@ -8,7 +8,7 @@ import { follow, heading, logIn, startBrowser, startSite, visitor } from "./site
 import { WORDS } from "./words.mjs";
 
 /** Long enough for three browsers to get ready on a busy machine. */
-const RELEASE_IN_S = 60;
+const RELEASE_IN_S = 40;
 const BOTS = 12;
 /** Between a bot's requests, in milliseconds: a bound on the load. */
 const BOT_PAUSE_MS = 200;

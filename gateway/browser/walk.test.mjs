@@ -100,6 +100,73 @@ for (const words of Object.values(WORDS)) {
   });
 }
 
+test("a browser that cannot run the proof is told so, and the other ways to book", async () => {
+  const words = WORDS.en;
+  const { page, context, errors } = await visitor(browser, site, { locale: words.locale });
+  // As in a browser without workers.
+  await page.addInitScript(() => Object.defineProperty(self, "Worker", { value: undefined }));
+  await choose(page, words, words.driving);
+  await page.getByRole("link", { name: words.logIn }).click();
+  await logIn(page, site, ++person);
+  const notice = page.locator(".unable");
+  await page.locator(".proof [role=status]", { hasText: "cannot solve the puzzle" }).waitFor();
+  assert.ok(await notice.isVisible());
+  assert.equal(await notice.locator("a").first().getAttribute("href"), "tel:+380441234567");
+  await follow(page, page.getByRole("button", { name: words.wait }));
+  await page.getByRole("button", { name: words.book, exact: true }).click();
+  await page.waitForURL("**/tickets/*");
+  assert.equal(await heading(page), words.booked);
+  assert.deepEqual(errors, []);
+  await context.close();
+});
+
+test("a proof that takes long shows how far it is and how long it usually takes here", async () => {
+  const words = WORDS.uk;
+  const { page, context, errors } = await visitor(browser, site);
+  // Harder than any server asks for, so that there is time to look.
+  await page.route("**/api/v1/challenge?*", async (route) => {
+    const response = await route.fetch();
+    const challenge = await response.json();
+    challenge.parameters.keyPrefix = "000000";
+    await route.fulfill({ response, json: challenge });
+  });
+  await choose(page, words, words.driving);
+  await page.getByRole("link", { name: words.logIn }).click();
+  await logIn(page, site, ++person);
+  await page.locator(".estimate", { hasText: /^На цьому пристрої це зазвичай триває близько \d+ с\.$/ }).waitFor();
+  const progress = await page.locator(".proof progress").evaluate((bar) => bar.value);
+  assert.ok(progress > 0 && progress < 1, String(progress));
+  await page.getByRole("button", { name: words.book, exact: true }).click();
+  await page.locator(".sending", { hasText: "щойно задачу буде розв’язано" }).waitFor();
+  assert.equal(await heading(page), words.confirm, "nothing goes without the proof");
+  assert.deepEqual(errors, []);
+  await context.close();
+});
+
+test("an answer that is lost is asked for again, and books once", async () => {
+  const words = WORDS.uk;
+  const { page, context } = await visitor(browser, site);
+  await choose(page, words, words.driving);
+  await page.getByRole("link", { name: words.logIn }).click();
+  await logIn(page, site, ++person);
+  let sent = 0;
+  await page.route("**/book/**", async (route) => {
+    if (route.request().method() !== "POST") return route.continue();
+    sent += 1;
+    if (sent > 1) return route.continue();
+    // The server has booked, and nobody hears of it.
+    await route.fetch({ maxRedirects: 0 });
+    await route.abort("connectionreset");
+  });
+  await page.getByRole("button", { name: words.book, exact: true }).click();
+  await page.waitForURL("**/tickets/*");
+  assert.equal(await heading(page), words.booked);
+  assert.equal(sent, 2);
+  await page.goto("/tickets");
+  assert.equal(await page.locator("a.card").count(), 1);
+  await context.close();
+});
+
 /** Presses Tab until what has the focus fits, and Enter on it. */
 async function press(page, fits, key = "Enter") {
   for (let tabs = 0; tabs < 200; tabs += 1) {

@@ -20,7 +20,6 @@ use crate::availability::{Lists, PublicAnswers};
 use crate::config::{Config, ProcessMode};
 use crate::demand::Demands;
 use crate::edge::Edge;
-use crate::first_free::FirstFree;
 use crate::http::language::Texts;
 use crate::http::problem::Problem;
 use crate::identity::cookies::Cookies;
@@ -101,9 +100,7 @@ pub struct App {
     pub lists: Lists,
     /// Public answers, kept for a moment.
     pub public: PublicAnswers,
-    /// The first free days of offices, kept for a moment.
-    pub first_free: FirstFree,
-    /// Pages that are the same for many, kept for a moment.
+    /// What pages show to many, kept for a moment.
     pub pages: KeptPages,
     /// Sessions whose signature was checked, by token.
     pub sessions: Cache<Box<str>, Arc<Session>>,

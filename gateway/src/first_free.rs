@@ -46,7 +46,7 @@ pub async fn first_free(
 ) -> Result<Arc<FirstDays>, Problem> {
     let key = (catalogue.authority, service);
     // All who miss at once wait for one of them.
-    let cell = lane.app.first_free.0.get_with(key, Arc::default);
+    let cell = lane.app.pages.first_free.0.get_with(key, Arc::default);
     let asking = || async { ask(lane, catalogue, service).await.map(Arc::new) };
     cell.get_or_try_init(asking).await.cloned()
 }

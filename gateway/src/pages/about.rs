@@ -9,6 +9,7 @@ use talon_domain::civil::CivilDate;
 use talon_wire::DayView;
 
 use super::words::Words;
+use crate::http::language::Language;
 
 /// A telephone number to read and to dial.
 pub(super) struct Phone {
@@ -83,7 +84,10 @@ fn hryvnias(kopiyky: u32, words: Words<'_>) -> String {
     let amount = match (kopiyky / 100, kopiyky % 100) {
         (0, 0) => return words.t("about-free"),
         (whole, 0) => whole.to_string(),
-        (whole, rest) => format!("{whole}.{rest:02}"),
+        (whole, rest) => match words.language {
+            Language::Uk => format!("{whole},{rest:02}"),
+            Language::En => format!("{whole}.{rest:02}"),
+        },
     };
     words.with("about-hryvnias", [("amount", amount.into())])
 }
@@ -144,7 +148,7 @@ mod tests {
     use talon_ledger::load;
 
     use super::*;
-    use crate::http::language::{Language, Texts};
+    use crate::http::language::Texts;
 
     const CATALOGUE: &str = include_str!("../../tests/fixtures/good/one.catalogue.toml");
     const POLICY: &str = include_str!("../../tests/fixtures/good/one.policy.toml");
@@ -205,5 +209,7 @@ mod tests {
         let words = Words { texts: &texts, language: Language::En, now: UtcMicros(0) };
         let shown = [0, 35_000, 35_005].map(|kopiyky| hryvnias(kopiyky, words));
         assert_eq!(shown, ["free of charge", "350 UAH", "350.05 UAH"]);
+        let words = Words { language: Language::Uk, ..words };
+        assert_eq!(hryvnias(35_005, words), "350,05 грн");
     }
 }

@@ -12,6 +12,7 @@ use http::HeaderValue;
 use moka::sync::Cache;
 
 use super::appearance::Appearance;
+use crate::first_free::FirstFree;
 use crate::http::language::Language;
 
 /// How old a page may be.
@@ -47,25 +48,30 @@ impl Kept {
     }
 }
 
-/// The pages that are kept.
-pub struct KeptPages(Cache<Which, Arc<Kept>>);
+/// The pages that are kept, and what goes into many of them.
+pub struct KeptPages {
+    pages: Cache<Which, Arc<Kept>>,
+    /// The first free days of offices.
+    pub(crate) first_free: FirstFree,
+}
 
 impl Default for KeptPages {
     fn default() -> Self {
         let kept = Cache::builder().max_capacity(MAX_KEPT_BYTES).weigher(Kept::weight);
-        Self(kept.time_to_live(KEPT_FOR).build())
+        let pages = kept.time_to_live(KEPT_FOR).build();
+        Self { pages, first_free: FirstFree::default() }
     }
 }
 
 impl KeptPages {
     /// The page, if it is kept.
     pub(super) fn find(&self, which: &Which) -> Option<Arc<Kept>> {
-        self.0.get(which)
+        self.pages.get(which)
     }
 
     /// Keeps a page.
     pub(super) fn keep(&self, which: Which, page: Arc<Kept>) {
-        self.0.insert(which, page);
+        self.pages.insert(which, page);
     }
 }
 
@@ -80,17 +86,16 @@ mod tests {
 
     #[test]
     fn all_pages_together_keep_to_their_bytes() {
-        let pages = KeptPages(
-            // The same without an end, so that only the bound takes pages away.
-            Cache::builder().max_capacity(MAX_KEPT_BYTES).weigher(Kept::weight).build(),
-        );
+        // The same without an end, so that only the bound takes pages away.
+        let kept = Cache::builder().max_capacity(MAX_KEPT_BYTES).weigher(Kept::weight).build();
+        let pages = KeptPages { pages: kept, ..KeptPages::default() };
         let html = Bytes::from(vec![b' '; 1024 * 1024]);
         for number in 0..64 {
             let (zipped, tag) = (Bytes::new(), HeaderValue::from_static("\"x\""));
             pages.keep(which(number), Arc::new(Kept { html: html.clone(), zipped, tag }));
         }
-        pages.0.run_pending_tasks();
-        assert!(pages.0.weighted_size() <= MAX_KEPT_BYTES, "{}", pages.0.weighted_size());
+        pages.pages.run_pending_tasks();
+        assert!(pages.pages.weighted_size() <= MAX_KEPT_BYTES, "{}", pages.pages.weighted_size());
         let found = (0..64).filter(|number| pages.find(&which(*number)).is_some()).count();
         assert!((1..32).contains(&found), "{found} pages of a MiB and a little");
     }

@@ -20,7 +20,6 @@ use crate::availability::{Lists, PublicAnswers};
 use crate::config::Config;
 use crate::demand::Demands;
 use crate::edge::Edge;
-use crate::first_free::FirstFree;
 use crate::http::language::Texts;
 use crate::http::rate_limit::{READ, WRITE};
 use crate::identity::cookies::Cookies;
@@ -96,7 +95,6 @@ pub(super) fn wire(
             .map(|authority| (authority.catalogue.code.clone(), Arc::new(authority)))
             .collect::<HashMap<_, _>>(),
         public: PublicAnswers::default(),
-        first_free: FirstFree::default(),
         pages: KeptPages::default(),
         sessions: Cache::builder()
             .max_capacity(MAX_REMEMBERED_SESSIONS)

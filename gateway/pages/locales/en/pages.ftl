@@ -169,7 +169,7 @@ ready-without = remove
 ready-left = Free times on this day: [n].
 ready-free = free
 ready-taken = taken
-ready-how = You may press now: your request is sent by itself at the moment when booking opens. How fast your finger is decides nothing.
+ready-how = You may press now: your request is sent by itself at the moment when booking opens. There is no need for a quick finger.
 ready-log-in = To book in the first seconds, log in now. After the login you come back here with the same wishes.
 ready-change = Choose other times
 
