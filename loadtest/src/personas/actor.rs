@@ -269,3 +269,7 @@ impl Actor {
         while under_way.join_next().await.is_some() {}
     }
 }
+
+#[cfg(test)]
+#[path = "actor_tests.rs"]
+mod tests;

@@ -23,8 +23,8 @@ use crate::personas::Stage;
 const MAX_ASKED: usize = 500;
 /// How many of them at once.
 const ASKED_AT_ONCE: usize = 16;
-/// The journal's own count is exact; here only what no policy of a demonstration allows is caught.
-const LIMITS: Limits = Limits { per_month: 4, live_per_service: 1 };
+/// Limits are counted from the journal, which knows the policy.
+const NO_LIMITS: Limits = Limits { per_month: usize::MAX, live_per_service: usize::MAX };
 
 /// What was found afterwards.
 #[derive(Clone, Debug, Default)]
@@ -84,7 +84,7 @@ pub(super) async fn look(
 
     let mut finding = Finding { asked: observed.bookings.len(), ..Finding::default() };
     stage.history(|history| {
-        let broken = check_promises(history, &observed, LIMITS);
+        let broken = check_promises(history, &observed, NO_LIMITS);
         finding.violations.extend(broken.iter().map(ToString::to_string));
         history.settle(&observed);
     });

@@ -58,6 +58,7 @@ pub async fn run(
     options: &Options,
     watch: impl FnOnce(Progress),
 ) -> Result<Report> {
+    options.check()?;
     let config = configuration::write(scenario, &options.work_dir)?;
     let launch = options.launch(scenario, config);
     let started_at = jiff::Timestamp::now();
@@ -65,7 +66,9 @@ pub async fn run(
     let client = Client::new(gateway.base(), IN_FLIGHT_PER_DEVICE);
     let stage = stage::set(scenario, &client).await.context("reading what opens")?;
     let stage = Arc::new(stage);
-    let sessions = stage::sessions(scenario, &client).await.context("making sessions")?;
+    let sessions = stage::sessions(scenario, &client)
+        .await
+        .context("making sessions; `talon` must be a demo build")?;
     let begins_at = stage
         .goal
         .opens_at

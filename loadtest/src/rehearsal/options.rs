@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use anyhow::{Result, ensure};
 use clap::Args;
 
 use crate::gateway::Launch;
@@ -33,6 +34,22 @@ fn beside(name: &str) -> PathBuf {
 }
 
 impl Options {
+    /// Looks whether the programs are there.
+    ///
+    /// # Errors
+    /// When one is not, with the command that builds it.
+    pub fn check(&self) -> Result<()> {
+        for (program, package) in [(&self.talon, "talon-gateway"), (&self.ledger, "talon-ledger")] {
+            let there = program.is_file();
+            let name = program.display();
+            ensure!(
+                there,
+                "{name} is not there: `cargo build -p {package}`, with --release or not as this program was"
+            );
+        }
+        Ok(())
+    }
+
     /// How the gateway of a scenario is started.
     #[must_use]
     pub fn launch(&self, scenario: &Scenario, config: Option<PathBuf>) -> Launch {

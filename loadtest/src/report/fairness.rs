@@ -20,7 +20,7 @@ pub const ARRIVAL_GROUPS: [(u64, &str); 5] = [
     (5, "1 to 5 s"),
     (15, "5 to 15 s"),
     (60, "15 to 60 s"),
-    (u64::MAX, "later"),
+    (u64::MAX, "later or never"),
 ];
 
 /// One persona.

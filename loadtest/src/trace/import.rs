@@ -51,9 +51,10 @@ pub struct Summary {
 }
 
 /// A log being read.
-#[derive(Default)]
 pub struct Import {
     hasher: RandomState,
+    max_entries: usize,
+    max_visitors: u32,
     visitors: HashMap<u64, u32>,
     entries: Vec<(Timestamp, Entry)>,
     first: Option<jiff::civil::Date>,
@@ -64,7 +65,25 @@ impl Import {
     /// Reads a whole log; gives the trace, in the order of time, and what was left out.
     #[must_use]
     pub fn read(kind: Kind, log: &[u8]) -> (Vec<Entry>, Summary) {
-        let mut import = Self::default();
+        Self::read_up_to(MAX_ENTRIES, MAX_VISITORS, kind, log)
+    }
+
+    /// The same with bounds of its own.
+    pub(super) fn read_up_to(
+        max_entries: usize,
+        max_visitors: u32,
+        kind: Kind,
+        log: &[u8],
+    ) -> (Vec<Entry>, Summary) {
+        let mut import = Self {
+            hasher: RandomState::new(),
+            max_entries,
+            max_visitors,
+            visitors: HashMap::new(),
+            entries: Vec::new(),
+            first: None,
+            summary: Summary::default(),
+        };
         match kind {
             Kind::Combined => combined::read(log, &mut import),
             Kind::Har => har::read(log, &mut import),
@@ -84,17 +103,17 @@ impl Import {
             self.summary.others += 1;
             return;
         };
-        if self.entries.len() >= MAX_ENTRIES {
+        if self.entries.len() >= self.max_entries {
             self.summary.too_many += 1;
             return;
         }
         let mark = self.hasher.hash_one(recorded.mark);
         let next = u32::try_from(self.visitors.len()).unwrap_or(u32::MAX);
         // Past the bound visitors share numbers, and are not remembered.
-        let visitor = if next < MAX_VISITORS {
+        let visitor = if next < self.max_visitors {
             *self.visitors.entry(mark).or_insert(next)
         } else {
-            let shared = u32::try_from(mark % u64::from(MAX_VISITORS)).unwrap_or_default();
+            let shared = u32::try_from(mark % u64::from(self.max_visitors)).unwrap_or_default();
             self.visitors.get(&mark).copied().unwrap_or(shared)
         };
         self.entries.push((recorded.at, Entry { at_ms: 0, visitor, ask }));

@@ -101,6 +101,29 @@ fn no_more_requests_are_read_than_the_bound() {
     assert!(matches!(read(more.as_bytes()), Err(BadTrace::TooLong)));
 }
 
+#[test]
+fn no_more_requests_and_visitors_are_taken_from_a_log_than_the_bounds() {
+    let line = |number: u32| {
+        format!("192.0.2.{number} - - [25/Nov/2026:06:00:00 +0200] \"GET / HTTP/1.1\" 200 5\n")
+    };
+    let log: String = (0..100).map(line).collect();
+    let (trace, summary) = Import::read_up_to(60, 7, Kind::Combined, log.as_bytes());
+    assert_eq!(summary, Summary { kept: 60, too_many: 40, ..Summary::default() });
+    let visitors: Vec<u32> = trace.iter().map(|entry| entry.visitor).collect();
+    assert_eq!(visitors[..7], [0, 1, 2, 3, 4, 5, 6]);
+    assert!(visitors.iter().all(|visitor| *visitor < 7), "{visitors:?}");
+}
+
+#[test]
+fn a_log_larger_than_the_bound_is_not_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let [log, trace] = ["log", "trace"].map(|name| folder.path().join(name));
+    // A hole takes no room on the disk.
+    std::fs::File::create(&log).unwrap().set_len(MAX_LOG_BYTES + 1).unwrap();
+    let error = import(Kind::Combined, &log, &trace).unwrap_err().to_string();
+    assert!(error.contains("larger than") && !trace.exists(), "{error}");
+}
+
 /// A tax number, an address, a name and a key, none of which may come through.
 const PERSONAL: [&str; 6] =
     ["3184710691", "ivan@example.org", "Шевченко", "198.51.100.77", "380501234567", "SecretKey"];
