@@ -72,8 +72,10 @@ impl Launch {
 }
 
 /// A running gateway; killed when dropped.
-pub(crate) struct Gateway {
+pub struct Gateway {
     child: Arc<Mutex<Child>>,
+    /// Of the public, of the stand-in hub, of health.
+    addresses: [SocketAddr; 3],
     base: String,
     log: PathBuf,
 }
@@ -101,10 +103,13 @@ pub(crate) fn create(file: &Path) -> Result<File> {
 
 impl Gateway {
     /// Starts `talon serve` on free loopback ports and waits until it is ready.
-    pub(crate) async fn start(launch: &Launch) -> Result<Self> {
+    ///
+    /// # Errors
+    /// When it does not start or is not ready in time, with the end of its log.
+    pub async fn start(launch: &Launch) -> Result<Self> {
         let mut tries = 1;
         loop {
-            match Self::start_once(launch).await {
+            match Self::start_at(launch, free_addresses()?).await {
                 Ok(gateway) => return Ok(gateway),
                 Err(error) if tries < MAX_STARTS && error.to_string().contains("in use") => {
                     tries += 1;
@@ -114,20 +119,29 @@ impl Gateway {
         }
     }
 
-    async fn start_once(launch: &Launch) -> Result<Self> {
-        let [listen, hub, admin] = free_addresses()?;
+    /// SIGKILL, and a new start on the same ports and data.
+    ///
+    /// # Errors
+    /// As [`Gateway::start`].
+    pub async fn restart(self, launch: &Launch) -> Result<Self> {
+        self.kill()?;
+        Self::start_at(launch, self.addresses).await
+    }
+
+    async fn start_at(launch: &Launch, addresses: [SocketAddr; 3]) -> Result<Self> {
+        let [listen, _hub, admin] = addresses;
         let log = launch.work_dir.join("talon.log");
         let file = OpenOptions::new().create(true).append(true).open(&log);
         let file = file.with_context(|| format!("opening {}", log.display()))?;
         let child = launch
-            .command([listen, hub, admin])
+            .command(addresses)
             .stdin(Stdio::null())
             .stdout(file.try_clone().context("sharing the log file")?)
             .stderr(file)
             .spawn()
             .with_context(|| format!("starting {}", launch.talon.display()))?;
         let child = Arc::new(Mutex::new(child));
-        let gateway = Self { child, base: format!("http://{listen}"), log };
+        let gateway = Self { child, addresses, base: format!("http://{listen}"), log };
         gateway.wait_until_ready(admin).await?;
         Ok(gateway)
     }
@@ -150,7 +164,8 @@ impl Gateway {
     }
 
     /// `http://127.0.0.1:port`.
-    pub(crate) fn base(&self) -> &str {
+    #[must_use]
+    pub fn base(&self) -> &str {
         &self.base
     }
 
@@ -164,7 +179,10 @@ impl Gateway {
     }
 
     /// SIGKILL, and waits until the process is gone, so that the next one finds the lock free.
-    pub(crate) fn kill(&self) -> Result<()> {
+    ///
+    /// # Errors
+    /// When the system does not let it be killed.
+    pub fn kill(&self) -> Result<()> {
         let mut child = self.child();
         child.kill().context("killing the gateway")?;
         child.wait().context("waiting for the killed gateway")?;

@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use serde_json::Value;
+use talon_loadtest::gateway::{Gateway, Launch};
 use talon_loadtest::report::Report;
+use talon_loadtest::trace;
 
 const SCENARIO: &str = r#"
 name = "small"
@@ -20,6 +22,7 @@ offices = [8041]
 catalogue = "CONFIGS/demo/catalogue.toml"
 policy = "CONFIGS/demo/policy.toml"
 settings = ["journal.segment_bytes=8388608"]
+restart_after_ms = 1000
 [release]
 after_s = 8
 lead_s = 2
@@ -101,6 +104,7 @@ fn a_rehearsals_counts_agree_with_the_journal() {
         printed.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(report.check.in_journal, booked.len() as u64);
     assert_eq!(report.check.confirmed, booked.len() as u64);
+    assert_eq!(report.check.restarts, 1);
     // The pair gave one place back.
     assert_eq!((report.check.hand_overs, report.check.hand_overs_caught), (1, 0));
     assert_eq!(report.totals.places, booked.len() as u64 - 1);
@@ -115,6 +119,47 @@ fn a_rehearsals_counts_agree_with_the_journal() {
     let file = file.to_str().unwrap();
     let compared = text(&run(&loadtest, &["compare", file, file]).stdout);
     assert!(compared.contains("honest: share of places"), "{compared}");
+}
+
+#[tokio::test]
+async fn a_trace_is_played_against_a_demonstration() {
+    let programs = programs();
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("access.log");
+    let days = "/api/v1/authorities/mvs/offices/8041/services/practical-exam/days";
+    let line = |second, asked: &str| {
+        format!("192.0.2.1 - - [25/Nov/2026:06:00:0{second} +0200] \"{asked} HTTP/1.1\" 200 5\n")
+    };
+    let lines = [
+        line(0, "GET /"),
+        line(1, &format!("GET {days}")),
+        line(2, "POST /api/v1/bookings"),
+        line(3, "GET /api/v1/bookings"),
+        line(4, "POST /api/v1/bookings/00ff/cancel"),
+    ];
+    std::fs::write(&log, lines.concat()).unwrap();
+    let file = folder.path().join("trace.jsonl");
+    trace::import(trace::Kind::Combined, &log, &file).unwrap();
+    let entries = trace::open(&file).unwrap();
+
+    let launch = Launch {
+        talon: programs.join("talon"),
+        work_dir: folder.path().to_owned(),
+        config: None,
+        redis: None,
+        settings: Vec::new(),
+        release_in: None,
+    };
+    let gateway = Gateway::start(&launch).await.unwrap();
+    let options = trace::ReplayOptions { to: gateway.base().to_owned(), speed: 10.0 };
+    let replayed = trace::replay(&entries, &options).await.unwrap();
+    assert_eq!((replayed.sent, replayed.without_place), (5, 0));
+    let answers: Vec<(&str, &str, u64)> = replayed
+        .latencies
+        .iter()
+        .map(|row| (row.action.name(), row.outcome.as_str(), row.count))
+        .collect();
+    assert_eq!(answers, [("read", "done", 3), ("book", "done", 1), ("cancel", "done", 1)]);
 }
 
 #[test]

@@ -33,6 +33,8 @@ pub struct Finding {
     pub asked: usize,
     /// How many bookings the journal has.
     pub in_journal: usize,
+    /// How often the gateway was killed and started again during the run.
+    pub restarts: u64,
     /// Everything that was wrong.
     pub violations: Vec<String>,
     /// How many hand-overs were tried.
@@ -62,9 +64,7 @@ pub(super) async fn look(
     running: Gateway,
 ) -> Result<Finding> {
     running.kill()?;
-    // Nothing opens this time: the date is open already.
-    let again = Launch { release_in: None, ..launch.clone() };
-    let gateway = Gateway::start(&again).await.context("starting after SIGKILL")?;
+    let gateway = Gateway::start(launch).await.context("starting after SIGKILL")?;
     let client = Client::new(gateway.base(), IN_FLIGHT_PER_DEVICE);
     let mut questions =
         stage.history(|history| history.questions(&mut StdRng::seed_from_u64(0), ASKED_AT_ONCE));

@@ -19,14 +19,16 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
+use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 pub use self::aftermath::Finding;
 pub use self::demo::demo;
 pub use self::options::Options;
 use crate::client::Client;
-use crate::gateway::Gateway;
+use crate::gateway::{Gateway, Launch};
 use crate::measure::Recorder;
+use crate::personas::Goal;
 use crate::report::Report;
 use crate::scenario::Scenario;
 
@@ -86,20 +88,44 @@ pub async fn run(
         begins_at,
         ends_at: stage.goal.ends_at,
     });
-    let mut cast = cast::send(scenario, &stage, gateway.base(), sessions, begins_at);
-    let deadline = stage.goal.ends_at + END_GRACE;
+    let cast = cast::send(scenario, &stage, gateway.base(), sessions, begins_at);
+    // The date that opens is in the journal from the first start on.
+    let again = Launch { release_in: None, ..launch.clone() };
+    let restart_at = scenario
+        .gateway
+        .restart_after_ms
+        .map(|after| stage.goal.opens_at + Duration::from_millis(after));
+    let (gateway, restarts) =
+        until_all_have_gone(cast, gateway, &again, restart_at, &stage.goal).await?;
+    let places = aftermath::places(&stage);
+    let finding = aftermath::look(&again, options, &stage, gateway).await?;
+    let finding = Finding { restarts, ..finding };
+    let stage = Arc::into_inner(stage).context("an actor goes on after the end")?;
+    Ok(Report::new(scenario, started_at, &stage, &places, finding))
+}
+
+/// Waits until everybody has gone, and kills and starts the gateway when it is time; gives how often.
+async fn until_all_have_gone(
+    mut cast: JoinSet<()>,
+    mut gateway: Gateway,
+    launch: &Launch,
+    mut restart_at: Option<Instant>,
+    goal: &Goal,
+) -> Result<(Gateway, u64)> {
+    let deadline = goal.ends_at + END_GRACE;
+    let mut restarts = 0;
     loop {
         tokio::select! {
             next = cast.join_next() => match next {
                 Some(ended) => ended.context("an actor panicked")?,
-                None => break,
+                None => return Ok((gateway, restarts)),
             },
-            () = tokio::time::sleep_until(deadline) => anyhow::bail!("an actor does not end"),
+            () = tokio::time::sleep_until(restart_at.unwrap_or(deadline)) => {
+                ensure!(restart_at.take().is_some(), "an actor does not end");
+                gateway = gateway.restart(launch).await.context("a restart during the run")?;
+                restarts += 1;
+            }
         }
         ensure!(gateway.is_running()?, "the gateway ended by itself\n{}", gateway.log_tail());
     }
-    let places = aftermath::places(&stage);
-    let finding = aftermath::look(&launch, options, &stage, gateway).await?;
-    let stage = Arc::into_inner(stage).context("an actor goes on after the end")?;
-    Ok(Report::new(scenario, started_at, &stage, &places, finding))
 }

@@ -273,6 +273,7 @@ fn checked(page: &mut String, report: &Report) {
     let rows = [
         ("bookings that clients were told of", check.confirmed),
         ("bookings in the journal", check.in_journal),
+        ("restarts after SIGKILL while people booked", check.restarts),
         ("persons asked again after SIGKILL and a new start", check.asked_after_restart),
         ("hand-overs tried", check.hand_overs),
         ("hand-overs that succeeded", check.hand_overs_caught),

@@ -131,6 +131,8 @@ pub struct CheckRow {
     pub confirmed: u64,
     /// Bookings in the journal.
     pub in_journal: u64,
+    /// How often the gateway was killed and started again while people booked.
+    pub restarts: u64,
     /// Persons who were asked again after SIGKILL and a restart.
     pub asked_after_restart: u64,
     /// Hand-overs that were tried.
@@ -190,6 +192,7 @@ fn check_row(confirmed: usize, finding: Finding) -> CheckRow {
     CheckRow {
         confirmed: count(confirmed),
         in_journal: count(finding.in_journal),
+        restarts: finding.restarts,
         asked_after_restart: count(finding.asked),
         hand_overs: finding.hand_overs,
         hand_overs_caught: finding.caught,

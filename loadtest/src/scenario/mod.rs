@@ -72,6 +72,8 @@ pub struct Gateway {
     pub policy: Option<PathBuf>,
     /// Settings, each `key=value`, as `talon --set` takes them.
     pub settings: Vec<String>,
+    /// So long after the release it is killed and started again, in milliseconds; by default never.
+    pub restart_after_ms: Option<u64>,
 }
 
 /// The release and how people come to it.
@@ -200,6 +202,10 @@ impl Scenario {
             );
         }
         within("gateway.settings", self.gateway.settings.len() as u64, 0..=MAX_SETTINGS)?;
+        if let Some(restart) = self.gateway.restart_after_ms {
+            let most = self.release.duration_s * 1000;
+            within("gateway.restart_after_ms", restart, 0..=most)?;
+        }
         let release = &self.release;
         within("release.after_s", release.after_s, 1..=MAX_DURATION_S)?;
         within("release.lead_s", release.lead_s, 0..=release.after_s)?;

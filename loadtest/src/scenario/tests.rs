@@ -74,6 +74,11 @@ fn a_value_out_of_range_names_its_key_and_the_range() {
         ("lead_s = 2", "lead_s = 6", "release.lead_s: 6 is not from 0 to 5"),
         ("duration_s = 10", "duration_s = 3601", "release.duration_s: 3601 is not"),
         ("half_within_ms = 2000", "half_within_ms = 0", "release.shape: 0 is not from 1 to 10000"),
+        (
+            "[release]",
+            "[gateway]\nrestart_after_ms = 10001\n[release]",
+            "gateway.restart_after_ms: 10001 is not from 0 to 10000",
+        ),
         ("[8041]", "[]", "target.offices: 0 is not from 1 to 200"),
         ("name = \"small\"", "name = \"\"", "name: has 1 to 64 bytes"),
     ] {
