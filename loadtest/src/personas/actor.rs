@@ -272,4 +272,4 @@ impl Actor {
 
 #[cfg(test)]
 #[path = "actor_tests.rs"]
-mod tests;
+pub(super) mod tests;

@@ -8,13 +8,13 @@ use crate::measure::Recorder;
 use crate::personas::Goal;
 
 /// Somebody at a gateway that nobody asks anything.
-fn actor() -> Arc<Actor> {
+pub(in crate::personas) fn actor() -> Arc<Actor> {
     let opens_at = Instant::now();
     let goal = Goal {
         authority: "mvs".to_owned(),
         service: "practical-exam".to_owned(),
         date: "2026-12-01".to_owned(),
-        offices: vec![(1, vec!["09:00".to_owned()])],
+        offices: vec![(1, ["09:00", "09:40", "10:20"].map(str::to_owned).to_vec())],
         proof: false,
         opens_at,
         ends_at: opens_at + Duration::from_secs(60),

@@ -20,9 +20,10 @@ const MAX_RETRIES_AT_ONCE: u32 = 10;
 /// Books until the run is over.
 pub(crate) async fn live(actor: Arc<Actor>, rate_per_second: u64) {
     let stock = Arc::new(Stock::default());
-    let filling = tokio::spawn(Arc::clone(&stock).fill(Arc::clone(&actor)));
     let goal = &actor.stage.goal;
     let begins = goal.opens_at.checked_sub(HEAD_START).unwrap_or(goal.opens_at);
+    let prepares = begins.checked_sub(HEAD_START).unwrap_or(begins);
+    let filling = tokio::spawn(Arc::clone(&stock).fill(Arc::clone(&actor), prepares));
     let span = (begins, goal.ends_at);
     let send = |actor: Arc<Actor>, due| knock(actor, Arc::clone(&stock), due);
     actor.fire(span, rate_per_second, || false, send).await;

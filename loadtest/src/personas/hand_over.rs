@@ -16,6 +16,8 @@ use crate::scenario::HandOver;
 
 /// The other begins so long before the agreed moment.
 const HEAD_START: Duration = Duration::from_millis(200);
+/// It computes its first proof so long before that.
+const PREPARING: Duration = Duration::from_secs(1);
 /// And gives up so long after it.
 const CATCHING: Duration = Duration::from_secs(5);
 /// Tries of the first to get a place.
@@ -61,11 +63,13 @@ async fn get_place(giver: &Actor) -> Option<(String, Booking)> {
 /// Asks for the place around the agreed moment; gives the bookings that came of it.
 async fn catch(taker: &Arc<Actor>, place: &Booking, agreed: Instant, rate: u64) -> Vec<String> {
     let stock = Arc::new(Stock::default());
-    let filling = tokio::spawn(Arc::clone(&stock).fill(Arc::clone(taker)));
     let wish = Wish { date: place.date.clone(), time: place.time.clone() };
     let request = taker.stage.goal.request(place.office, Want::Wishes(vec![wish]));
     let (caught, done) = (Arc::new(Mutex::new(Vec::new())), Arc::new(AtomicBool::new(false)));
     let begins = agreed.checked_sub(HEAD_START).unwrap_or(agreed);
+    // The first one is ready by then.
+    let prepares = begins.checked_sub(PREPARING).unwrap_or(begins);
+    let filling = tokio::spawn(Arc::clone(&stock).fill(Arc::clone(taker), prepares));
     let ends = (agreed + CATCHING).min(taker.stage.goal.ends_at);
     let send = |actor: Arc<Actor>, due| {
         let mut request = request.clone();

@@ -123,3 +123,62 @@ fn wishes(actor: &Actor, office: u32, count: u64) -> Want {
     let wish = |time: &String| Wish { date: goal.date.clone(), time: time.clone() };
     Want::Wishes(chosen.into_iter().map(wish).collect())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use http::StatusCode;
+
+    use super::super::actor::tests::actor;
+    use super::*;
+
+    fn how() -> Honest {
+        let networks = crate::scenario::Networks::default();
+        Honest { count: 1, networks, wishes: 6, repoll_percent: 0 }
+    }
+
+    fn problem(slug: Slug, retry_after: Option<u64>) -> Problem {
+        Problem {
+            slug,
+            status: StatusCode::TOO_MANY_REQUESTS,
+            title: String::new(),
+            detail: None,
+            retry_after: retry_after.map(Duration::from_secs),
+            facts: serde_json::Map::new(),
+        }
+    }
+
+    /// After how long somebody tries again.
+    async fn pause(slug: Slug, retry_after: Option<u64>) -> Option<Duration> {
+        let actor = actor();
+        let mut request = actor.stage.goal.any(1);
+        let next = react(&actor, how(), &problem(slug, retry_after), &mut request).await;
+        next.map(|next| next - Instant::now())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_honest_person_waits_as_long_as_told() {
+        assert_eq!(pause(Slug::RateLimited, Some(7)).await, Some(Duration::from_secs(7)));
+        assert_eq!(pause(Slug::Overloaded, Some(3_600)).await, Some(MAX_PATIENCE));
+        let untold = pause(Slug::JournalFull, None).await.unwrap().as_millis();
+        assert!((800..=2_000).contains(&untold), "{untold}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_has_a_place_or_no_right_to_one_leaves() {
+        for slug in [Slug::AlreadyBooked, Slug::QuotaExceeded, Slug::Unauthenticated] {
+            assert_eq!(pause(slug, None).await, None);
+        }
+    }
+
+    #[test]
+    fn a_wish_list_has_different_starts_and_no_more_than_there_are() {
+        let actor = actor();
+        for (count, expected) in [(2, 2), (16, 3)] {
+            let Want::Wishes(wishes) = wishes(&actor, 1, count) else { panic!("no list") };
+            let times: BTreeSet<String> = wishes.into_iter().map(|wish| wish.time).collect();
+            assert_eq!(times.len(), expected);
+        }
+    }
+}

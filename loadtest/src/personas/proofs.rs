@@ -28,8 +28,9 @@ impl Stock {
         proof
     }
 
-    /// Makes proofs as they are taken, until the run is over.
-    pub(super) async fn fill(self: Arc<Self>, actor: Arc<Actor>) {
+    /// Makes proofs as they are taken, from a moment on until the run is over.
+    pub(super) async fn fill(self: Arc<Self>, actor: Arc<Actor>, from: Instant) {
+        tokio::time::sleep_until(from).await;
         let request = actor.stage.goal.any(actor.office());
         while actor.stage.goal.proof && !actor.is_over(Instant::now()) {
             match actor.prove(Instant::now(), &request).await {

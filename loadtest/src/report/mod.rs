@@ -172,7 +172,7 @@ impl Report {
                 by_network: fairness::by_network(recorder, places),
                 refusals: refusals(recorder),
                 latencies: latencies(recorder),
-                seconds: recorder.seconds().clone(),
+                seconds: whole(recorder.seconds()),
                 check: check_row(confirmed, finding),
             };
             report.verdict = Verdict::of(&report, &scenario.generator);
@@ -185,6 +185,17 @@ impl Report {
     pub fn to_json(&self) -> String {
         serde_json::to_string_pretty(self).expect("a report is plain data")
     }
+}
+
+/// The seconds with those in which nothing came.
+fn whole(seconds: &BTreeMap<i64, Second>) -> BTreeMap<i64, Second> {
+    let (Some((first, _)), Some((last, _))) = (seconds.first_key_value(), seconds.last_key_value())
+    else {
+        return BTreeMap::new();
+    };
+    (*first..=*last)
+        .map(|second| (second, seconds.get(&second).cloned().unwrap_or_default()))
+        .collect()
 }
 
 fn check_row(confirmed: usize, finding: Finding) -> CheckRow {

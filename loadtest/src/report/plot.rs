@@ -12,7 +12,9 @@ const WIDTH: f64 = 720.0;
 const HEIGHT: f64 = 260.0;
 const LEFT: f64 = 56.0;
 const RIGHT: f64 = 12.0;
-const TOP: f64 = 12.0;
+const TOP: f64 = 30.0;
+/// Where the unit stands, above the scale.
+const UNIT: f64 = 12.0;
 const BOTTOM: f64 = 46.0;
 /// About so many lines across.
 const GRID_LINES: f64 = 5.0;
@@ -132,7 +134,7 @@ fn begin(caption: Caption<'_>, scale: &Scale) -> String {
         let _ = write!(svg, r#"<text class="end" x="{x}" y="{y:.1}">{text}</text>"#);
         value += scale.step;
     }
-    let _ = write!(svg, r#"<text x="2" y="{TOP}">{}</text>"#, escaped(unit));
+    let _ = write!(svg, r#"<text x="2" y="{UNIT}">{}</text>"#, escaped(unit));
     svg
 }
 

@@ -163,7 +163,11 @@ pub enum BadTrace {
 ///
 /// # Errors
 /// [`BadTrace`].
-pub fn read(mut from: impl BufRead) -> Result<Vec<Entry>, BadTrace> {
+pub fn read(from: impl BufRead) -> Result<Vec<Entry>, BadTrace> {
+    read_up_to(MAX_ENTRIES, from)
+}
+
+fn read_up_to(most: usize, mut from: impl BufRead) -> Result<Vec<Entry>, BadTrace> {
     let mut entries = Vec::new();
     let mut line = Vec::new();
     for number in 1.. {
@@ -175,7 +179,7 @@ pub fn read(mut from: impl BufRead) -> Result<Vec<Entry>, BadTrace> {
         if line.len() > MAX_LINE_BYTES {
             return Err(BadTrace::LongLine { number });
         }
-        if number > MAX_ENTRIES {
+        if number > most {
             return Err(BadTrace::TooLong);
         }
         let entry = serde_json::from_slice(&line);
