@@ -186,7 +186,7 @@ fn no_more_violations_are_shown_than_the_bound() {
 #[test]
 fn a_second_in_which_nothing_came_is_a_second_too() {
     let one = Second { good: 1, ..Second::default() };
-    let seconds = whole(&BTreeMap::from([(-1, one.clone()), (2, one.clone())]));
+    let seconds = whole(&BTreeMap::from([(-1, one.clone()), (2, one)]));
     let good: Vec<(i64, u64)> = seconds.iter().map(|(at, second)| (*at, second.good)).collect();
     assert_eq!(good, [(-1, 1), (0, 0), (1, 0), (2, 1)]);
     assert!(whole(&BTreeMap::new()).is_empty());
