@@ -10,8 +10,9 @@ use anyhow::{Context as _, Result, bail};
 use crate::{metadata, run};
 
 /// Bytes that only the stand-ins bring into a program: the mark on their pages (`talon_standins::MARK`;
-/// this task sees no member's code) and their own route, which no real hub has.
-const MARKERS: &[&str] = &["STAND-IN, not a real identification", "/stand-in/faults"];
+/// this task sees no member's code) and their own routes: of the hub, and for sessions of a rehearsal.
+const MARKERS: &[&str] =
+    &["STAND-IN, not a real identification", "/stand-in/faults", "/stand-in/sessions"];
 
 /// Builds the gateway both ways and searches both files.
 ///

@@ -6,6 +6,8 @@ mod about;
 mod api;
 mod login;
 mod oauth;
+#[cfg(feature = "demo")]
+mod rehearsal;
 
 use axum::Router;
 use axum::extract::FromRequestParts;
@@ -23,7 +25,10 @@ pub(crate) use login::redirect;
 
 /// All cold routes of a lane.
 pub fn router(lane: Lane) -> Router {
-    Router::new()
+    let router = Router::new();
+    #[cfg(feature = "demo")]
+    let router = router.merge(rehearsal::routes());
+    router
         .merge(api::routes())
         .merge(login::routes())
         .merge(oauth::routes())

@@ -2,7 +2,7 @@
 
 use std::os::unix::fs::PermissionsExt;
 
-use crate::harness::{Ask, Browser, Launch, Visit, day, run, shared, somebody};
+use crate::harness::{Ask, Browser, Launch, Visit, day, log_in, run, shared, somebody};
 use crate::refusals::assert_problem;
 
 #[tokio::test]
@@ -165,4 +165,32 @@ fn one_process_per_journal() {
     assert_ne!(code, 0);
     assert!(said.contains(data.join("journal").to_str().unwrap()), "{said}");
     assert!(said.contains("another process"), "{said}");
+}
+
+#[tokio::test]
+async fn a_session_for_a_rehearsal_is_that_of_whoever_logs_in() {
+    let gateway = shared();
+    let mut anybody = Browser::new(gateway.public());
+    let made = anybody.post("/stand-in/sessions?first=70001&count=2").await.expect(200).json();
+    let tokens = made["sessions"].as_array().unwrap();
+    assert_eq!(tokens.len(), 2);
+    let mut rehearsing = Browser::bearing(gateway.public(), tokens[0].as_str().unwrap());
+    let book = Visit::any(1, "exam", &day(2), &day(5)).ask("rehearsed");
+    let booked = rehearsing.send(book).await.expect(201).json();
+
+    let mut browser = log_in(gateway, 70_001).await;
+    let bookings = browser.get("/api/v1/bookings").await.expect(200).json();
+    assert_eq!(bookings["bookings"][0]["id"], booked["id"]);
+    for wrong in ["first=1", "first=1&count=0", "first=1&count=501", "first=99999&count=2"] {
+        let reply = anybody.post(&format!("/stand-in/sessions?{wrong}")).await;
+        assert_problem(&reply, 400, "bad-request");
+    }
+}
+
+#[tokio::test]
+async fn nobody_gets_a_session_for_a_rehearsal_in_production() {
+    let gateway = Launch::production().start();
+    let ask = Ask::post("/stand-in/sessions?first=1&count=1");
+    let reply = Browser::new(gateway.public()).send(ask).await;
+    assert_problem(&reply, 404, "not-found");
 }

@@ -11,6 +11,11 @@ use http::{HeaderMap, HeaderValue};
 pub(super) struct Cookies(Vec<(String, String)>);
 
 impl Cookies {
+    /// One cookie, as if an answer had set it.
+    pub(super) fn one(name: &str, value: &str) -> Self {
+        Self(vec![(name.to_owned(), value.to_owned())])
+    }
+
     /// Takes over what an answer sets, and drops what it deletes.
     pub(super) fn absorb(&mut self, headers: &HeaderMap) {
         for line in headers.get_all(SET_COOKIE).iter().filter_map(|line| line.to_str().ok()) {

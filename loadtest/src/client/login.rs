@@ -1,8 +1,8 @@
 //! Logging in as a synthetic person: the redirections between the gateway and the stand-in hub,
 //! followed by hand as a browser would.
 //!
-//! Owns the session of one person. Must not know what the person does with it. Called by tests that
-//! need somebody logged in.
+//! Owns the session of one person, also when it comes without a login in a rehearsal. Must not know
+//! what the person does with it. Called by whoever needs somebody logged in.
 
 use std::time::Duration;
 
@@ -21,6 +21,10 @@ const SESSION_COOKIE: &str = "talon_session";
 const MAX_TRIES: u32 = 6;
 /// The longest that a client lets itself be put off.
 const MAX_PAUSE: Duration = Duration::from_secs(2);
+/// How many synthetic people the stand-in hub has.
+pub const MAX_PEOPLE: u32 = 100_000;
+/// How many sessions a demonstration makes in one answer.
+const MAX_SESSIONS_AT_ONCE: u32 = 500;
 
 /// Somebody who is logged in.
 #[derive(Clone, Debug)]
@@ -28,6 +32,15 @@ pub struct Session {
     /// The synthetic person's number at the stand-in hub.
     pub person: u32,
     pub(super) cookies: Cookies,
+}
+
+impl Session {
+    /// Nobody's: no cookie at all, or a token that no gateway made.
+    #[must_use]
+    pub fn of_nobody(number: u32, forged: Option<&str>) -> Self {
+        let cookies = forged.map_or_else(Cookies::default, |it| Cookies::one(SESSION_COOKIE, it));
+        Self { person: number, cookies }
+    }
 }
 
 impl Client {
@@ -48,6 +61,33 @@ impl Client {
                 other => return other,
             }
         }
+    }
+
+    /// Sessions of the synthetic people `people` without a login each: only a demonstration gives them,
+    /// at a route that production builds do not have. They are as after a login.
+    ///
+    /// # Errors
+    /// As every call: [`Failure`].
+    pub async fn rehearsal_sessions(&self, people: std::ops::Range<u32>) -> Answer<Vec<Session>> {
+        #[derive(serde::Deserialize)]
+        struct Made {
+            sessions: Vec<String>,
+        }
+        let mut all = Vec::new();
+        let mut first = people.start;
+        while first < people.end {
+            let count = (people.end - first).min(MAX_SESSIONS_AT_ONCE);
+            let url = format!("{}/stand-in/sessions?first={first}&count={count}", self.base());
+            let request = Request::post(&url).body(Full::<Bytes>::default());
+            let reply = self.send(super::requests::built(&url, request)?).await?;
+            let made: Made = reply.json()?;
+            all.extend((first..).zip(made.sessions).map(|(person, token)| Session {
+                person,
+                cookies: Cookies::one(SESSION_COOKIE, &token),
+            }));
+            first += count;
+        }
+        Ok(all)
     }
 
     async fn log_in_once(&self, person: u32) -> Answer<Session> {

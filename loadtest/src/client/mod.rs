@@ -1,7 +1,7 @@
 //! One client of the public HTTP API, as an app or a page would be.
 //!
 //! Owns connections, the bound on requests in flight, and the translation of answers into types. Must
-//! not know what is tested. Called by [`crate::kill`].
+//! not know what is tested. Called by [`crate::kill`] and by the rehearsal.
 //!
 //! Map: this file sends and receives; `login` walks through the identification hub; `requests` has a
 //! method for each call of the API; [`words`] are its JSON; [`problem`] are its refusals.
@@ -12,6 +12,7 @@ pub mod problem;
 mod requests;
 pub mod words;
 
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,8 +25,9 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 use serde::de::DeserializeOwned;
 use tokio::sync::Semaphore;
 
-pub use self::login::Session;
+pub use self::login::{MAX_PEOPLE, Session};
 use self::problem::{Problem, is_problem};
+pub use self::requests::{Confirmed, solve};
 
 /// Longest answer that is read; the list of all offices is well below.
 pub const MAX_ANSWER_BYTES: usize = 4 << 20;
@@ -66,6 +68,9 @@ pub enum NoAnswer {
         /// Method and path.
         what: String,
     },
+    /// A challenge without a solution.
+    #[error("a challenge has no solution")]
+    Unsolved,
     /// An answer that the API does not document.
     #[error("{what}: unexpected answer {status}: {quote}")]
     Unexpected {
@@ -101,7 +106,14 @@ impl Client {
     /// requests open at once; more of them wait.
     #[must_use]
     pub fn new(base: &str, max_in_flight: usize) -> Self {
+        Self::from_address(base, max_in_flight, None)
+    }
+
+    /// The same, coming from one address of this computer.
+    #[must_use]
+    pub fn from_address(base: &str, max_in_flight: usize, address: Option<Ipv4Addr>) -> Self {
         let mut connector = HttpConnector::new();
+        connector.set_local_address(address.map(IpAddr::V4));
         // Bookings are small and answered one by one: waiting to fill a packet would be all delay.
         connector.set_nodelay(true);
         let http = legacy::Client::builder(TokioExecutor::new())

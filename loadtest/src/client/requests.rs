@@ -1,14 +1,15 @@
 //! A method for each call of the API: what is free, mine, book, cancel.
 //!
 //! Must not decide what to do with a refusal, except to solve a proof when one is asked for. Called
-//! by the tests of this crate.
+//! by the kill test and by the rehearsal's personas.
 
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, COOKIE, ORIGIN};
+use http::header::{ACCEPT, CONTENT_TYPE, COOKIE, ORIGIN};
 use http::{Method, Request};
 use http_body_util::Full;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use talon_pow::Challenge;
 
 use super::problem::Slug;
 use super::words::{BookRequest, Booking, Day, Office, Service, Start};
@@ -27,6 +28,16 @@ pub struct Confirmed {
 }
 
 impl Client {
+    /// The first page, as a browser asks for it.
+    ///
+    /// # Errors
+    /// As every call: [`Failure`].
+    pub async fn page(&self) -> Answer<()> {
+        let request = Request::get(format!("{}/", self.base())).header(ACCEPT, "text/html");
+        let reply = self.send(built("/", request.body(Full::default()))?).await?;
+        if reply.status.is_success() { Ok(()) } else { Err(reply.refusal()) }
+    }
+
     /// The services of an authority.
     ///
     /// # Errors
@@ -119,7 +130,11 @@ impl Client {
         }
     }
 
-    async fn book_once(
+    /// Books under the idempotency key `key` with what proof the request carries, if any.
+    ///
+    /// # Errors
+    /// As [`Client::book`].
+    pub async fn book_once(
         &self,
         session: &Session,
         key: &str,
@@ -142,22 +157,20 @@ impl Client {
         self.call(session, Method::POST, &path, &[], Bytes::new()).await?.json()
     }
 
-    async fn prove(&self, session: &Session, request: &BookRequest) -> Answer<String> {
+    /// The challenge for a booking of this request's service.
+    ///
+    /// # Errors
+    /// As every call: [`Failure`].
+    pub async fn challenge(&self, session: &Session, request: &BookRequest) -> Answer<Challenge> {
         let path = format!(
             "/api/v1/challenge?authority={}&office={}&service={}",
             request.authority, request.office, request.service
         );
-        let reply = self.call(session, Method::GET, &path, &[], Bytes::new()).await?;
-        let challenge: talon_pow::Challenge = reply.json()?;
-        // Seconds of computing: on a thread of its own, or all other clients would stand still.
-        let solved = tokio::task::spawn_blocking(move || {
-            let solution = talon_pow::solve(&challenge, MAX_PROOF_ROUNDS)?;
-            Some(talon_pow::encode_payload(&challenge, &solution))
-        });
-        match solved.await {
-            Ok(Some(altcha)) => Ok(altcha),
-            _ => Err(reply.unexpected("a challenge without a solution: ").into()),
-        }
+        self.call(session, Method::GET, &path, &[], Bytes::new()).await?.json()
+    }
+
+    async fn prove(&self, session: &Session, request: &BookRequest) -> Answer<String> {
+        Ok(solve(self.challenge(session, request).await?).await?)
     }
 
     async fn read<T: DeserializeOwned>(&self, path: &str) -> Answer<T> {
@@ -192,11 +205,27 @@ impl Client {
     }
 }
 
+/// Solves a challenge, as the payload to send. Seconds of computing: on a thread of its own, or all
+/// other clients would stand still.
+///
+/// # Errors
+/// When there is no solution among so many tries that one would be expected.
+pub async fn solve(challenge: Challenge) -> Result<String, NoAnswer> {
+    let solved = tokio::task::spawn_blocking(move || {
+        let solution = talon_pow::solve(&challenge, MAX_PROOF_ROUNDS)?;
+        Some(talon_pow::encode_payload(&challenge, &solution))
+    });
+    match solved.await {
+        Ok(Some(altcha)) => Ok(altcha),
+        _ => Err(NoAnswer::Unsolved),
+    }
+}
+
 fn days_path(authority: &str, office: u32, service: &str) -> String {
     format!("/api/v1/authorities/{authority}/offices/{office}/services/{service}/days")
 }
 
-fn built(
+pub(super) fn built(
     path: &str,
     request: http::Result<Request<Full<Bytes>>>,
 ) -> Result<Request<Full<Bytes>>, NoAnswer> {

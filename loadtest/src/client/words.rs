@@ -34,6 +34,8 @@ pub struct Day {
     pub free: u32,
     /// Whether it has been released.
     pub open: bool,
+    /// When it opens, RFC 3339 in UTC, while that is yet to come.
+    pub opens_at: Option<String>,
 }
 
 /// `GET …/days/{date}/starts`.

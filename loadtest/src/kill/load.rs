@@ -13,11 +13,11 @@ use rand::{RngExt as _, SeedableRng as _};
 use tokio::task::JoinSet;
 
 use super::AUTHORITY;
-use super::history::{AttemptId, Cancel, History, Person, lock};
 use super::scenery::Places;
 use super::trigger::Trigger;
 use crate::client::words::{BookRequest, Booking, Slot, Span, Want, Wish};
 use crate::client::{Answer, Client, Failure, Session};
+use crate::history::{AttemptId, Cancel, History, Person, lock};
 
 /// How many persons each client logs in before the fight, so that it starts with bookings.
 const WARM_SESSIONS: usize = 4;

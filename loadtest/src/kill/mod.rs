@@ -1,17 +1,13 @@
 //! The kill test: clients book under load and write down each confirmation; SIGKILL; the gateway is
 //! started again and held to its word.
 //!
-//! Owns the order of a round and its report. Must not judge (that is [`check`]) and must not look
+//! Owns the order of a round and its report. Must not judge (that is [`crate::check`]) and must not look
 //! into the journal (that is `talon-ledger verify`, run as a program). Called by the binary.
 //!
-//! Map: `gateway` starts and kills the process, `trigger` at the right moment; `scenery` chooses the
-//! places that are fought over; `load` is the fight; [`history`] what the clients were told;
-//! `inquiry` asks again after the restart; [`check`] compares.
+//! Map: `trigger` kills at the right moment; `scenery` chooses the places that are fought over; `load`
+//! is the fight. The process itself, what the clients were told, asking again and the judgement are
+//! shared with the rehearsal: `crate::{gateway, history, inquiry, check}`.
 
-pub mod check;
-mod gateway;
-pub mod history;
-mod inquiry;
 mod load;
 mod options;
 mod scenery;
@@ -24,12 +20,14 @@ use anyhow::{Context as _, Result, bail, ensure};
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 
-use self::check::{Capacity, Limits, check};
-use self::gateway::Gateway;
-use self::history::History;
 use self::load::{Clients, Load};
 pub use self::options::Options;
+use self::trigger::Trigger;
+use crate::check::{Capacity, Limits, check};
 use crate::client::Client;
+use crate::gateway::{self, Gateway};
+use crate::history::{self, History};
+use crate::inquiry;
 
 /// The authority whose places are booked.
 const AUTHORITY: &str = "mvs";
@@ -137,14 +135,15 @@ impl Run<'_> {
         let counts = self.counts().since(before);
 
         let restart = Instant::now();
-        let gateway = Gateway::start(self.options).await.context("starting after SIGKILL")?;
+        let gateway =
+            Gateway::start(&self.options.launch()).await.context("starting after SIGKILL")?;
         let restart = restart.elapsed();
         let client = self.client(&gateway);
         let (persons, found_later) = self.inquire(&client).await?;
         gateway.kill()?;
 
         let verify = Instant::now();
-        gateway::verify(self.options)?;
+        gateway::verify(&self.options.ledger, &self.options.data_dir())?;
         Ok(Report {
             killed_after,
             in_flight,
@@ -162,14 +161,14 @@ impl Run<'_> {
     /// Gives when the process was killed, after the first confirmation, and how many bookings were
     /// on their way then.
     async fn load_and_kill(&mut self) -> Result<(Duration, usize)> {
-        let gateway = Gateway::start(self.options).await?;
+        let gateway = Gateway::start(&self.options.launch()).await?;
         let client = self.client(&gateway);
         let places =
             scenery::choose(&client, &mut self.offices_seen, &mut self.capacity, &mut self.random)
                 .await
                 .context("reading what is free")?;
         let before = self.counts().confirmed;
-        let trigger = Arc::new(gateway.trigger());
+        let trigger = Arc::new(Trigger::new(gateway.process()));
         let load = Load {
             client,
             places: Arc::new(places),
@@ -221,9 +220,10 @@ impl Run<'_> {
     async fn inquire(&mut self, client: &Client) -> Result<(usize, usize)> {
         let questions =
             history::lock(&self.history).questions(&mut self.random, self.options.clients);
-        let observed = inquiry::ask(client, questions, self.options.clients, &self.capacity)
-            .await
-            .context("asking after the restart")?;
+        let observed =
+            inquiry::ask(client, AUTHORITY, questions, self.options.clients, &self.capacity)
+                .await
+                .context("asking after the restart")?;
         let mut history = self.history();
         let violations = check(&history, &observed, &self.capacity, LIMITS);
         if !violations.is_empty() {

@@ -5,8 +5,16 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-/// How many synthetic people the stand-in hub has.
-const PEOPLE: u32 = 100_000;
+use crate::gateway::Launch;
+
+/// Settings of the gateway under test. Everybody comes from one address and asks without a pause,
+/// which a gateway for the public slows down until nothing is under way; and segments of the smallest
+/// size let some kills fall on the change from one to the next.
+const SETTINGS: &[&str] = &[
+    "admission.logins_per_second=100000",
+    "admission.write_burst=60",
+    "journal.segment_bytes=8388608",
+];
 
 /// The command line of the kill test.
 #[derive(Args, Clone, Debug)]
@@ -42,12 +50,25 @@ impl Options {
     /// The gateway's data directory, kept across the rounds.
     #[must_use]
     pub fn data_dir(&self) -> PathBuf {
-        self.work_dir.join("data")
+        self.launch().data_dir()
+    }
+
+    /// How the gateway is started.
+    #[must_use]
+    pub fn launch(&self) -> Launch {
+        Launch {
+            talon: self.talon.clone(),
+            work_dir: self.work_dir.clone(),
+            config: None,
+            redis: self.redis.clone(),
+            settings: SETTINGS.iter().map(|&setting| setting.to_owned()).collect(),
+            release_in: None,
+        }
     }
 
     /// One past the last synthetic person.
     #[must_use]
     pub fn end_of_persons(&self) -> u32 {
-        PEOPLE
+        crate::client::MAX_PEOPLE
     }
 }

@@ -6,7 +6,7 @@ use anyhow::{Result, ensure};
 use rand::seq::SliceRandom as _;
 
 use super::AUTHORITY;
-use super::check::Capacity;
+use crate::check::Capacity;
 use crate::client::Client;
 use crate::client::words::{Office, Slot};
 

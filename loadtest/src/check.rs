@@ -1,13 +1,14 @@
 //! Compares what the clients were promised with what the restarted gateway says.
 //!
 //! Pure: a history, an observation and the capacities in, broken promises out. Must not know how
-//! either was obtained. Called by the rounds; tested with good and bad histories.
+//! either was obtained. Called by the kill test's rounds and by the rehearsal; tested with good and bad
+//! histories.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::history::{Attempt, AttemptId, Cancel, History, Person};
 use crate::client::problem::Slug;
 use crate::client::words::{Booking, Slot, State};
+use crate::history::{Attempt, AttemptId, Cancel, History, Person};
 
 /// How many desks can hold each place, read before anybody booked there.
 pub type Capacity = BTreeMap<Slot, u32>;
@@ -192,6 +193,14 @@ pub fn check(
     capacity: &Capacity,
     limits: Limits,
 ) -> Vec<Violation> {
+    let mut violations = check_promises(history, observed, limits);
+    check_places(history, observed, capacity, &mut violations);
+    violations
+}
+
+/// What is wrong apart from the places, for whoever does not know how many there were.
+#[must_use]
+pub fn check_promises(history: &History, observed: &Observed, limits: Limits) -> Vec<Violation> {
     let mut violations = Vec::new();
     let mut explained: BTreeMap<Person, BTreeSet<&str>> = BTreeMap::new();
     for (id, attempt) in history.attempts() {
@@ -205,7 +214,6 @@ pub fn check(
         }
     }
     check_persons(observed, &explained, limits, &mut violations);
-    check_places(history, observed, capacity, &mut violations);
     violations
 }
 

@@ -1,7 +1,7 @@
 //! The gateway as a process: start, wait until it is ready, SIGKILL, verify its journal.
 //!
-//! Owns command lines, ports and the log file. Must not know what is booked nor when to kill (that
-//! is [`Trigger`]). Called by the rounds.
+//! Owns command lines, ports and the log file. Must not know what is booked nor when to kill. Called by
+//! the kill test and by the rehearsal.
 
 use std::fs::{File, OpenOptions};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
@@ -12,8 +12,6 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
 
-use super::Options;
-use super::trigger::Trigger;
 use crate::client::Client;
 
 /// How long a start may take: reading the catalogue, replaying the journal.
@@ -24,30 +22,73 @@ const READY_PAUSE: Duration = Duration::from_millis(20);
 const MAX_STARTS: u32 = 3;
 /// How much of the gateway's log is shown when it fails.
 const LOG_TAIL_LINES: usize = 30;
-/// Settings of the gateway under test. Everybody comes from one address and asks without a pause,
-/// which a gateway for the public slows down until nothing is under way; and segments of the smallest
-/// size let some kills fall on the change from one to the next.
-const SETTINGS: &[&str] = &[
-    "admission.logins_per_second=100000",
-    "admission.write_burst=60",
-    "journal.segment_bytes=8388608",
-];
 /// Marks a directory that this test may empty.
 const MARK: &str = "made-by-talon-loadtest";
 
+/// How a gateway is started, the first time and again on the same data.
+#[derive(Clone, Debug)]
+pub struct Launch {
+    /// The program `talon`, a demo build.
+    pub talon: PathBuf,
+    /// Where the data directory and the log go.
+    pub work_dir: PathBuf,
+    /// The configuration file; without one, the built-in demonstration.
+    pub config: Option<PathBuf>,
+    /// Keep limits and proofs in this Redis instead of in the process.
+    pub redis: Option<String>,
+    /// Settings on top, each `key=value`.
+    pub settings: Vec<String>,
+    /// The next date opens so long after the start.
+    pub release_in: Option<Duration>,
+}
+
+impl Launch {
+    /// The gateway's data directory, kept from one start to the next.
+    #[must_use]
+    pub fn data_dir(&self) -> PathBuf {
+        self.work_dir.join("data")
+    }
+
+    fn command(&self, [listen, hub, admin]: [SocketAddr; 3]) -> Command {
+        let mut command = Command::new(&self.talon);
+        command
+            .args(["serve", "--listen", &listen.to_string()])
+            .args(["--set", &format!("hub.origin=http://{hub}")])
+            .args(["--set", &format!("admin.listen={admin}")])
+            .args(self.settings.iter().flat_map(|setting| ["--set", setting]))
+            .arg("--data-dir")
+            .arg(self.data_dir());
+        if let Some(config) = &self.config {
+            command.arg("--config").arg(config);
+        }
+        if let Some(redis) = &self.redis {
+            command.args(["--redis", redis]);
+        }
+        if let Some(pause) = self.release_in {
+            command.args(["--release-in", &format!("{}s", pause.as_secs())]);
+        }
+        command
+    }
+}
+
 /// A running gateway; killed when dropped.
-pub(super) struct Gateway {
+pub struct Gateway {
     child: Arc<Mutex<Child>>,
+    /// Of the public, of the stand-in hub, of health.
+    addresses: [SocketAddr; 3],
     base: String,
     log: PathBuf,
 }
 
 /// Creates the work directory, or empties one of an earlier run.
-pub(super) fn prepare_work_dir(folder: &Path) -> Result<()> {
+///
+/// # Errors
+/// When it exists and this program did not make it, or cannot be written.
+pub fn prepare_work_dir(folder: &Path) -> Result<()> {
     let mark = folder.join(MARK);
     if folder.exists() {
         // A typing mistake must not delete somebody's files.
-        ensure!(mark.exists(), "{} exists and is not of a kill test", folder.display());
+        ensure!(mark.exists(), "{} exists and was not made by talon-loadtest", folder.display());
         std::fs::remove_dir_all(folder)
             .with_context(|| format!("emptying {}", folder.display()))?;
     }
@@ -56,16 +97,19 @@ pub(super) fn prepare_work_dir(folder: &Path) -> Result<()> {
 }
 
 /// A new file.
-pub(super) fn create(file: &Path) -> Result<File> {
+pub(crate) fn create(file: &Path) -> Result<File> {
     File::create(file).with_context(|| format!("creating {}", file.display()))
 }
 
 impl Gateway {
     /// Starts `talon serve` on free loopback ports and waits until it is ready.
-    pub(super) async fn start(options: &Options) -> Result<Self> {
+    ///
+    /// # Errors
+    /// When it does not start or is not ready in time, with the end of its log.
+    pub async fn start(launch: &Launch) -> Result<Self> {
         let mut tries = 1;
         loop {
-            match Self::start_once(options).await {
+            match Self::start_at(launch, free_addresses()?).await {
                 Ok(gateway) => return Ok(gateway),
                 Err(error) if tries < MAX_STARTS && error.to_string().contains("in use") => {
                     tries += 1;
@@ -75,30 +119,29 @@ impl Gateway {
         }
     }
 
-    async fn start_once(options: &Options) -> Result<Self> {
-        let [listen, hub, admin] = free_addresses()?;
-        let log = options.work_dir.join("talon.log");
+    /// SIGKILL, and a new start on the same ports and data.
+    ///
+    /// # Errors
+    /// As [`Gateway::start`].
+    pub async fn restart(self, launch: &Launch) -> Result<Self> {
+        self.kill()?;
+        Self::start_at(launch, self.addresses).await
+    }
+
+    async fn start_at(launch: &Launch, addresses: [SocketAddr; 3]) -> Result<Self> {
+        let [listen, _hub, admin] = addresses;
+        let log = launch.work_dir.join("talon.log");
         let file = OpenOptions::new().create(true).append(true).open(&log);
         let file = file.with_context(|| format!("opening {}", log.display()))?;
-        let mut command = Command::new(&options.talon);
-        command
-            .args(["serve", "--listen", &listen.to_string()])
-            .args(["--set", &format!("hub.origin=http://{hub}")])
-            .args(["--set", &format!("admin.listen={admin}")])
-            .args(SETTINGS.iter().flat_map(|setting| ["--set", setting]))
-            .arg("--data-dir")
-            .arg(options.data_dir());
-        if let Some(redis) = &options.redis {
-            command.args(["--redis", redis]);
-        }
-        let child = command
+        let child = launch
+            .command(addresses)
             .stdin(Stdio::null())
             .stdout(file.try_clone().context("sharing the log file")?)
             .stderr(file)
             .spawn()
-            .with_context(|| format!("starting {}", options.talon.display()))?;
+            .with_context(|| format!("starting {}", launch.talon.display()))?;
         let child = Arc::new(Mutex::new(child));
-        let gateway = Self { child, base: format!("http://{listen}"), log };
+        let gateway = Self { child, addresses, base: format!("http://{listen}"), log };
         gateway.wait_until_ready(admin).await?;
         Ok(gateway)
     }
@@ -121,21 +164,25 @@ impl Gateway {
     }
 
     /// `http://127.0.0.1:port`.
-    pub(super) fn base(&self) -> &str {
+    #[must_use]
+    pub fn base(&self) -> &str {
         &self.base
     }
 
-    /// What kills this process while clients book.
-    pub(super) fn trigger(&self) -> Trigger {
-        Trigger::new(Arc::clone(&self.child))
+    /// The process, for whoever kills it while clients book.
+    pub(crate) fn process(&self) -> Arc<Mutex<Child>> {
+        Arc::clone(&self.child)
     }
 
-    pub(super) fn is_running(&self) -> Result<bool> {
+    pub(crate) fn is_running(&self) -> Result<bool> {
         Ok(self.child().try_wait().context("looking after the gateway")?.is_none())
     }
 
     /// SIGKILL, and waits until the process is gone, so that the next one finds the lock free.
-    pub(super) fn kill(&self) -> Result<()> {
+    ///
+    /// # Errors
+    /// When the system does not let it be killed.
+    pub fn kill(&self) -> Result<()> {
         let mut child = self.child();
         child.kill().context("killing the gateway")?;
         child.wait().context("waiting for the killed gateway")?;
@@ -147,12 +194,15 @@ impl Gateway {
     }
 
     /// The last lines that the gateway wrote.
-    pub(super) fn log_tail(&self) -> String {
-        let bytes = std::fs::read(&self.log).unwrap_or_default();
-        let text = String::from_utf8_lossy(&bytes);
-        let lines: Vec<&str> = text.lines().collect();
-        lines[lines.len().saturating_sub(LOG_TAIL_LINES)..].join("\n")
+    pub(crate) fn log_tail(&self) -> String {
+        tail(&std::fs::read(&self.log).unwrap_or_default())
     }
+}
+
+fn tail(bytes: &[u8]) -> String {
+    let text = String::from_utf8_lossy(bytes);
+    let lines: Vec<&str> = text.lines().collect();
+    lines[lines.len().saturating_sub(LOG_TAIL_LINES)..].join("\n")
 }
 
 impl Drop for Gateway {
@@ -163,24 +213,30 @@ impl Drop for Gateway {
 }
 
 /// Runs `talon-ledger verify` over the journal of the stopped gateway.
-pub(super) fn verify(options: &Options) -> Result<()> {
-    let journal = options.data_dir().join("journal");
-    let output = Command::new(&options.ledger)
-        .arg("verify")
+pub(crate) fn verify(ledger: &Path, data_dir: &Path) -> Result<()> {
+    read_journal(ledger, data_dir, &["verify"]).map(drop)
+}
+
+/// What a tool of `talon-ledger` prints about the journal of the stopped gateway.
+pub(crate) fn read_journal(ledger: &Path, data_dir: &Path, tool: &[&str]) -> Result<Vec<u8>> {
+    let journal = data_dir.join("journal");
+    let output = Command::new(ledger)
+        .args(tool)
         .arg(&journal)
         .stdin(Stdio::null())
         .output()
-        .with_context(|| format!("starting {}", options.ledger.display()))?;
+        .with_context(|| format!("starting {}", ledger.display()))?;
     if !output.status.success() {
         bail!(
-            "`talon-ledger verify {}` ended with {}\n{}{}",
+            "`talon-ledger {} {}` ended with {}\n{}{}",
+            tool.join(" "),
             journal.display(),
             output.status,
-            String::from_utf8_lossy(&output.stdout),
-            String::from_utf8_lossy(&output.stderr),
+            tail(&output.stdout),
+            tail(&output.stderr),
         );
     }
-    Ok(())
+    Ok(output.stdout)
 }
 
 /// Three loopback addresses that nobody listens on at this moment.

@@ -1,7 +1,7 @@
 //! After the restart: reads what is free, logs everybody in anew, sends the attempts without an answer
 //! again, and lists what each person has.
 //!
-//! Must not judge what it hears. Called by the rounds.
+//! Must not judge what it hears. Called by the kill test's rounds and by the rehearsal.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -11,11 +11,10 @@ use anyhow::{Context as _, Result, bail};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
-use super::AUTHORITY;
-use super::check::{Capacity, Observed, Retry};
-use super::history::{AttemptId, Person, Questions};
+use crate::check::{Capacity, Observed, Retry};
 use crate::client::words::{BookRequest, Booking};
 use crate::client::{Client, Failure, Session};
+use crate::history::{AttemptId, Person, Questions};
 
 /// An attempt is sent again twice: the second answer must be the first.
 const TIMES_SENT_AGAIN: u32 = 2;
@@ -34,14 +33,15 @@ struct Statement {
 }
 
 /// Asks everything, `clients` persons at a time.
-pub(super) async fn ask(
+pub(crate) async fn ask(
     client: &Client,
+    authority: &str,
     questions: Vec<Questions>,
     clients: usize,
     capacity: &Capacity,
 ) -> Result<Observed> {
     let mut observed = Observed::default();
-    read_free(client, capacity, &mut observed).await?;
+    read_free(client, authority, capacity, &mut observed).await?;
     let turns = Arc::new(Semaphore::new(clients));
     let mut statements = JoinSet::new();
     for question in questions {
@@ -61,11 +61,16 @@ pub(super) async fn ask(
 }
 
 /// Reads the free desks of every place that was ever fought over.
-async fn read_free(client: &Client, capacity: &Capacity, observed: &mut Observed) -> Result<()> {
+async fn read_free(
+    client: &Client,
+    authority: &str,
+    capacity: &Capacity,
+    observed: &mut Observed,
+) -> Result<()> {
     let days: BTreeSet<_> =
         capacity.keys().map(|slot| (slot.office, &slot.service, &slot.date)).collect();
     for (office, service, date) in days {
-        for start in client.starts(AUTHORITY, office, service, date).await? {
+        for start in client.starts(authority, office, service, date).await? {
             let (service, date) = (service.clone(), date.clone());
             let slot = crate::client::words::Slot { office, service, date, time: start.time };
             observed.free.insert(slot, start.free);

@@ -1,8 +1,8 @@
-//! What the clients asked and what they were told, over all rounds.
+//! What the clients asked and what they were told, over the whole run.
 //!
 //! Owns the bookkeeping. A confirmation is written down here before anything else is done with it.
-//! Must not judge (that is `check`) and must not talk to a gateway. Called by `load` while clients
-//! book, and by the rounds.
+//! Must not judge (that is `check`) and must not talk to a gateway. Called while clients book, and by
+//! whoever holds the gateway to its word afterwards.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
@@ -10,7 +10,7 @@ use std::sync::{Mutex, MutexGuard};
 
 use rand::RngExt as _;
 
-use super::check::{Observed, Retry};
+use crate::check::{Observed, Retry};
 use crate::client::problem::Slug;
 use crate::client::words::{BookRequest, Booking, State};
 
@@ -88,7 +88,7 @@ pub struct Questions {
 }
 
 /// The history, whatever happened to another thread that held it.
-pub(super) fn lock(history: &Mutex<History>) -> MutexGuard<'_, History> {
+pub(crate) fn lock(history: &Mutex<History>) -> MutexGuard<'_, History> {
     history.lock().expect("nobody panics while holding the history")
 }
 
@@ -127,6 +127,11 @@ impl History {
             cancel: Cancel::NotAsked,
         });
         AttemptId(self.attempts.len() - 1)
+    }
+
+    /// A wish to book is about to be sent once more under its key.
+    pub fn sent_again(&mut self, id: AttemptId) {
+        self.attempts[id.0].unanswered += 1;
     }
 
     /// One answer was a booking. It counts once it is written down.

@@ -1,0 +1,187 @@
+//! Sends everybody on stage: who plays what, as whom, from which addresses, over which network.
+//!
+//! Owns the dealing of synthetic people and addresses. Must not know what a persona does. Called by
+//! the rehearsal.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use rand::rngs::StdRng;
+use rand::{RngExt as _, SeedableRng as _};
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+
+use super::IN_FLIGHT_PER_DEVICE;
+use super::addresses::address;
+use crate::arrivals;
+use crate::client::{Client, MAX_PEOPLE, Session};
+use crate::personas::{self, Actor, Persona, Stage};
+use crate::scenario::{Networks, Scenario};
+
+/// Most devices with connections of their own; further people share them.
+const MAX_DEVICES: usize = 4_096;
+/// What a sybil shows instead of a session, every second one; the others show nothing.
+const FORGED: &str = "t2.00000000.AAAA.AAAA";
+
+struct Casting<'a> {
+    scenario: &'a Scenario,
+    stage: &'a Arc<Stage>,
+    base: &'a str,
+    sessions: std::vec::IntoIter<Session>,
+    devices: Vec<Client>,
+    next_device: usize,
+    random: StdRng,
+    tasks: JoinSet<()>,
+}
+
+/// Everybody, on their way.
+pub(super) fn send(
+    scenario: &Scenario,
+    stage: &Arc<Stage>,
+    base: &str,
+    sessions: Vec<Session>,
+    begins_at: Instant,
+) -> JoinSet<()> {
+    let mut casting = Casting {
+        scenario,
+        stage,
+        base,
+        sessions: sessions.into_iter(),
+        devices: Vec::new(),
+        next_device: 0,
+        random: StdRng::seed_from_u64(scenario.seed),
+        tasks: JoinSet::new(),
+    };
+    casting.honest(begins_at);
+    casting.bots();
+    casting.pairs();
+    casting.sybils();
+    casting.tasks
+}
+
+impl Casting<'_> {
+    fn honest(&mut self, begins_at: Instant) {
+        let Some(how) = self.scenario.personas.honest else { return };
+        let release = &self.scenario.release;
+        let end = Duration::from_secs(release.duration_s);
+        let mut offsets =
+            arrivals::offsets(release.shape, how.count, end, &mut self.random).into_iter();
+        // In the order of arrival, networks would go with being early.
+        let mut numbers: Vec<u32> = (0..how.count).collect();
+        rand::seq::SliceRandom::shuffle(&mut numbers[..], &mut self.random);
+        for number in numbers {
+            let Some(actor) = self.actor(Persona::Honest, how.networks, (number, how.count), 1)
+            else {
+                return;
+            };
+            let opens_at = self.stage.goal.opens_at;
+            let lead = opens_at.saturating_duration_since(begins_at);
+            let timing = personas::Timing {
+                looks_at: begins_at + lead.mul_f64(self.random.random()),
+                acts_at: opens_at + offsets.next().unwrap_or_default(),
+            };
+            self.tasks.spawn(personas::honest(actor, how, timing));
+        }
+    }
+
+    fn bots(&mut self) {
+        let personas = self.scenario.personas;
+        if let Some(how) = personas.poller {
+            self.each(Persona::Poller, how.networks, how.count, 1, |actor| {
+                personas::poller(actor, how.pause_ms)
+            });
+        }
+        if let Some(how) = personas.hammer {
+            self.each(Persona::Hammer, how.networks, how.count, 1, |actor| {
+                personas::hammer(actor, how.rate_per_second)
+            });
+        }
+        if let Some(how) = personas.farm {
+            let addresses = usize::try_from(how.addresses).unwrap_or(usize::MAX);
+            self.each(Persona::Farm, how.networks, how.count, addresses, |actor| {
+                personas::farm(actor, how.rate_per_second)
+            });
+        }
+        if let Some(how) = personas.replayer {
+            self.each(Persona::Replayer, how.networks, how.count, 1, |actor| {
+                personas::replayer(actor, how.times)
+            });
+        }
+    }
+
+    fn pairs(&mut self) {
+        let Some(how) = self.scenario.personas.hand_over else { return };
+        for number in 0..how.pairs {
+            let place = (number, how.pairs);
+            let [giver, taker] =
+                [0, 1].map(|_| self.actor(Persona::HandOver, how.networks, place, 1));
+            if let (Some(giver), Some(taker)) = (giver, taker) {
+                self.tasks.spawn(personas::hand_over(giver, taker, how));
+            }
+        }
+    }
+
+    fn sybils(&mut self) {
+        let Some(how) = self.scenario.personas.sybil else { return };
+        for number in 0..how.count {
+            let forged = (number % 2 == 1).then_some(FORGED);
+            let session = Session::of_nobody(MAX_PEOPLE + number, forged);
+            let place = (number, how.count);
+            let actor = self.actor_as(session, Persona::Sybil, how.networks, place, 1);
+            self.tasks.spawn(personas::sybil(actor, how.rate_per_second));
+        }
+    }
+
+    fn each<F: Future<Output = ()> + Send + 'static>(
+        &mut self,
+        persona: Persona,
+        networks: Networks,
+        count: u32,
+        addresses: usize,
+        live: impl Fn(Arc<Actor>) -> F,
+    ) {
+        for number in 0..count {
+            if let Some(actor) = self.actor(persona, networks, (number, count), addresses) {
+                self.tasks.spawn(live(actor));
+            }
+        }
+    }
+
+    /// The next identified person, as number `place.0` of the `place.1` that play this.
+    fn actor(
+        &mut self,
+        persona: Persona,
+        networks: Networks,
+        place: (u32, u32),
+        addresses: usize,
+    ) -> Option<Arc<Actor>> {
+        let session = self.sessions.next()?;
+        let network = networks.of(place.0, place.1);
+        self.stage.record(|recorder| recorder.person(session.person, persona, network));
+        Some(self.actor_as(session, persona, networks, place, addresses))
+    }
+
+    fn actor_as(
+        &mut self,
+        session: Session,
+        persona: Persona,
+        networks: Networks,
+        place: (u32, u32),
+        addresses: usize,
+    ) -> Arc<Actor> {
+        let delay = self.scenario.network.of(networks.of(place.0, place.1));
+        let devices = (0..addresses.max(1)).map(|_| self.device()).collect();
+        let (stage, seed) = (Arc::clone(self.stage), self.random.random());
+        Arc::new(Actor::new(persona, session, devices, delay, stage, seed))
+    }
+
+    fn device(&mut self) -> Client {
+        let number = self.next_device;
+        self.next_device += 1;
+        if number < MAX_DEVICES {
+            let from = Some(address(number));
+            self.devices.push(Client::from_address(self.base, IN_FLIGHT_PER_DEVICE, from));
+        }
+        self.devices[number % MAX_DEVICES].clone()
+    }
+}
