@@ -156,7 +156,7 @@ impl Launch {
         for _ in 0..ATTEMPTS {
             match self.try_start() {
                 Ok(gateway) => return gateway,
-                Err((launch, log)) => (self, said) = (launch, log),
+                Err(ended) => (self, said) = *ended,
             }
             self.ports = [free_port(), free_port(), free_port()];
         }
@@ -169,7 +169,7 @@ impl Launch {
         (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
     }
 
-    fn try_start(self) -> Result<Gateway, (Self, String)> {
+    fn try_start(self) -> Result<Gateway, Box<(Self, String)>> {
         let mut child = self
             .command()
             .stdin(Stdio::null())
@@ -200,7 +200,7 @@ impl Launch {
             Ok(()) => Ok(gateway),
             Err(RecvTimeoutError::Disconnected) => {
                 let log = gateway.log();
-                Err((gateway.launch.take().unwrap(), log))
+                Err(Box::new((gateway.launch.take().unwrap(), log)))
             }
             Err(RecvTimeoutError::Timeout) => {
                 panic!("not open within {PATIENCE:?}:\n{}", gateway.log())
