@@ -15,6 +15,9 @@ const RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"];
 const PHONE = { viewport: { width: 360, height: 740 } };
 const ZOOMED = { viewport: { width: 320, height: 512 }, deviceScaleFactor: 2 };
 
+/** Pages that are refusals. */
+const STATUSES = { "/nowhere": 404, "/book/city/exchange/2/2020-01-01": 422 };
+
 let site;
 let browser;
 before(async () => {
@@ -60,7 +63,8 @@ async function everyPage(page, person) {
 }
 
 async function check(page, address, how) {
-  await page.goto(address);
+  const response = await page.goto(address);
+  assert.equal(response.status(), STATUSES[address] ?? 200, address);
   // Policies of ours keep foreign scripts out of pages; this one comes from the test itself.
   await page.evaluate(AXE);
   const { violations } = await page.evaluate(
