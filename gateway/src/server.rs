@@ -197,24 +197,25 @@ async fn http(
     client: SocketAddr,
     watcher: Watcher,
 ) {
-    let activity = Activity::new();
+    let (activity, stream) = (Activity::new(), Turns::new(stream));
+    let requests = stream.requests();
     let noting = Arc::clone(&activity);
     let standing = Arc::clone(&door.standing);
     let service = service_fn(move |request| {
-        let under_way = noting.begin();
+        let (under_way, requests) = (noting.begin(), requests.clone());
         let serving = standing.now();
         // Boxed, for it is large: an idle connection has room for one, and a stream whose answer nobody
         // takes keeps it.
         let answer =
             Box::pin(hot::serve(serving.lane.clone(), serving.cold.clone(), client, request));
         async move {
+            requests.begin().await;
             let answer = answer.await;
             drop(under_way);
             Ok::<_, std::convert::Infallible>(answer)
         }
     });
-    let connection =
-        builder().serve_connection(TokioIo::new(Turns::new(stream)), service).into_owned();
+    let connection = builder().serve_connection(TokioIo::new(stream), service).into_owned();
     match while_active(watcher.watch(connection), &activity).await {
         Some(Ok(())) => {}
         Some(Err(error)) => tracing::debug!(%error, "a connection ended"),

@@ -1,11 +1,15 @@
-//! Reading in turns: a client that sends without end gets no more of a runtime at once than others.
+//! Reading and answering in turns: a client that sends without end gets no more of a runtime at once than
+//! others.
 //!
 //! The readers of HTTP go on as long as there is something to read. With frames that ask for nothing,
 //! such as pings, one connection could keep a runtime busy while a citizen's request waits behind
-//! it. Must not know what is read.
+//! it; and with requests sent before the answers to those before, sixteen are answered at once. Must not know
+//! what is read.
 
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -19,12 +23,33 @@ pub struct Turns<S> {
     stream: S,
     /// Read since others last had their turn.
     read: usize,
+    requests: Requests,
+}
+
+/// How many requests of a connection were begun since it last had nothing to read.
+#[derive(Clone, Debug, Default)]
+pub struct Requests(Arc<AtomicU32>);
+
+impl Requests {
+    /// Begins a request; lets the others have their turn first when the client did not wait for the answer
+    /// before.
+    pub async fn begin(&self) {
+        // Relaxed: one connection's tasks run on one thread.
+        if self.0.fetch_add(1, Ordering::Relaxed) > 0 {
+            tokio::task::yield_now().await;
+        }
+    }
 }
 
 impl<S> Turns<S> {
     /// Reads `stream` in turns.
     pub fn new(stream: S) -> Self {
-        Self { stream, read: 0 }
+        Self { stream, read: 0, requests: Requests::default() }
+    }
+
+    /// What counts its requests.
+    pub fn requests(&self) -> Requests {
+        self.requests.clone()
     }
 }
 
@@ -44,6 +69,8 @@ impl<S: AsyncRead + Unpin> AsyncRead for Turns<S> {
         if polled.is_pending() {
             // Whoever waits has given the others their turn.
             self.read = 0;
+            // Relaxed: as in `begin`.
+            self.requests.0.store(0, Ordering::Relaxed);
         }
         ready!(polled)?;
         self.read += buffer.filled().len() - before;
@@ -100,6 +127,26 @@ mod tests {
             assert!((0..TURN_BYTES / 1024).all(|_| read()));
             assert!(!read());
         }
+    }
+
+    #[test]
+    fn whoever_does_not_wait_for_an_answer_lets_others_come_first() {
+        let (_silent, stream) = tokio::io::duplex(64);
+        let mut turns = Turns::new(stream);
+        let requests = turns.requests();
+        let mut context = Context::from_waker(Waker::noop());
+        let mut begins_at_once = || {
+            let mut begin = std::pin::pin!(requests.begin());
+            let at_once = begin.as_mut().poll(&mut context).is_ready();
+            assert!(at_once || begin.poll(&mut context).is_ready(), "one turn is enough");
+            at_once
+        };
+        assert_eq!([begins_at_once(), begins_at_once(), begins_at_once()], [true, false, false]);
+        let mut space = [0; 16];
+        let mut buffer = ReadBuf::new(&mut space);
+        let mut context = Context::from_waker(Waker::noop());
+        assert!(Pin::new(&mut turns).poll_read(&mut context, &mut buffer).is_pending());
+        assert!(begins_at_once(), "it waited for its answer");
     }
 
     #[tokio::test]
