@@ -183,7 +183,8 @@ mod tests {
         assert!(is_on_path("strace", folder.path().as_os_str()));
         let names: Vec<_> =
             missing(folder.path().as_os_str()).iter().map(|tool| tool.program).collect();
-        assert_eq!(names, ["redis-server", "python3", "node", "npm", "chromium"]);
+        let others = TOOLS.iter().map(|tool| tool.program).filter(|name| *name != "strace");
+        assert_eq!(names, others.collect::<Vec<_>>());
     }
 
     #[test]
