@@ -97,8 +97,8 @@ pub async fn run(
         .map(|after| stage.goal.opens_at + Duration::from_millis(after));
     let (gateway, restarts) =
         until_all_have_gone(cast, gateway, &again, restart_at, &stage.goal).await?;
-    let places = aftermath::places(&stage);
     let finding = aftermath::look(&again, options, &stage, gateway).await?;
+    let places = aftermath::places(&stage);
     let finding = Finding { restarts, ..finding };
     let stage = Arc::into_inner(stage).context("an actor goes on after the end")?;
     Ok(Report::new(scenario, started_at, &stage, &places, finding))
