@@ -17,6 +17,9 @@ use crate::client::words::{BookRequest, Booking, State};
 /// One of these many confirmed bookings is asked for again by its idempotency key.
 const CONFIRMED_RETRIED_ONE_IN: u32 = 8;
 
+/// Most attempts that are remembered. Beyond, those without an answer are only counted.
+pub const MAX_ATTEMPTS: usize = 500_000;
+
 /// A synthetic person's number.
 pub type Person = u32;
 
@@ -59,6 +62,9 @@ pub enum Cancel {
 /// Everything that the clients did.
 pub struct History {
     attempts: Vec<Attempt>,
+    max_attempts: usize,
+    /// Attempts without an answer beyond the bound.
+    unremembered: usize,
     /// Persons who have not been asked since they last did something.
     unasked: BTreeSet<Person>,
     /// The confirmations as JSON lines, for whoever looks for the cause of a broken promise.
@@ -105,7 +111,8 @@ impl History {
     /// An empty history that writes confirmations to `log`.
     #[must_use]
     pub fn new(log: Box<dyn Write + Send>) -> Self {
-        Self { attempts: Vec::new(), unasked: BTreeSet::new(), log }
+        let (attempts, unasked) = (Vec::new(), BTreeSet::new());
+        Self { attempts, max_attempts: MAX_ATTEMPTS, unremembered: 0, unasked, log }
     }
 
     /// A wish to book is about to be sent `times` times.
@@ -127,6 +134,20 @@ impl History {
             cancel: Cancel::NotAsked,
         });
         AttemptId(self.attempts.len() - 1)
+    }
+
+    /// An attempt got no answer; whether there is no room to remember it. Then it may explain a booking
+    /// of the journal, and nobody asks again.
+    pub fn is_beyond_room(&mut self) -> bool {
+        let is_full = self.attempts.len() >= self.max_attempts;
+        self.unremembered += usize::from(is_full);
+        is_full
+    }
+
+    /// How many attempts without an answer are not remembered.
+    #[must_use]
+    pub fn unremembered(&self) -> usize {
+        self.unremembered
     }
 
     /// A wish to book is about to be sent once more under its key.

@@ -145,3 +145,17 @@ fn refusals_are_counted_by_kind() {
     }
     assert_eq!(history.refusals()[&Slug::SlotTaken], 2);
 }
+
+#[test]
+fn beyond_the_bound_attempts_without_an_answer_are_only_counted() {
+    let mut history = History::new(Box::new(std::io::sink()));
+    assert_eq!(history.max_attempts, MAX_ATTEMPTS);
+    history.max_attempts = 2;
+    for number in 0..2 {
+        assert!(!history.is_beyond_room());
+        history.begin(number, "key", &request(), 1);
+    }
+    assert_eq!(history.unremembered(), 0);
+    assert!(history.is_beyond_room());
+    assert_eq!((history.unremembered(), history.in_flight()), (1, 2));
+}

@@ -82,7 +82,7 @@ impl Journal {
         let mut told = BTreeSet::new();
         let mut services = BTreeMap::new();
         let mut subjects: BTreeMap<&str, Person> = BTreeMap::new();
-        let mut unknown = 0;
+        let mut unknown = history.unremembered();
         for (_, attempt) in history.attempts() {
             unknown += usize::from(attempt.confirmed.is_empty() && attempt.unanswered > 0);
             for booking in &attempt.confirmed {

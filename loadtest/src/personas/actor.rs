@@ -207,6 +207,10 @@ impl Actor {
             return;
         }
         self.stage.history(|history| {
+            let is_unanswered = matches!(answer, Err(Failure::NoAnswer(_)));
+            if known.is_none() && is_unanswered && history.is_beyond_room() {
+                return;
+            }
             let id = known.unwrap_or_else(|| history.begin(self.session.person, key, request, 1));
             attempts.insert(key.to_owned(), id);
             match answer {

@@ -43,7 +43,8 @@ pub(crate) async fn live(actor: Arc<Actor>, how: Honest, timing: Timing) {
     let _ = actor.days(timing.looks_at, office).await;
     let mut request = actor.stage.goal.request(office, wishes(&actor, office, how.wishes));
     request.altcha = prove(&actor, Instant::now() + actor.pause(READING_MS), &request).await;
-    let (mut key, mut due) = (actor.key(), timing.acts_at);
+    // Whoever came late reads first: that is their own time, and no lateness of anybody else.
+    let (mut key, mut due) = (actor.key(), timing.acts_at.max(Instant::now()));
     for _ in 0..MAX_TRIES {
         if actor.is_over(due) {
             return;

@@ -43,7 +43,7 @@ pub struct Finding {
     pub caught: u64,
 }
 
-/// The live bookings of each person at the end of the run, as far as they were told.
+/// The live bookings of each person, with those that were only told of when asked for again.
 pub(super) fn places(stage: &Stage) -> BTreeMap<Person, Vec<Booking>> {
     let mut places: BTreeMap<Person, Vec<Booking>> = BTreeMap::new();
     stage.history(|history| {

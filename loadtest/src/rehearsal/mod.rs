@@ -5,7 +5,8 @@
 //! (that is [`crate::check`], [`crate::journal`] and [`crate::report`]). Called by the binary.
 //!
 //! Map: `options` is what can be told; `configuration` writes the gateway's; `stage` finds what
-//! everybody wants and makes their sessions; `cast` sends everybody on; `aftermath` asks again.
+//! everybody wants and makes their sessions; `cast` sends everybody on, from `addresses` of their own;
+//! `aftermath` asks again; `demo` is the built-in scenario.
 
 mod addresses;
 mod aftermath;
@@ -97,8 +98,8 @@ pub async fn run(
         .map(|after| stage.goal.opens_at + Duration::from_millis(after));
     let (gateway, restarts) =
         until_all_have_gone(cast, gateway, &again, restart_at, &stage.goal).await?;
-    let places = aftermath::places(&stage);
     let finding = aftermath::look(&again, options, &stage, gateway).await?;
+    let places = aftermath::places(&stage);
     let finding = Finding { restarts, ..finding };
     let stage = Arc::into_inner(stage).context("an actor goes on after the end")?;
     Ok(Report::new(scenario, started_at, &stage, &places, finding))

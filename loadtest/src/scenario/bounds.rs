@@ -20,6 +20,8 @@ pub const MAX_SETTINGS: u64 = 64;
 pub const MAX_DELAY_MS: u64 = 5_000;
 /// Longest lag of the generator that a scenario may allow, in milliseconds.
 pub const MAX_LAG_MS: u64 = 60_000;
+/// Greatest advantage of bots that can be allowed: everybody could be one person's bot.
+pub const MAX_ADVANTAGE: f64 = 100_000.0;
 /// Longest pause of a poller, in milliseconds.
 pub const MAX_POLL_MS: u64 = 60_000;
 /// Most wishes of one request; the API's own bound.

@@ -222,7 +222,30 @@ impl Scenario {
             }
         }
         within("generator.max_lag_p99_ms", self.generator.max_lag_p99_ms, 1..=MAX_LAG_MS)?;
+        self.check_parts()?;
         self.personas.check()
+    }
+
+    /// Refuses shares that are none.
+    fn check_parts(&self) -> Result<(), (String, String)> {
+        let asked = &self.thresholds;
+        let percents = [
+            ("thresholds.min_honest_places_percent", asked.min_honest_places_percent),
+            ("thresholds.max_errors_percent", asked.max_errors_percent),
+            ("generator.max_skipped_percent", Some(self.generator.max_skipped_percent)),
+        ];
+        for (key, percent) in percents {
+            if let Some(percent) = percent.filter(|percent| !(0.0..=100.0).contains(percent)) {
+                return Err((key.to_owned(), format!("{percent} is not from 0 to 100")));
+            }
+        }
+        match asked.max_bot_advantage.filter(|most| !(0.0..=MAX_ADVANTAGE).contains(most)) {
+            Some(most) => {
+                let key = "thresholds.max_bot_advantage".to_owned();
+                Err((key, format!("{most} is not from 0 to {MAX_ADVANTAGE}")))
+            }
+            None => Ok(()),
+        }
     }
 
     /// How many people of each persona come, in the order in which synthetic people are given to

@@ -88,6 +88,20 @@ fn a_value_out_of_range_names_its_key_and_the_range() {
 }
 
 #[test]
+fn shares_that_are_none_are_refused() {
+    let thresholds = |key, value| refusal(&format!("{SMALL}[thresholds]\n{key} = {value}\n"));
+    for (key, value, range) in [
+        ("min_honest_places_percent", "101", "101 is not from 0 to 100"),
+        ("max_errors_percent", "-0.5", "-0.5 is not from 0 to 100"),
+        ("max_errors_percent", "nan", "NaN is not from 0 to 100"),
+        ("max_bot_advantage", "inf", "inf is not from 0 to 100000"),
+    ] {
+        let said = thresholds(key, value);
+        assert!(said.contains(&format!("thresholds.{key}: {range}")), "{said}");
+    }
+}
+
+#[test]
 fn rates_are_bounded_one_by_one_and_together() {
     let hammer = |count, rate| {
         refusal(&format!("{SMALL}[personas.hammer]\ncount = {count}\nrate_per_second = {rate}\n"))

@@ -164,6 +164,7 @@ impl Stage {
             Ok(()) => Outcome::Done,
             Err(failure) => Outcome::of(failure),
         };
+        // A trace does not know who was what; nothing of it is shown by persona.
         let persona = Persona::Honest;
         let sample =
             Sample { persona, action, outcome: &outcome, latency: due.elapsed(), second: 0 };
