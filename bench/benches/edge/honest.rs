@@ -5,11 +5,13 @@
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
 use rustls::client::Resumption;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, HandshakeKind, RootCertStore, StreamOwned};
+use socket2::{Domain, Socket, Type};
 
 /// What is asked for: a small public list.
 const TARGET: &str = "/api/v1/authorities";
@@ -75,8 +77,17 @@ impl Secure {
     }
 }
 
+/// Connects from an address of its own: the ports of a closed connection rest for a minute, and one address has
+/// no more than some ten thousands.
 fn connect(to: SocketAddr) -> TcpStream {
-    let stream = TcpStream::connect_timeout(&to, TIMEOUT).expect("honest clients come in");
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    // Relaxed: addresses only have to differ.
+    let [high, low] = NEXT.fetch_add(1, Ordering::Relaxed).to_be_bytes();
+    let from = SocketAddr::from(([127, 77, high, low.max(1)], 0));
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("the system gives a socket");
+    socket.bind(&from.into()).expect("all of 127.0.0.0/8 is this computer");
+    socket.connect_timeout(&to.into(), TIMEOUT).expect("honest clients come in");
+    let stream = TcpStream::from(socket);
     stream.set_read_timeout(Some(TIMEOUT)).expect("a socket has timeouts");
     stream.set_nodelay(true).expect("a socket sends at once");
     stream
