@@ -7,7 +7,9 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use metrics_exporter_prometheus::PrometheusBuilder;
 
-use super::super::{BreakerConfig, Clock, EmbeddedBounds, PersonKey, QuotaQuery, RateRule, Spend};
+use super::super::{
+    BreakerConfig, Clock, EmbeddedBounds, Lasts, PersonKey, QuotaQuery, RateRule, Spend,
+};
 use super::*;
 
 const START_US: u64 = 1_800_000_000_000_000;
@@ -108,7 +110,11 @@ fn of(person: u8, when_down: WhenDown) -> AdmissionRequest {
 }
 
 fn spend(number: u8) -> Option<Spend> {
-    Some(Spend { nonce: [number; 16], expires_at_s: START_US / 1_000_000 + 100 })
+    Some(Spend {
+        nonce: [number; 16],
+        expires_at_s: START_US / 1_000_000 + 100,
+        lasts: Lasts::Short,
+    })
 }
 
 #[tokio::test(start_paused = true)]
