@@ -37,7 +37,7 @@ pub use buckets::{BucketedStore, MAX_BUCKETS, bucket_of};
 pub use cap::Cap;
 pub use data_epoch::DataEpoch;
 pub use embedded::{EmbeddedBounds, EmbeddedStore, MAX_HINTS, MAX_PERSONS, MAX_SPENT};
-pub use fallback::{FallbackStore, LocalRules, MAX_GATEWAYS};
+pub use fallback::{FallbackStore, IDLE_LOOK, LocalRules, MAX_GATEWAYS};
 pub use fence::{
     AddressKey, FenceConfig, FenceRate, FenceRateError, FenceRefusal, LocalFence, MAX_FENCE_KEYS,
 };
