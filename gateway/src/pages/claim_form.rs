@@ -17,6 +17,7 @@ use super::about::Phone;
 use super::assets::{ASSETS, Asset};
 use super::choice::Spot;
 use super::problem::{Aftermath, Retry, may_repeat, refuse};
+use super::tickets;
 use super::times::starts;
 use super::words::Words;
 use crate::app::{Lane, now_s};
@@ -224,7 +225,7 @@ pub(super) async fn submit(
 ) -> Result<Answer, Problem> {
     let Asking { spot, date, wishes, action } = asking;
     let place = spot.place;
-    aftermath.ticket = spot.chosen.moving.map(super::tickets::path);
+    aftermath.ticket = spot.chosen.moving.map(tickets::path);
     if sent.wait.is_some() {
         let ticket = operations::slow_lane(lane, who, &place).await?;
         let mut answer = redirect(&action);
@@ -241,17 +242,17 @@ pub(super) async fn submit(
         return Err(Problem::NotReleased(release));
     }
     let solution = Some(altcha.as_str()).filter(|text| !text.is_empty());
-    let booked = match spot.chosen.moving {
+    let ticket = match spot.chosen.moving {
         None => {
             let wish = Wish { place, subject, wishes, key, solution };
-            operations::book(lane, who, wish).await?
+            tickets::path(operations::book(lane, who, wish).await?.booking.id)
         }
         Some(booking) => {
             let wish = MoveWish { booking, office: Some(place.office), wishes, key, solution };
-            operations::move_booking(lane, who, wish).await?
+            tickets::path_after_move(operations::move_booking(lane, who, wish).await?.booking.id)
         }
     };
-    Ok(redirect(&super::tickets::path(booked.booking.id)))
+    Ok(redirect(&ticket))
 }
 
 /// The answer to a form; a promise that has had its effect is forgotten.

@@ -28,6 +28,8 @@ use crate::operations;
 
 /// The digits of an id that people read to each other.
 const SHORT_DIGITS: usize = 8;
+/// What the address of a ticket says after a move.
+const AFTER_MOVE: &str = "moved";
 
 /// What has become of a booking, as its owner sees it now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -118,6 +120,11 @@ impl Ticket {
 /// The address of a ticket.
 pub(super) fn path(id: BookingId) -> String {
     format!("/tickets/{id}")
+}
+
+/// The address of the ticket that a move has just brought: its page says so.
+pub(super) fn path_after_move(id: BookingId) -> String {
+    format!("{}?{AFTER_MOVE}", path(id))
 }
 
 /// `A7B3-91C2`.
@@ -211,8 +218,10 @@ async fn ticket_page(lane: &Lane, asked: &Asked, id: &str) -> Result<Answer, Pro
     let about = service.map(|service| AboutView::of(service, words));
     let (move_href, move_until) =
         if is_ahead { moving(lane, words, &booking) } else { Default::default() };
+    let is_moved_here = is_ahead && asked.parts.uri.query() == Some(AFTER_MOVE);
+    let outcome = if is_moved_here { "moved-here" } else { ticket.state_key };
     let page = TicketPage {
-        outcome: words.t(&format!("ticket-outcome-{}", ticket.state_key)),
+        outcome: words.t(&format!("ticket-outcome-{outcome}")),
         module: &ASSETS.tickets.path,
         qr: is_ahead.then(|| Qr::of(booking.id)),
         fee: about.as_ref().map(|about| about.fee.clone()).unwrap_or_default(),

@@ -231,6 +231,7 @@ ticket-outcome-ahead = You are booked
 ticket-outcome-over = The visit is over
 ticket-outcome-cancelled = The booking is cancelled
 ticket-outcome-moved = The booking was moved to another time
+ticket-outcome-moved-here = Your booking was moved
 ticket-outcome-missed = You missed the visit
 ticket-cancel-until = You can cancel until { $moment }.
 ticket-cancel-was-until = You could cancel until { $moment }.

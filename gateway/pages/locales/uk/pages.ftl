@@ -238,6 +238,7 @@ ticket-outcome-ahead = Вас записано
 ticket-outcome-over = Час візиту минув
 ticket-outcome-cancelled = Запис скасовано
 ticket-outcome-moved = Запис перенесено на інший час
+ticket-outcome-moved-here = Запис перенесено
 ticket-outcome-missed = Візит пропущено
 ticket-cancel-until = Скасувати запис можна до { $moment }.
 ticket-cancel-was-until = Скасувати запис можна було до { $moment }.
