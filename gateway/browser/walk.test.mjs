@@ -187,6 +187,24 @@ async function press(page, fits, key = "Enter") {
   assert.fail("the keyboard does not reach it");
 }
 
+for (const words of Object.values(WORDS)) {
+  test(`what people ask is opened by the keyboard, without scripts (${words.tag})`, async () => {
+    const options = { locale: words.locale, javaScriptEnabled: false };
+    const { page, context } = await visitor(browser, site, options);
+    await page.goto("/book/city/exchange");
+    await Promise.all([page.waitForNavigation(), press(page, (text) => text === words.moreQuestions)]);
+    assert.equal(new URL(page.url()).pathname, "/book/city");
+    assert.ok(await page.getByRole("heading", { name: words.questions }).isVisible());
+    const answer = page.getByText(words.lateAnswer);
+    assert.ok(!(await answer.isVisible()), "an answer is not in the way");
+    await press(page, (text) => text === words.late);
+    assert.ok(await answer.isVisible());
+    await page.keyboard.press("Enter");
+    assert.ok(!(await answer.isVisible()), "and closes again");
+    await context.close();
+  });
+}
+
 test("a visit is booked and cancelled by the keyboard alone", async () => {
   const words = WORDS.uk;
   const { page, context } = await visitor(browser, site);

@@ -215,7 +215,8 @@ async fn ticket_page(lane: &Lane, asked: &Asked, id: &str) -> Result<Answer, Pro
     let catalogue = lane.app.authority_by_id(booking.authority).map(|known| &*known.catalogue);
     let service = catalogue.and_then(|catalogue| catalogue.service(booking.service));
     let office = catalogue.and_then(|catalogue| catalogue.office(booking.office));
-    let about = service.map(|service| AboutView::of(service, words));
+    let known = catalogue.zip(service);
+    let about = known.map(|(catalogue, service)| AboutView::of(catalogue, service, words));
     let (move_href, move_until) =
         if is_ahead { moving(lane, words, &booking) } else { Default::default() };
     let is_moved_here = is_ahead && asked.parts.uri.query() == Some(AFTER_MOVE);

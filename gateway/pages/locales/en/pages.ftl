@@ -120,6 +120,7 @@ about-hryvnias = { $amount } UAH
 about-legal-basis = Legal basis
 about-phones = Help by telephone
 about-questions = Questions and answers
+about-more-questions = More questions and answers about booking
 about-alternatives = Where else to go
 about-office-phones = Telephone of the office:
 about-closed = Closed from { $from } to { $to }: { $reason }

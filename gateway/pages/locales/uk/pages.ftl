@@ -125,6 +125,7 @@ about-hryvnias = { $amount } грн
 about-legal-basis = Правові підстави
 about-phones = Допомога телефоном
 about-questions = Запитання й відповіді
+about-more-questions = Більше запитань і відповідей про запис
 about-alternatives = Куди ще звернутися
 about-office-phones = Телефон офісу:
 about-closed = Зачинено від { $from } до { $to }: { $reason }
