@@ -16,7 +16,7 @@ use super::assets::ASSETS;
 use super::calendar::Event;
 use super::choice::Spot;
 use super::frame::{Account, Frame, personal};
-use super::problem::{Aftermath, refuse};
+use super::problem::{Aftermath, answer};
 use super::qr::Qr;
 use super::words::{Words, zone_named};
 use crate::app::{App, Lane, now};
@@ -316,10 +316,8 @@ pub(super) async fn cancel(
     asked: Asked,
 ) -> Response {
     let mut aftermath = Aftermath::default();
-    match submit_cancel(&lane, &asked, &id, &mut aftermath).await {
-        Ok(answer) => asked.respond(&lane, Ok(answer)),
-        Err(problem) => refuse(&lane, &asked, &problem, aftermath),
-    }
+    let result = submit_cancel(&lane, &asked, &id, &mut aftermath).await;
+    answer(&lane, &asked, result, aftermath)
 }
 
 async fn submit_cancel(
