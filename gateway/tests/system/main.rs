@@ -6,6 +6,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 mod about;
+mod admin;
 mod app_login;
 mod attack;
 mod config;
