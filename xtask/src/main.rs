@@ -7,6 +7,7 @@ mod api;
 mod browser;
 mod clients;
 mod deny;
+mod deploy;
 mod kill;
 mod loom;
 mod metadata;

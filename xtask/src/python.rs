@@ -1,6 +1,6 @@
 //! Virtual environments of Python for the checks that need packages: made anew when the list changes.
 //!
-//! Must not know what the packages are for. Called by `api` and `clients`.
+//! Must not know what the packages are for. Called by `api`, `clients` and `deploy`.
 
 use std::fs;
 use std::path::{Path, PathBuf};
