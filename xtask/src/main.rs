@@ -11,6 +11,7 @@ mod deploy;
 mod kill;
 mod loom;
 mod metadata;
+mod package;
 mod production;
 mod python;
 mod redis;
@@ -41,6 +42,8 @@ enum Task {
     Loom,
     /// Kill a booking gateway under load again and again, and look for what it promised.
     Kill(kill::Options),
+    /// Build the Debian package of both programs.
+    Package(package::Options),
 }
 
 fn main() -> ExitCode {
@@ -49,6 +52,7 @@ fn main() -> ExitCode {
         Task::Tidy => tidy::tidy(),
         Task::Loom => loom::loom(),
         Task::Kill(options) => kill::kill(&options),
+        Task::Package(options) => package::package(&options),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
