@@ -15,6 +15,7 @@ mod crowd;
 mod demo;
 mod disk;
 mod drain;
+mod drills;
 mod harness;
 mod kiosk;
 mod login;
