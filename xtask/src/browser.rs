@@ -8,7 +8,7 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
 
-use crate::{metadata, packages, run};
+use crate::{installers, metadata, run};
 
 /// The folder of the tests, their packages and their configurations.
 const FOLDER: &str = "gateway/browser";
@@ -20,7 +20,7 @@ const FOLDER: &str = "gateway/browser";
 pub(crate) fn check() -> Result<()> {
     let target = metadata::workspace()?.target_directory;
     let folder = run::root().join(FOLDER);
-    packages::npm(&folder)?;
+    installers::npm(&folder)?;
     run::run(run::cargo().args(["build", "--package", "talon-gateway", "--bin", "talon"]))?;
     // One after another: several browsers and a gateway are load enough.
     run::run(

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 
-use crate::{metadata, packages, run};
+use crate::{installers, metadata, run};
 
 /// The folder of the lists of packages and of the clients.
 const FOLDER: &str = "gateway/clients";
@@ -22,7 +22,7 @@ pub(crate) fn check() -> Result<()> {
     let target = metadata::workspace()?.target_directory;
     let source = run::root().join(FOLDER);
     let environment = target.join("clients-python");
-    let python = packages::python(&environment, &source.join("requirements.txt"))?;
+    let python = installers::python(&environment, &source.join("requirements.txt"))?;
     let npm = npm(&source, target.join("clients-npm"))?;
     run::run(run::cargo().args(["build", "--package", "talon-gateway", "--bin", "talon"]))?;
     let directory = tempfile::tempdir().context("a directory for the gateway")?;
@@ -43,6 +43,6 @@ fn npm(source: &Path, place: PathBuf) -> Result<PathBuf> {
     for name in NPM_FILES {
         fs::copy(source.join(name), place.join(name)).with_context(|| format!("copying {name}"))?;
     }
-    packages::npm(&place)?;
+    installers::npm(&place)?;
     Ok(place)
 }

@@ -7,10 +7,12 @@ mod api;
 mod browser;
 mod clients;
 mod deny;
+mod deploy;
+mod installers;
 mod kill;
 mod loom;
 mod metadata;
-mod packages;
+mod package;
 mod production;
 mod redis;
 mod run;
@@ -40,6 +42,8 @@ enum Task {
     Loom,
     /// Kill a booking gateway under load again and again, and look for what it promised.
     Kill(kill::Options),
+    /// Build the Debian package of both programs.
+    Package(package::Options),
 }
 
 fn main() -> ExitCode {
@@ -48,6 +52,7 @@ fn main() -> ExitCode {
         Task::Tidy => tidy::tidy(),
         Task::Loom => loom::loom(),
         Task::Kill(options) => kill::kill(&options),
+        Task::Package(options) => package::package(&options),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -125,6 +125,15 @@ pub(super) const DASHBOARD: Dashboard = Dashboard {
                     )],
                 ),
                 lines(
+                    "Certificate ends in",
+                    "s",
+                    "Below 0 no client comes in. Nothing is shown where the gateway does not speak TLS itself.",
+                    &[(
+                        "gateway_certificate_expires_timestamp_seconds{SEL} - time()",
+                        "{{instance}}",
+                    )],
+                ),
+                lines(
                     "Versions",
                     "short",
                     "Processes by version.",

@@ -1,6 +1,6 @@
 //! Packages of other languages for the checks that need them: installed anew when their list changes.
 //!
-//! Must not know what the packages are for. Called by `api`, `browser` and `clients`.
+//! Must not know what the packages are for. Called by `api`, `browser`, `clients` and `deploy`.
 
 use std::fs;
 use std::path::{Path, PathBuf};
