@@ -8,6 +8,7 @@ use std::sync::Arc;
 use rustls::RootCertStore;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, InvalidDnsNameError, PrivateKeyDer, ServerName, pem};
+use talon_telemetry::secret::{self, BadSecret, MAX_KEY_BYTES};
 
 /// How to speak TLS to a ledger.
 #[derive(Clone)]
@@ -27,6 +28,9 @@ pub enum BadTls {
         /// Why.
         source: pem::Error,
     },
+    /// The key's file, which nobody else may read.
+    #[error(transparent)]
+    Key(#[from] BadSecret),
     /// A file without a certificate in it.
     #[error("{}: holds no certificate", path.display())]
     Empty {
@@ -68,7 +72,7 @@ impl Tls {
             let path = authority.to_owned();
             roots.add(root).map_err(|source| BadTls::Certificate { path, source })?;
         }
-        let private = PrivateKeyDer::from_pem_file(key)
+        let private = PrivateKeyDer::from_pem_slice(&secret::read(key, MAX_KEY_BYTES)?)
             .map_err(|source| BadTls::File { path: key.to_owned(), source })?;
         let bad = |source| BadTls::Certificate { path: certificate.to_owned(), source };
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());

@@ -9,6 +9,7 @@ use rustls::RootCertStore;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem};
 use rustls::server::{VerifierBuilderError, WebPkiClientVerifier};
+use talon_telemetry::secret::{self, BadSecret, MAX_KEY_BYTES};
 
 /// Why there is no TLS.
 #[derive(Debug, thiserror::Error)]
@@ -21,6 +22,9 @@ pub enum BadTls {
         /// Why.
         source: pem::Error,
     },
+    /// The key's file, which nobody else may read.
+    #[error(transparent)]
+    Key(#[from] BadSecret),
     /// A file without a certificate in it.
     #[error("{}: holds no certificate", path.display())]
     Empty {
@@ -65,7 +69,7 @@ pub fn server_config(
         WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider))
             .build()
             .map_err(|source| BadTls::Authority { path: client_ca.to_owned(), source })?;
-    let private = PrivateKeyDer::from_pem_file(key)
+    let private = PrivateKeyDer::from_pem_slice(&secret::read(key, MAX_KEY_BYTES)?)
         .map_err(|source| BadTls::File { path: key.to_owned(), source })?;
     let bad = |source| BadTls::Certificate { path: certificate.to_owned(), source };
     let config = rustls::ServerConfig::builder_with_provider(provider)
