@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use talon_domain::ids::Pseudonym;
 
-use crate::admission::Spend;
+use crate::admission::{Lasts, Spend};
 use crate::identity::token::SessionKeys;
 
 /// What begins every promise, and no solution of a challenge.
@@ -96,7 +96,7 @@ pub fn check(
 fn spend(holder: &[u8; 16], day: u64) -> Spend {
     let nonce = half_hash(b"talon-slow-lane-day", &[holder, &day.to_be_bytes()]);
     // The last promise of the day must find it remembered.
-    Spend { nonce, expires_at_s: (day + 1) * ONCE_IN_S + GOOD_FOR_S }
+    Spend { nonce, expires_at_s: (day + 1) * ONCE_IN_S + GOOD_FOR_S, lasts: Lasts::Long }
 }
 
 fn holder(person: &Pseudonym, release: &str) -> [u8; 16] {

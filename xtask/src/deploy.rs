@@ -10,7 +10,7 @@ use std::process::Stdio;
 
 use anyhow::{Context as _, Result, bail};
 
-use crate::{metadata, python, run};
+use crate::{installers, metadata, run};
 
 /// The folder of the list of packages and of the check.
 const FOLDER: &str = "configs/kubernetes/check";
@@ -25,7 +25,7 @@ pub(crate) fn check() -> Result<()> {
     let target = metadata::workspace()?.target_directory;
     let source = run::root().join(FOLDER);
     let environment = target.join("deploy-python");
-    let python = python::environment(&environment, &source.join("requirements.txt"))?;
+    let python = installers::python(&environment, &source.join("requirements.txt"))?;
     lint(&environment.join("bin/hadolint"))?;
     for (package, program) in [("talon-gateway", "talon"), ("talon-ledger", "talon-ledger")] {
         run::run(run::cargo().args(["build", "--package", package, "--bin", program]))?;
