@@ -1,6 +1,5 @@
 //! What a process of Talon shows of itself: one table of all metrics, their recorder, the admin listener's
-//! routes for health and metrics, and what the service manager is told; and what all of them ask of a file that
-//! holds a secret.
+//! routes for health and metrics, and what the service manager is told.
 //!
 //! Must not know what is measured, nor when. Called by the gateway and by the ledger's own server; every
 //! metric that is recorded anywhere is named in [`table`].
@@ -10,6 +9,5 @@ pub mod dashboards;
 pub mod document;
 pub mod metric;
 pub mod recorder;
-pub mod secret;
 pub mod service;
 pub mod table;
