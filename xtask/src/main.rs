@@ -7,9 +7,11 @@ mod api;
 mod browser;
 mod clients;
 mod deny;
+mod instructions;
 mod kill;
 mod loom;
 mod metadata;
+mod peers;
 mod production;
 mod python;
 mod redis;
@@ -40,6 +42,12 @@ enum Task {
     Loom,
     /// Kill a booking gateway under load again and again, and look for what it promised.
     Kill(kill::Options),
+    /// Count the instructions of the hot functions, against their baseline.
+    Instructions(instructions::Options),
+    /// Measure the whole path beside what people use today, and write bench/RESULTS.md.
+    Peers(peers::Options),
+    /// Measure starts, memory and throughput against size, and write bench/RESULTS.md.
+    Size(peers::Options),
 }
 
 fn main() -> ExitCode {
@@ -48,6 +56,9 @@ fn main() -> ExitCode {
         Task::Tidy => tidy::tidy(),
         Task::Loom => loom::loom(),
         Task::Kill(options) => kill::kill(&options),
+        Task::Instructions(options) => instructions::instructions(&options),
+        Task::Peers(options) => peers::peers(&options),
+        Task::Size(options) => peers::size(&options),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -9,7 +9,7 @@ use anyhow::{Result, bail};
 use clap::{Args, ValueEnum};
 
 use crate::redis::Redis;
-use crate::{api, browser, clients, deny, kill, loom, production, run, tidy, tools};
+use crate::{api, browser, clients, deny, instructions, kill, loom, production, run, tidy, tools};
 
 /// How often the gateway is killed in one test run; `cargo xtask kill --rounds N` does more.
 const KILL_ROUNDS: u32 = 20;
@@ -50,6 +50,8 @@ enum Step {
     Browser,
     /// The board under loom.
     Loom,
+    /// The instructions of the hot functions, against their baseline.
+    Instructions,
     /// No stand-in in a production build.
     Production,
     /// SIGKILL under load.
@@ -77,6 +79,7 @@ impl Step {
             Step::Clients => clients::check(),
             Step::Browser => browser::check(),
             Step::Loom => loom::loom(),
+            Step::Instructions => instructions::instructions(&instructions::Options::default()),
             Step::Production => production::check(),
             Step::Kill => kill(),
         }
