@@ -205,7 +205,7 @@ fn replay(work_dir: &Path, content: Content) -> Result<Replay> {
     Ok(Replay { records, of_each, journal_bytes: used_bytes(&journal)?, whole, snapshot })
 }
 
-/// Segments are allocated ahead; what counts is what was written, about.
+/// What the journal takes on disk; of its segments one or two are allocated ahead.
 fn used_bytes(journal: &Path) -> Result<u64> {
     let files = std::fs::read_dir(journal)?.map(|entry| Ok(entry?.metadata()?.len()));
     files.sum::<Result<u64>>()
@@ -247,14 +247,15 @@ impl Results {
     fn fillings(&self, text: &mut String) -> std::fmt::Result {
         writeln!(
             text,
-            "\n| offices | days | first start s | resident MiB | bookings | a second | CPU µs each | \
-             resident MiB then | next start s |\n|---|---|---|---|---|---|---|---|---|"
+            "\n| offices | days | first start s | CPU s | resident MiB | bookings | a second | CPU µs each | \
+             resident MiB then | next start s |\n|---|---|---|---|---|---|---|---|---|---|"
         )?;
         for Filling { offices, days, filled, reopened } in &self.fillings {
             writeln!(
                 text,
-                "| {offices} | {days} | {:.2} | {:.0} | {} | {:.0} | {:.2} | {:.0} | {:.2} |",
+                "| {offices} | {days} | {:.2} | {:.2} | {:.0} | {} | {:.0} | {:.2} | {:.0} | {:.2} |",
                 filled.opened.seconds,
+                filled.opened.cpu_seconds,
                 mib(filled.opened.resident_bytes),
                 filled.bookings,
                 filled.per_second,
