@@ -9,10 +9,12 @@ mod clients;
 mod deny;
 mod deploy;
 mod installers;
+mod instructions;
 mod kill;
 mod loom;
 mod metadata;
 mod package;
+mod peers;
 mod production;
 mod redis;
 mod run;
@@ -44,6 +46,12 @@ enum Task {
     Kill(kill::Options),
     /// Build the Debian package of both programs.
     Package(package::Options),
+    /// Count the instructions of the hot functions, against their baseline.
+    Instructions(instructions::Options),
+    /// Measure the whole path beside what people use today, and write bench/RESULTS.md.
+    Peers(peers::Options),
+    /// Measure starts, memory and throughput against size, and write bench/RESULTS.md.
+    Size(peers::Options),
 }
 
 fn main() -> ExitCode {
@@ -53,6 +61,9 @@ fn main() -> ExitCode {
         Task::Loom => loom::loom(),
         Task::Kill(options) => kill::kill(&options),
         Task::Package(options) => package::package(&options),
+        Task::Instructions(options) => instructions::instructions(&options),
+        Task::Peers(options) => peers::peers(&options),
+        Task::Size(options) => peers::size(&options),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
