@@ -187,7 +187,7 @@ fn request(limit: u32) -> AdmissionRequest {
     let person = PersonKey(PERSON);
     AdmissionRequest {
         person,
-        rate: RateRule::unlimited(),
+        rate: RateRule::new(1, 1, 1_000_000_000).expect("it comes back within an hour"),
         quota: Some(QuotaQuery { holder: person, period: 1, rule: 1, limit }),
         spend: None,
         when_down: WhenDown::Degraded,
