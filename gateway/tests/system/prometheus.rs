@@ -7,7 +7,8 @@ use talon_telemetry::dashboards::{ALL, Panel};
 use tempfile::TempDir;
 
 use crate::harness::{
-    Ask, Gateway, Launch, Prometheus, Visit, day, fixture, has_number, log_in, query_of, somebody,
+    Ask, Gateway, Launch, Prometheus, Visit, day, eventually, fixture, has_number, log_in,
+    query_of, somebody,
 };
 use crate::proof::proof;
 use crate::redis_server::RedisServer;
@@ -74,7 +75,13 @@ async fn every_panel_has_something_to_show_after_a_short_rehearsal() {
     let mut empty = queries();
     assert!(empty.len() > 60);
     for _ in 0..MAX_REHEARSALS {
+        let before = prometheus.evaluated().await;
         rehearse(&gateway).await;
+        // A Prometheus that comes late to its work is not asked in vain.
+        eventually("the rules are evaluated again", async || {
+            (prometheus.evaluated().await > before).then_some(())
+        })
+        .await;
         let mut still = Vec::new();
         for query in empty {
             if !prometheus.ask(&query).await.iter().any(has_number) {

@@ -74,6 +74,12 @@ impl Prometheus {
         answer["data"]["result"].as_array().expect("a vector").clone()
     }
 
+    /// When the rule was evaluated that waits longest for it.
+    pub(crate) async fn evaluated(&self) -> Option<String> {
+        let rules = self.rules().await;
+        rules.iter().filter_map(|rule| rule["lastEvaluation"].as_str().map(str::to_owned)).min()
+    }
+
     /// All rules, each with its health.
     pub(crate) async fn rules(&self) -> Vec<Value> {
         let answer = self.get("/api/v1/rules").await;
