@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::time::Instant;
 
 use axum::Router;
-use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, header};
 use http_body_util::Either;
 use hyper::body::Incoming;
 use tower::ServiceExt;
@@ -27,12 +27,18 @@ use crate::request::{BookRequest, idempotency_key};
 use crate::views::{BookingJson, SlowLaneJson};
 
 /// Of every answer that does not say otherwise itself.
-const COMMON_HEADERS: [(&str, &str); 5] = [
-    ("content-security-policy", "default-src 'none'; frame-ancestors 'none'"),
-    ("x-content-type-options", "nosniff"),
-    ("referrer-policy", "same-origin"),
-    ("x-frame-options", "DENY"),
-    ("cross-origin-opener-policy", "same-origin"),
+static COMMON_HEADERS: [(HeaderName, HeaderValue); 5] = [
+    (
+        header::CONTENT_SECURITY_POLICY,
+        HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'"),
+    ),
+    (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+    (header::REFERRER_POLICY, HeaderValue::from_static("same-origin")),
+    (header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY")),
+    (
+        HeaderName::from_static("cross-origin-opener-policy"),
+        HeaderValue::from_static("same-origin"),
+    ),
 ];
 
 /// For a year, browsers come back over TLS only. Never in a demonstration: localhost has other uses.
@@ -89,8 +95,8 @@ pub async fn serve(
         // What follows on this connection may be anybody's.
         headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
-    for (name, value) in COMMON_HEADERS {
-        headers.entry(name).or_insert(HeaderValue::from_static(value));
+    for (name, value) in &COMMON_HEADERS {
+        headers.entry(name).or_insert_with(|| value.clone());
     }
     if !lane.app.is_demo() {
         headers.insert(header::STRICT_TRANSPORT_SECURITY, STRICT_TRANSPORT);

@@ -15,7 +15,7 @@ use talon_domain::ids::{AuthorityId, BookingId, Channel, Fingerprint, KeyHash, O
 use talon_domain::limits::LimitRefusal;
 use talon_domain::policy::{LimitKind, Moment};
 use talon_pow::Pressure;
-use talon_telemetry::table;
+use talon_telemetry::{handles, table};
 use talon_wire::{
     Answer, Book, BookingView, Caller, Cancel, Command, Move, Place, Refusal, Wishes,
 };
@@ -385,5 +385,5 @@ fn concerns(lane: &Lane, refusal: &LimitRefusal, claim: &Claim<'_>) -> bool {
 }
 
 fn outcome(outcome: &'static str) {
-    metrics::counter!(table::BOOKINGS.name, "outcome" => outcome).increment(1);
+    handles::count(table::BOOKINGS, [("outcome", outcome)]);
 }

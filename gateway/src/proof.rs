@@ -14,7 +14,7 @@ use talon_domain::policy::ProofRule;
 use talon_pow::{
     Binding, Challenge, Checked, Difficulty, MAX_PHONE_ROUNDS, Payload, Proved, Refusal,
 };
-use talon_telemetry::table;
+use talon_telemetry::{handles, table};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use crate::admission::{Lasts, Spend};
@@ -68,7 +68,7 @@ impl Pending<'_> {
         })?;
         let derived = derived.await.map_err(|_| Problem::Unavailable)?;
         measures::proved(derived.map(|_proved| ()).map_err(|refusal| problem(&refusal)))?;
-        metrics::counter!(table::PROOFS.name, "outcome" => "good").increment(1);
+        handles::count(table::PROOFS, [("outcome", "good")]);
         Ok(())
     }
 }
@@ -153,7 +153,7 @@ pub fn challenge(
     let issued =
         talon_pow::issue(&app.keys.proof, &difficulty, &binding, expires_at_s, nonce, salt)
             .map_err(|_| Problem::Unavailable)?;
-    metrics::counter!(table::PROOF_CHALLENGES.name).increment(1);
+    handles::count(table::PROOF_CHALLENGES, []);
     Ok(issued)
 }
 

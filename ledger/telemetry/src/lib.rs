@@ -7,6 +7,7 @@
 pub mod admin;
 pub mod dashboards;
 pub mod document;
+pub mod handles;
 pub mod metric;
 pub mod recorder;
 pub mod service;
