@@ -10,6 +10,8 @@ use axum::Router;
 use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, header};
 use http_body_util::Either;
 use hyper::body::Incoming;
+use talon_telemetry::request_id::RequestId;
+use talon_telemetry::scope::Scope;
 use tower::ServiceExt;
 
 use crate::app::{Lane, now};
@@ -20,7 +22,7 @@ use crate::http::framing;
 use crate::http::language::Language;
 use crate::http::problem::Problem;
 use crate::http::rate_limit;
-use crate::http::request_id::RequestId;
+use crate::http::trace_context;
 use crate::measures;
 use crate::operations::{self, Booked, Wish};
 use crate::request::{BookRequest, idempotency_key};
@@ -56,15 +58,26 @@ impl Hot<'_> {
     }
 }
 
-/// Answers one request.
+/// Answers one request; whatever is logged meanwhile names it.
 pub async fn serve(
     lane: Lane,
     cold: Router,
     peer: SocketAddr,
     request: Request<Incoming>,
 ) -> Answer {
-    let started = Instant::now();
     let id = RequestId::next();
+    let trace = trace_context::of_request(request.headers());
+    Scope { request: Some(id), trace }.run(answer(lane, cold, peer, request, id)).await
+}
+
+async fn answer(
+    lane: Lane,
+    cold: Router,
+    peer: SocketAddr,
+    request: Request<Incoming>,
+    id: RequestId,
+) -> Answer {
+    let started = Instant::now();
     let language = Language::of_request(request.headers(), &lane.app.cookies);
     let peer = lane.app.edge.trust.client(peer, request.headers());
     let context = Context { id, language, peer };
@@ -97,7 +110,7 @@ pub async fn serve(
     }
     let status = answer.status();
     measures::answered(kind, status, started.elapsed());
-    tracing::debug!(request_id = %id, %method, %status, micros = started.elapsed().as_micros(), "answered");
+    tracing::debug!(%method, %status, micros = started.elapsed().as_micros(), "answered");
     answer
 }
 
@@ -111,7 +124,7 @@ async fn route(
     if lane.app.is_demo() {
         let authority = request.uri().authority().map(http::uri::Authority::as_str);
         if let Some(reason) = talon_standins::guard::refusal(request.headers(), authority) {
-            tracing::warn!(request_id = %context.id, reason, "a demo refused a request");
+            tracing::warn!(reason, "a demo refused a request");
             return Err(Problem::ForbiddenInDemo);
         }
     }

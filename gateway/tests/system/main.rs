@@ -17,6 +17,7 @@ mod drain;
 mod harness;
 mod kiosk;
 mod login;
+mod logs;
 mod metrics;
 mod moves;
 #[cfg(feature = "oidc")]
@@ -43,4 +44,5 @@ mod requests;
 mod sessions;
 mod story;
 mod tls;
+mod traces;
 mod units;

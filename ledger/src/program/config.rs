@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use talon_domain::suggest::nearest;
 use talon_ledger::snapshot::keeper::MAX_SNAPSHOT_EVERY_SEGMENTS;
+use talon_telemetry::logs;
 use talon_wire::hello::Mode;
 
 /// All settings.
@@ -28,6 +29,8 @@ pub(super) struct Config {
     pub(super) tls: Option<Tls>,
     #[serde(default)]
     pub(super) journal: Journal,
+    #[serde(default)]
+    pub(super) log: logs::Settings,
     #[serde(default, rename = "authority")]
     pub(super) authorities: Vec<AuthorityFiles>,
 }
@@ -125,6 +128,7 @@ impl Config {
         if !self.admin.listen.ip().is_loopback() {
             return Err("admin.listen: must be a loopback address".into());
         }
+        self.log.check().map_err(|(key, problem)| format!("{key}: {problem}"))?;
         if self.authorities.is_empty() {
             return Err("authority: at least one is needed".into());
         }
@@ -193,6 +197,8 @@ mod tests {
         assert!(refusal(&odd).starts_with("journal.segment_bytes: "));
         let open = format!("{DEMO}[admin]\nlisten = \"0.0.0.0:1\"\n");
         assert!(refusal(&open).starts_with("admin.listen: "));
+        let mute = format!("{DEMO}[log]\nlines_per_second = 0\n");
+        assert_eq!(refusal(&mute), "log.lines_per_second: 0 is not from 1 to 10000");
         assert!(refusal("mode = \"demo\"\ndata_dir = \"d\"\n").starts_with("authority: "));
     }
 
