@@ -1,7 +1,8 @@
 //! Walks the citizen's pages in Debian's Chromium, driven by playwright-core from the package index.
 //!
 //! Owns the packages beside the tests, which are installed anew when their list changes. What is
-//! walked stands in `gateway/browser`. Called by `test`.
+//! walked stands in `gateway/browser`. Called by `test` and, for the packages,
+//! by `previews`.
 
 use std::fs;
 use std::path::Path;
@@ -11,7 +12,7 @@ use anyhow::{Context as _, Result, bail};
 use crate::{metadata, run};
 
 /// The folder of the tests, their packages and their configurations.
-const FOLDER: &str = "gateway/browser";
+pub(crate) const FOLDER: &str = "gateway/browser";
 
 /// Installs what is missing, builds the gateway and runs the tests.
 ///
@@ -19,8 +20,8 @@ const FOLDER: &str = "gateway/browser";
 /// When a package cannot be had, and when a page is not as it should be.
 pub(crate) fn check() -> Result<()> {
     let target = metadata::workspace()?.target_directory;
+    install()?;
     let folder = run::root().join(FOLDER);
-    install(&folder)?;
     run::run(run::cargo().args(["build", "--package", "talon-gateway", "--bin", "talon"]))?;
     // One after another: several browsers and a gateway are load enough.
     run::run(
@@ -33,7 +34,11 @@ pub(crate) fn check() -> Result<()> {
 }
 
 /// Exactly the packages of the list; nothing is done while it stays the same.
-fn install(folder: &Path) -> Result<()> {
+///
+/// # Errors
+/// When a package cannot be had.
+pub(crate) fn install() -> Result<()> {
+    let folder = &run::root().join(FOLDER);
     let wanted = fs::read_to_string(folder.join("package-lock.json"))
         .context("reading the list of packages")?;
     let installed = folder.join("node_modules/.installed");

@@ -10,6 +10,7 @@ mod deny;
 mod kill;
 mod loom;
 mod metadata;
+mod previews;
 mod production;
 mod python;
 mod redis;
@@ -40,6 +41,8 @@ enum Task {
     Loom,
     /// Kill a booking gateway under load again and again, and look for what it promised.
     Kill(kill::Options),
+    /// Draw the dashboards from the data of a rehearsal.
+    Previews(previews::Options),
 }
 
 fn main() -> ExitCode {
@@ -48,6 +51,7 @@ fn main() -> ExitCode {
         Task::Tidy => tidy::tidy(),
         Task::Loom => loom::loom(),
         Task::Kill(options) => kill::kill(&options),
+        Task::Previews(options) => previews::previews(&options),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
