@@ -12,6 +12,7 @@ use http_body_util::Either;
 use hyper::body::Incoming;
 use talon_telemetry::request_id::RequestId;
 use talon_telemetry::scope::Scope;
+use talon_telemetry::spans;
 use tower::ServiceExt;
 
 use crate::app::{Lane, now};
@@ -67,7 +68,9 @@ pub async fn serve(
 ) -> Answer {
     let id = RequestId::next();
     let trace = trace_context::of_request(request.headers());
-    Scope { request: Some(id), trace }.run(answer(lane, cold, peer, request, id)).await
+    let scope = Scope { request: Some(id), trace, is_recorded: false };
+    let answering = answer(lane, cold, peer, request, id);
+    spans::request(scope, answering, |answer| answer.status().as_u16()).await
 }
 
 async fn answer(

@@ -10,6 +10,7 @@ use clap::{Args, CommandFactory, Parser, Subcommand};
 use talon_gateway::config::{BadConfig, Config, Layers};
 use talon_gateway::process::{self, EXIT_CONFIG, EXIT_SYSTEM, Failure, Outside};
 use talon_telemetry::logs::{BadLog, Logs};
+use talon_telemetry::spans::{BadTraces, Traces};
 
 const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (", env!("GATEWAY_COMMIT"), ")");
 
@@ -134,6 +135,12 @@ impl From<BadLog> for Ended {
     }
 }
 
+impl From<BadTraces> for Ended {
+    fn from(error: BadTraces) -> Self {
+        Self { message: error.to_string(), code: EXIT_SYSTEM }
+    }
+}
+
 impl From<std::io::Error> for Ended {
     fn from(error: std::io::Error) -> Self {
         Self { message: error.to_string(), code: 1 }
@@ -148,12 +155,14 @@ fn serve(settings: Settings) -> Result<(), Ended> {
     let (config, base) = configure(&settings)?;
     let logs = Logs::start(&config.log)?;
     let at_end = logs.clone();
+    let traces = Traces::start(&config.traces, "talon-gateway")?;
     let release_in = settings.release_in;
     let outside = Outside {
         read: Box::new(move || configure(&settings)),
         change_log: Box::new(move |config| logs.change(&config.log)),
     };
     let outcome = process::run(config, &base, release_in, outside);
+    traces.finish();
     at_end.report();
     Ok(outcome?)
 }

@@ -17,7 +17,7 @@ use ipnet::IpNet;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use talon_ledger::snapshot::keeper::MAX_SNAPSHOT_EVERY_SEGMENTS;
-use talon_telemetry::logs;
+use talon_telemetry::{logs, spans};
 
 pub use admission::{Admission, OnRedisFailure, Shadowed};
 pub use apps::App;
@@ -75,6 +75,9 @@ pub struct Config {
     /// What is logged.
     #[serde(default)]
     pub log: logs::Settings,
+    /// Traces of requests, in a build with feature `otlp`.
+    #[serde(default)]
+    pub traces: spans::Settings,
     /// The authorities of this ledger partition. Empty in a demonstration: the built-in one.
     #[serde(default, rename = "authority")]
     pub authorities: Vec<AuthorityFiles>,
@@ -277,6 +280,7 @@ impl Config {
         range("session.login_minutes", self.session.login_minutes.into(), 1, 60)?;
         self.ledger.check(self.mode)?;
         self.log.check()?;
+        self.traces.check()?;
         apps::check(&self.apps).map_err(|problem| ("app", problem))?;
         self.check_mode()
     }

@@ -47,7 +47,7 @@ mod tests {
         let mut asked = HeaderMap::new();
         pass_on(&mut asked);
         assert!(asked.is_empty());
-        let scope = Scope { request: None, trace: of_request(&headers(&[GOOD])) };
+        let scope = Scope { trace: of_request(&headers(&[GOOD])), ..Scope::default() };
         scope.within(|| pass_on(&mut asked));
         assert_eq!(asked[TRACEPARENT], GOOD);
     }

@@ -144,6 +144,8 @@ fn keep_until_restart(config: &mut Config, before: &Config) -> Vec<&'static str>
         "server.drain_seconds": server.drain_seconds,
         "admin.listen": admin.listen,
         "log.format": log.format,
+        "traces.endpoint": traces.endpoint,
+        "traces.ratio": traces.ratio,
         "journal.segment_bytes": journal.segment_bytes,
         "journal.snapshot_every_segments": journal.snapshot_every_segments,
         "ledger": ledger,

@@ -235,7 +235,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Conversation<'a, S> {
         trace: Option<TraceContext>,
         command: Command,
     ) -> impl Future<Output = (u64, Answer)> + use<S> {
-        let call = Scope { request: None, trace }.within(|| {
+        let call = Scope { trace, ..Scope::default() }.within(|| {
             tracing::debug!(request = id, "a gateway asks");
             self.lane.handle.call(command)
         });

@@ -1,4 +1,4 @@
-//! What a process of Talon shows of itself: one table of all metrics, their recorder, its log, the admin
+//! What a process of Talon shows of itself: one table of all metrics, their recorder, its log and traces, the admin
 //! listener's routes for health and metrics, and what the service manager is told.
 //!
 //! Must not know what is measured, nor when. Called by the gateway and by the ledger's own server; every
@@ -13,4 +13,5 @@ pub mod recorder;
 pub mod request_id;
 pub mod scope;
 pub mod service;
+pub mod spans;
 pub mod table;

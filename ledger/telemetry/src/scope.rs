@@ -18,6 +18,8 @@ pub struct Scope {
     pub request: Option<RequestId>,
     /// The trace that it belongs to, if it belongs to one.
     pub trace: Option<TraceContext>,
+    /// Whether this process records that trace ([`crate::spans`]).
+    pub is_recorded: bool,
 }
 
 impl Scope {
@@ -44,7 +46,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_task_works_for_its_request_and_nobody_elses() {
-        let scope = || Scope { request: Some(RequestId::next()), trace: None };
+        let scope = || Scope { request: Some(RequestId::next()), trace: None, is_recorded: false };
         let (first, second) = (scope(), scope());
         let seen = async |scope: Scope| {
             let look = async {

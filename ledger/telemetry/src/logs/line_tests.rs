@@ -48,7 +48,11 @@ fn pairs(mut line: &str) -> Vec<(String, String)> {
 #[test]
 fn one_event_in_each_format() {
     let trace = b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
-    let scope = Scope { request: Some(RequestId::next()), trace: TraceContext::parse(trace) };
+    let scope = Scope {
+        request: Some(RequestId::next()),
+        trace: TraceContext::parse(trace),
+        is_recorded: false,
+    };
     let id = scope.request.unwrap();
     let said = line("no such\nluck", &[("error", text("a \"b\"")), ("n", Value::Bare("3".into()))]);
     assert_eq!(
