@@ -1,12 +1,12 @@
 // Every page, in both languages, in usual colours, dark and high contrast, at 200 % of zoom and with the
-// largest letters: no finding of axe, nothing that has to be scrolled sideways.
+// largest letters, with all that can be unfolded: no finding of axe, nothing that has to be scrolled sideways.
 
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 
-import { heading, logIn, startBrowser, startSite, visitor } from "./site.mjs";
+import { heading, stage } from "./site.mjs";
 import { WORDS } from "./words.mjs";
 
 const AXE = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
@@ -18,20 +18,12 @@ const ZOOMED = { viewport: { width: 320, height: 512 }, deviceScaleFactor: 2 };
 /** Pages that are refusals. */
 const STATUSES = { "/nowhere": 404, "/book/city/exchange/2/2020-01-01": 422 };
 
-let site;
-let browser;
-before(async () => {
-  [site, browser] = await Promise.all([startSite(["--release-in", "30m"]), startBrowser()]);
-});
-after(async () => {
-  await browser?.close();
-  await site?.stop();
-});
+const { site, visitor, logIn } = stage(["--release-in", "30m"]);
 
 /** Addresses of every kind of page, with a ticket of this visitor's among them. */
 async function everyPage(page, person) {
   await page.goto("/login?return=%2Ftickets");
-  await logIn(page, site, person);
+  await logIn(page, person);
   await page.goto("/book/city/exchange/1");
   const announced = await page.locator(".cards a.closed").first().getAttribute("href");
   await page.locator("a.day").last().click();
@@ -65,6 +57,8 @@ async function everyPage(page, person) {
 async function check(page, address, how) {
   const response = await page.goto(address);
   assert.equal(response.status(), STATUSES[address] ?? 200, address);
+  // What can be unfolded is looked at too.
+  await page.evaluate(() => document.querySelectorAll("details").forEach((each) => (each.open = true)));
   // Policies of ours keep foreign scripts out of pages; this one comes from the test itself.
   await page.evaluate(AXE);
   const { violations } = await page.evaluate(
@@ -90,14 +84,14 @@ for (const words of Object.values(WORDS)) {
     ["the largest letters in high contrast", PHONE, "4c"],
   ];
   test(`every page is accessible (${words.tag})`, async () => {
-    const first = await visitor(browser, site, { locale: words.locale });
+    const first = await visitor({ locale: words.locale });
     const pages = await everyPage(first.page, ++person);
     const state = await first.context.storageState();
     await first.context.close();
     for (const [how, options, appearance, isUnable] of looks) {
       // The pages are tested in their own policy; only axe's text is let past it.
       const all = { locale: words.locale, storageState: state, bypassCSP: true, ...options };
-      const { context, page, errors } = await visitor(browser, site, all);
+      const { context, page, errors } = await visitor(all);
       if (appearance) {
         const cookie = { name: "talon_appearance", value: appearance, url: site.origin };
         await context.addCookies([cookie]);

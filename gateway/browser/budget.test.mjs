@@ -1,24 +1,16 @@
 // How many bytes a visit costs, as they come over the wire: headers, compressed bodies, everything.
 
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 
-import { follow, logIn, startBrowser, startSite, visitor } from "./site.mjs";
+import { follow, stage } from "./site.mjs";
 
 /** HTML and style of a first visit. */
 const MAX_FIRST_VISIT_BYTES = 14 * 1024;
 /** Everything from the front page to the ticket, proof and all. */
 const MAX_FLOW_BYTES = 60 * 1024;
 
-let site;
-let browser;
-before(async () => {
-  [site, browser] = await Promise.all([startSite(), startBrowser()]);
-});
-after(async () => {
-  await browser?.close();
-  await site?.stop();
-});
+const { site, visitor, logIn } = stage();
 
 /** Counts what the page's own requests bring, by kind. */
 async function counter(context, page, origin) {
@@ -39,7 +31,7 @@ async function counter(context, page, origin) {
 }
 
 test("a first visit and a whole booking keep to their budgets", async () => {
-  const { context, page } = await visitor(browser, site);
+  const { context, page } = await visitor();
   const bytes = await counter(context, page, site.origin);
   await page.goto("/", { waitUntil: "networkidle" });
   const first = bytes.first;
@@ -52,7 +44,7 @@ test("a first visit and a whole booking keep to their budgets", async () => {
   await follow(page, page.locator("a.day").last());
   await follow(page, page.locator(".times a").first());
   await page.locator(".ways .button").click();
-  await logIn(page, site, 301);
+  await logIn(page, 301);
   await page.locator("form.confirm .button:not(.plain)").click();
   await page.waitForURL("**/tickets/*");
   await page.waitForLoadState("networkidle");

@@ -2,9 +2,9 @@
 // all the while. One of the three books it by one press; the others are told what is left.
 
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 
-import { follow, heading, logIn, startBrowser, startSite, visitor } from "./site.mjs";
+import { follow, heading, stage } from "./site.mjs";
 import { WORDS } from "./words.mjs";
 
 /** Long enough for three browsers to get ready on a busy machine. */
@@ -14,15 +14,7 @@ const BOTS = 12;
 const BOT_PAUSE_MS = 200;
 
 const words = WORDS.uk;
-let site;
-let browser;
-before(async () => {
-  [site, browser] = await Promise.all([startSite(["--release-in", `${RELEASE_IN_S}s`]), startBrowser()]);
-});
-after(async () => {
-  await browser?.close();
-  await site?.stop();
-});
+const { site, visitor, logIn } = stage(["--release-in", `${RELEASE_IN_S}s`]);
 
 /** Logs a program in through the hub, and gives its session's cookie. */
 async function session(person) {
@@ -62,7 +54,7 @@ async function prepare(page, person) {
   await page.getByRole("checkbox", { name: "09:00" }).check();
   await follow(page, page.getByRole("button", { name: words.prepare }));
   await page.getByRole("link", { name: "Увійти й продовжити" }).click();
-  await logIn(page, site, person);
+  await logIn(page, person);
   assert.equal(await heading(page), words.ready, "the login keeps the wishes");
   assert.equal(await page.locator("[data-time='09:00']").count(), 1);
   await page.locator(".proof [role=status]", { hasText: "Готово" }).waitFor();
@@ -76,18 +68,18 @@ async function pressWithoutScripts(page, person) {
   await follow(page, page.locator(".cards a.closed").first());
   await follow(page, page.getByRole("button", { name: words.prepare }));
   await page.getByRole("link", { name: "Увійти й продовжити" }).click();
-  await logIn(page, site, person);
+  await logIn(page, person);
   await follow(page, page.getByRole("button", { name: words.wait }));
   await follow(page, page.getByRole("button", { name: words.book, exact: true }));
 }
 
 test("of three who wait one gets the place, and the others are told what is left", async () => {
-  const three = await Promise.all([1, 2, 3].map(() => visitor(browser, site)));
+  const three = await Promise.all([1, 2, 3].map(() => visitor()));
   // Somebody else only watches the day.
-  const watcher = await visitor(browser, site);
+  const watcher = await visitor();
   await watcher.page.goto("/book/city/exchange/2");
   await follow(watcher.page, watcher.page.locator(".cards a.closed").first());
-  const plain = await visitor(browser, site, { javaScriptEnabled: false });
+  const plain = await visitor({ javaScriptEnabled: false });
   await pressWithoutScripts(plain.page, 410);
   assert.equal(await heading(plain.page), words.notOpen, "pressed too early");
   const dates = await Promise.all(three.map(({ page }, index) => prepare(page, 401 + index)));
@@ -136,7 +128,7 @@ test("of three who wait one gets the place, and the others are told what is left
   // When the last place is gone, that is the outcome.
   await follow(watcher.page, watcher.page.locator(".times a").first());
   await watcher.page.getByRole("link", { name: "Увійти й продовжити" }).click();
-  await logIn(watcher.page, site, 411);
+  await logIn(watcher.page, 411);
   await watcher.page.getByRole("button", { name: words.book, exact: true }).click();
   await watcher.page.waitForURL("**/tickets/*");
   const late = three.find((each, index) => headings[index] !== words.booked && each.page !== page).page;

@@ -6,6 +6,7 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { after, before } from "node:test";
 import { fileURLToPath } from "node:url";
 
 import { chromium } from "playwright-core";
@@ -17,8 +18,30 @@ const PROGRAM = process.env.GATEWAY_PROGRAM ?? "../../target/debug/talon";
 const BROWSER = process.env.BROWSER_PROGRAM ?? "/usr/bin/chromium";
 const CONFIG = fileURLToPath(new URL("configs/talon.toml", import.meta.url));
 
-/** Starts a gateway; `flags` are added to its own. */
-export async function startSite(flags = []) {
+/** A site and a browser for all tests of a file; `flags` are added to the gateway's own. */
+export function stage(flags = []) {
+  const site = {};
+  let browser;
+  before(async () => {
+    const [started, launched] = await Promise.all([startSite(flags), startBrowser()]);
+    Object.assign(site, started);
+    browser = launched;
+  });
+  after(async () => {
+    await browser?.close();
+    await site.stop?.();
+  });
+  return {
+    site,
+    /** A visitor of their own, with a page. `options` are those of a browser context. */
+    visitor: (options) => visitor(browser, site, options),
+    /** At the hub: logs in as this synthetic person and comes back. */
+    logIn: (page, person) => logIn(page, site, person),
+  };
+}
+
+/** Starts a gateway. */
+async function startSite(flags) {
   const [port, hub, admin] = await freePorts(3);
   const folder = await mkdtemp(join(tmpdir(), "talon-browser-"));
   const own = [
@@ -73,8 +96,7 @@ export function startBrowser() {
   });
 }
 
-/** A visitor of their own, with a page. `options` are those of a browser context. */
-export async function visitor(browser, site, options = {}) {
+async function visitor(browser, site, options = {}) {
   const context = await browser.newContext({ baseURL: site.origin, locale: "uk-UA", ...options });
   context.setDefaultTimeout(PATIENCE_MS);
   const page = await context.newPage();
@@ -93,8 +115,7 @@ export async function follow(page, locator) {
   await Promise.all([page.waitForNavigation(), locator.click()]);
 }
 
-/** At the hub: logs in as this synthetic person and comes back. */
-export async function logIn(page, site, person) {
+async function logIn(page, site, person) {
   await page.waitForURL((url) => url.origin === site.hub);
   await page.goto(`${page.url()}&person=${person}`);
   await page.waitForURL((url) => url.origin === site.origin);

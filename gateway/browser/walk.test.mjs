@@ -1,20 +1,12 @@
 // The whole flow in both languages: with scripts, by keyboard alone, and without scripts.
 
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 
-import { follow, heading, logIn, startBrowser, startSite, visitor } from "./site.mjs";
+import { follow, heading, stage } from "./site.mjs";
 import { WORDS } from "./words.mjs";
 
-let site;
-let browser;
-before(async () => {
-  [site, browser] = await Promise.all([startSite(), startBrowser()]);
-});
-after(async () => {
-  await browser?.close();
-  await site?.stop();
-});
+const { visitor, logIn } = stage();
 
 /** From the front page to the confirming page of a time on the last open day. */
 async function choose(page, words, service) {
@@ -36,11 +28,11 @@ async function choose(page, words, service) {
 let person = 100;
 for (const words of Object.values(WORDS)) {
   test(`a visit is booked, shown and cancelled with a proof (${words.tag})`, async () => {
-    const { page, context, errors } = await visitor(browser, site, { locale: words.locale });
+    const { page, context, errors } = await visitor({ locale: words.locale });
     await choose(page, words, words.driving);
     const confirming = page.url();
     await page.getByRole("link", { name: words.logIn }).click();
-    await logIn(page, site, ++person);
+    await logIn(page, ++person);
     assert.equal(page.url(), confirming, "a login returns to where it began");
     // Pressed before the proof is there: it goes by itself.
     await page.getByRole("button", { name: words.book, exact: true }).click();
@@ -68,10 +60,10 @@ for (const words of Object.values(WORDS)) {
 
   test(`all but the proof works without scripts, and waiting stands for it (${words.tag})`, async () => {
     const options = { locale: words.locale, javaScriptEnabled: false };
-    const { page, context } = await visitor(browser, site, options);
+    const { page, context } = await visitor(options);
     await choose(page, words, words.driving);
     await page.getByRole("link", { name: words.logIn }).click();
-    await logIn(page, site, ++person);
+    await logIn(page, ++person);
     assert.ok(await page.locator(".unable").isVisible(), "what this browser cannot do is said");
     await follow(page, page.getByRole("button", { name: words.wait }));
     assert.equal(await heading(page), words.confirm);
@@ -91,7 +83,7 @@ for (const words of Object.values(WORDS)) {
   });
 
   test(`times abroad name their zone (${words.tag})`, async () => {
-    const { page, context } = await visitor(browser, site, { locale: words.locale });
+    const { page, context } = await visitor({ locale: words.locale });
     await page.goto("/book/city/exchange/3");
     assert.ok((await page.locator("main").innerText()).includes(words.zone));
     await follow(page, page.locator("a.day").last());
@@ -102,12 +94,12 @@ for (const words of Object.values(WORDS)) {
 
 test("a browser that cannot run the proof is told so, and the other ways to book", async () => {
   const words = WORDS.en;
-  const { page, context, errors } = await visitor(browser, site, { locale: words.locale });
+  const { page, context, errors } = await visitor({ locale: words.locale });
   // As in a browser without workers.
   await page.addInitScript(() => Object.defineProperty(self, "Worker", { value: undefined }));
   await choose(page, words, words.driving);
   await page.getByRole("link", { name: words.logIn }).click();
-  await logIn(page, site, ++person);
+  await logIn(page, ++person);
   const notice = page.locator(".unable");
   await page.locator(".proof [role=status]", { hasText: "cannot solve the puzzle" }).waitFor();
   assert.ok(await notice.isVisible());
@@ -122,7 +114,7 @@ test("a browser that cannot run the proof is told so, and the other ways to book
 
 test("a proof that takes long shows how far it is and how long it usually takes here", async () => {
   const words = WORDS.uk;
-  const { page, context, errors } = await visitor(browser, site);
+  const { page, context, errors } = await visitor();
   // Harder than any server asks for, so that there is time to look.
   await page.route("**/api/v1/challenge?*", async (route) => {
     const response = await route.fetch();
@@ -132,7 +124,7 @@ test("a proof that takes long shows how far it is and how long it usually takes 
   });
   await choose(page, words, words.driving);
   await page.getByRole("link", { name: words.logIn }).click();
-  await logIn(page, site, ++person);
+  await logIn(page, ++person);
   await page.locator(".estimate", { hasText: /^На цьому пристрої це зазвичай триває близько \d+ с\.$/ }).waitFor();
   const progress = await page.locator(".proof progress").evaluate((bar) => bar.value);
   assert.ok(progress > 0 && progress < 1, String(progress));
@@ -145,10 +137,10 @@ test("a proof that takes long shows how far it is and how long it usually takes 
 
 test("an answer that is lost is asked for again, and books once", async () => {
   const words = WORDS.uk;
-  const { page, context } = await visitor(browser, site);
+  const { page, context } = await visitor();
   await choose(page, words, words.driving);
   await page.getByRole("link", { name: words.logIn }).click();
-  await logIn(page, site, ++person);
+  await logIn(page, ++person);
   let sent = 0;
   await page.route("**/book/**", async (route) => {
     if (route.request().method() !== "POST") return route.continue();
@@ -187,9 +179,27 @@ async function press(page, fits, key = "Enter") {
   assert.fail("the keyboard does not reach it");
 }
 
+for (const words of Object.values(WORDS)) {
+  test(`what people ask is opened by the keyboard, without scripts (${words.tag})`, async () => {
+    const options = { locale: words.locale, javaScriptEnabled: false };
+    const { page, context } = await visitor(options);
+    await page.goto("/book/city/exchange");
+    await Promise.all([page.waitForNavigation(), press(page, (text) => text === words.moreQuestions)]);
+    assert.equal(new URL(page.url()).pathname, "/book/city");
+    assert.ok(await page.getByRole("heading", { name: words.questions }).isVisible());
+    const answer = page.getByText(words.lateAnswer);
+    assert.ok(!(await answer.isVisible()), "an answer is not in the way");
+    await press(page, (text) => text === words.late);
+    assert.ok(await answer.isVisible());
+    await page.keyboard.press("Enter");
+    assert.ok(!(await answer.isVisible()), "and closes again");
+    await context.close();
+  });
+}
+
 test("a visit is booked and cancelled by the keyboard alone", async () => {
   const words = WORDS.uk;
-  const { page, context } = await visitor(browser, site);
+  const { page, context } = await visitor();
   const next = (fits) => Promise.all([page.waitForNavigation(), press(page, fits)]);
   await page.goto("/");
   await next((text) => text.includes(words.authority));
@@ -201,7 +211,7 @@ test("a visit is booked and cancelled by the keyboard alone", async () => {
   await next((text) => /: \d+ місц/.test(text) && (seen += 1) > 2);
   await next((text) => /^\d\d:\d\d/.test(text));
   await press(page, (text) => text.includes(words.logIn));
-  await logIn(page, site, ++person);
+  await logIn(page, ++person);
   await press(page, (text) => text === words.book);
   await page.waitForURL("**/tickets/*");
   assert.equal(await heading(page), words.booked);

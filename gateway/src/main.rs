@@ -1,7 +1,7 @@
 //! `talon`: the booking gateway's program. Reads flags, checks the configuration, runs.
 
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -88,7 +88,7 @@ fn main() -> ExitCode {
             .and_then(|(config, _)| print(config.redacted().as_bytes())),
         Some(Task::Healthcheck(settings)) => configure(&settings)
             .map_err(Ended::from)
-            .and_then(|(config, _)| healthcheck(config.admin.listen)),
+            .and_then(|(config, base)| healthcheck(&config, &base)),
         Some(Task::Openapi) => print(&talon_gateway::openapi::json()),
         Some(Task::ConfigSchema) => print(Config::schema().as_bytes()),
         Some(Task::Completions { shell }) => {
@@ -168,12 +168,27 @@ fn serve(settings: Settings) -> Result<(), Ended> {
 }
 
 /// Asks `/readyz`, shows what it says.
-fn healthcheck(admin: SocketAddr) -> Result<(), Ended> {
+fn healthcheck(config: &Config, base: &Path) -> Result<(), Ended> {
     const DEADLINE: Duration = Duration::from_secs(5);
+    let mut admin = config.admin.listen;
+    if admin.ip().is_unspecified() {
+        // All addresses are listened on; this one is always there.
+        admin.set_ip(if admin.is_ipv4() {
+            Ipv4Addr::LOCALHOST.into()
+        } else {
+            Ipv6Addr::LOCALHOST.into()
+        });
+    }
+    let token = process::admin_token(config, base)?;
+    let bearing =
+        token.map_or_else(String::new, |token| format!("Authorization: {}\r\n", token.bearing()));
     let ask = || -> std::io::Result<String> {
         let mut stream = TcpStream::connect_timeout(&admin, DEADLINE)?;
         stream.set_read_timeout(Some(DEADLINE))?;
-        write!(stream, "GET /readyz HTTP/1.1\r\nHost: {admin}\r\nConnection: close\r\n\r\n")?;
+        write!(
+            stream,
+            "GET /readyz HTTP/1.1\r\nHost: {admin}\r\n{bearing}Connection: close\r\n\r\n"
+        )?;
         let mut answer = String::new();
         stream.read_to_string(&mut answer)?;
         Ok(answer)
@@ -189,6 +204,7 @@ fn check(config: &Config, base: &Path) -> Result<(), Failure> {
     let authorities = process::authorities(config, base)?;
     process::check_keys(config)?;
     process::check_ledger(config, base)?;
+    process::admin_token(config, base)?;
     println!("mode           {:?}", config.mode);
     println!("origin         {}", config.origin());
     for authority in authorities {

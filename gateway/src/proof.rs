@@ -19,7 +19,7 @@ use talon_pow::{
 use talon_telemetry::table;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
-use crate::admission::Spend;
+use crate::admission::{Lasts, Spend};
 use crate::app::{App, now, now_s};
 use crate::http::problem::{BadProof, Problem};
 use crate::measures;
@@ -60,7 +60,8 @@ pub struct Pending<'a> {
 impl Pending<'_> {
     /// What is to be spent.
     pub fn spend(&self) -> Spend {
-        Spend { nonce: self.checked.nonce(), expires_at_s: self.checked.expires_at_s() }
+        let (nonce, expires_at_s) = (self.checked.nonce(), self.checked.expires_at_s());
+        Spend { nonce, expires_at_s, lasts: Lasts::Short }
     }
 
     /// Runs the key derivation on a thread of its own, after the proof was spent.

@@ -296,7 +296,8 @@ pub fn move_fingerprint(booking: BookingId, office: OfficeId, wishes: &Wishes) -
     Fingerprint(half_hash(&[b"move", &bytes]))
 }
 
-fn half_hash(parts: &[&[u8]]) -> [u8; 16] {
+/// The first half of SHA-256 over these parts, one after another.
+pub(crate) fn half_hash(parts: &[&[u8]]) -> [u8; 16] {
     let mut hash = Sha256::new();
     for part in parts {
         hash.update(part);

@@ -23,7 +23,7 @@ use crate::caller::is_proxy;
 use crate::connections::{Activity, Addresses, Counted, while_active};
 use crate::edge::handshakes::Handshakes;
 use crate::edge::proxy_header;
-use crate::edge::turns::Turns;
+use crate::edge::turns::{Line, Turns};
 use crate::hot;
 use crate::measures::OpenConnection;
 use crate::standing::Standing;
@@ -81,6 +81,8 @@ struct Door {
     standing: Arc<Standing>,
     max_connections: usize,
     places: Arc<Semaphore>,
+    /// Of those who do not wait for answers.
+    line: Line,
     addresses: Arc<Addresses>,
     handshakes: Arc<Handshakes>,
 }
@@ -119,6 +121,7 @@ pub async fn serve(
         max_connections,
         places: Arc::new(Semaphore::new(max_connections)),
         addresses: Arc::default(),
+        line: Line::default(),
         handshakes: Handshakes::new(Instant::now()),
     });
     metrics::gauge!(table::CONNECTIONS_MAX.name).increment(max_connections as f64);
@@ -180,10 +183,12 @@ async fn enter(door: &Door, mut stream: TcpStream, peer: SocketAddr, watcher: Wa
             }
         }
     }
+    // A proxy that names clients in headers sends the requests of many over one connection.
+    let line = (!edge.trust.is_proxy(client.ip())).then(|| door.line.clone());
     match &edge.tls {
-        None => http(door, stream, client, watcher).await,
+        None => http(door, Turns::new(stream, line), client, watcher).await,
         Some(tls) => match tls.accept(stream, client.ip(), &door.handshakes).await {
-            Ok(stream) => http(door, stream, client, watcher).await,
+            Ok(stream) => http(door, Turns::new(stream, line), client, watcher).await,
             Err(error) => tracing::debug!(%error, "a connection without TLS"),
         },
     }
@@ -193,11 +198,11 @@ async fn enter(door: &Door, mut stream: TcpStream, peer: SocketAddr, watcher: Wa
 /// HTTP on a connection, until it ends or does nothing for too long.
 async fn http(
     door: &Door,
-    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    stream: Turns<impl AsyncRead + AsyncWrite + Unpin + Send + 'static>,
     client: SocketAddr,
     watcher: Watcher,
 ) {
-    let (activity, stream) = (Activity::new(), Turns::new(stream));
+    let activity = Activity::new();
     let requests = stream.requests();
     let noting = Arc::clone(&activity);
     let standing = Arc::clone(&door.standing);

@@ -4,11 +4,11 @@
 //! day (of UTC), so it is no way around the proof for whoever has many browsers. Must not know HTTP.
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 use talon_domain::ids::Pseudonym;
 
-use crate::admission::Spend;
+use crate::admission::{Lasts, Spend};
 use crate::identity::token::SessionKeys;
+use crate::request::half_hash;
 
 /// What begins every promise, and no solution of a challenge.
 pub const PREFIX: &str = "slow-lane.";
@@ -94,22 +94,13 @@ pub fn check(
 
 /// The same for all promises of one day to this person, so that a second one is spent already.
 fn spend(holder: &[u8; 16], day: u64) -> Spend {
-    let nonce = half_hash(b"talon-slow-lane-day", &[holder, &day.to_be_bytes()]);
+    let nonce = half_hash(&[b"talon-slow-lane-day", holder, &day.to_be_bytes()]);
     // The last promise of the day must find it remembered.
-    Spend { nonce, expires_at_s: (day + 1) * ONCE_IN_S + GOOD_FOR_S }
+    Spend { nonce, expires_at_s: (day + 1) * ONCE_IN_S + GOOD_FOR_S, lasts: Lasts::Long }
 }
 
 fn holder(person: &Pseudonym, release: &str) -> [u8; 16] {
-    half_hash(b"talon-slow-lane", &[&person.0, release.as_bytes()])
-}
-
-fn half_hash(of: &[u8], parts: &[&[u8]]) -> [u8; 16] {
-    let mut hash = Sha256::new_with_prefix(of);
-    parts.iter().for_each(|part| hash.update(part));
-    let whole: [u8; 32] = hash.finalize().into();
-    let mut half = [0; 16];
-    half.copy_from_slice(&whole[..16]);
-    half
+    half_hash(&[b"talon-slow-lane", &person.0, release.as_bytes()])
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 //! the catalogue, facts from the ledger.
 
 use serde::Serialize;
-use talon_domain::about::{About, Alternative, Closure};
+use talon_domain::about::{About, Alternative, Closure, Question};
 use talon_domain::booking::Subject;
 use talon_domain::catalogue::{Catalogue, Region, Text};
 use talon_domain::civil::UtcMicros;
@@ -198,6 +198,10 @@ pub struct AuthorityJson<'a> {
     /// The time zone of its rules.
     #[schema(example = "Europe/Kyiv")]
     zone: &'a str,
+    /// What people ask of booking here, whatever the service.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    #[schema(value_type = Vec<schemas::Question>, required = false)]
+    questions: &'a [Question],
 }
 
 /// All authorities.
@@ -361,6 +365,7 @@ pub fn authorities<'a>(authorities: impl Iterator<Item = &'a Catalogue>) -> Vec<
             code: &catalogue.code,
             name: &catalogue.name,
             zone: &catalogue.zone_name,
+            questions: &catalogue.questions,
         })
         .collect();
     list.sort_by_key(|authority| authority.code);

@@ -23,9 +23,9 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use talon_gateway::admission::{
     AdmissionRequest, AdmissionStore, BucketedStore, Clock, DataEpoch, Decision, EmbeddedBounds,
-    EmbeddedStore, Hint, MAX_BATCH, MAX_HINTS_PER_BATCH, PersonKey, QuotaQuery, RATE_WINDOW_US,
-    RateRule, RedisEndpoint, RedisStore, RedisStoreConfig, SPENT_GRACE_S, Spend, StoreError,
-    WhenDown, next_arrival,
+    EmbeddedStore, Hint, Lasts, MAX_BATCH, MAX_HINTS_PER_BATCH, MAX_SHORT_SPEND_S, PersonKey,
+    QuotaQuery, RATE_WINDOW_US, RateRule, RedisEndpoint, RedisStore, RedisStoreConfig,
+    SPENT_GRACE_S, Spend, StoreError, WhenDown, next_arrival,
 };
 use tokio::runtime::Runtime;
 
@@ -149,7 +149,7 @@ fn quota(holder: PersonKey, limit: u32) -> Option<QuotaQuery> {
 }
 
 fn nonce(number: u8, expires_at_s: u64) -> Option<Spend> {
-    Some(Spend { nonce: [number; 16], expires_at_s })
+    Some(Spend { nonce: [number; 16], expires_at_s, lasts: Lasts::Short })
 }
 
 mod rules {
@@ -220,10 +220,10 @@ mod rules {
         assert_eq!(subject.decide(within), ADMITTED);
 
         // Spent: the pace is not used up.
-        let other_pace = rate(2, 1_000_000, 1);
-        let replay = AdmissionRequest { rate: other_pace, quota: None, ..over };
+        let twice = rate(1, 1_000_000, 2);
+        let replay = AdmissionRequest { rate: twice, quota: None, ..over };
         assert_eq!(subject.decide(replay), Decision::AlreadySpent);
-        assert_eq!(subject.decide(request(person, other_pace)), ADMITTED);
+        assert_eq!(subject.decide(request(person, twice)), ADMITTED);
 
         // Too early: the proof is not used up.
         let fresh = nonce(2, subject.now_s() + 100);
@@ -364,6 +364,57 @@ mod rules {
         assert_eq!(ask(3), Decision::AlreadySpent, "nobody remembers, so nobody is let in");
     }
 
+    pub(super) fn a_spend_that_lasts_long_is_remembered_as_long(subject: &Subject) {
+        let (person, day_s) = (subject.person(), 24 * 60 * 60);
+        let spend =
+            nonce(1, subject.now_s() + day_s).map(|spend| Spend { lasts: Lasts::Long, ..spend });
+        let ask = || subject.decide(AdmissionRequest { spend, ..generous(person) });
+        assert_eq!(ask(), ADMITTED);
+        for _ in 0..24 {
+            subject.advance_us(60 * 60 * 1_000_000 - 1_000_000);
+            assert_eq!(ask(), Decision::AlreadySpent);
+        }
+    }
+
+    /// However many somebody has spent, of however many a store keeps in one place.
+    pub(super) fn every_sequence_of_spends_agrees_with_the_model(subject: &Subject) {
+        let pause_s = prop_oneof![4 => 0_u64..200, 1 => 0..RATE_WINDOW_US / 1_000_000];
+        let asked = (0_usize..2, 0_u8..12);
+        let steps = vec((pause_s, vec(asked, 1..8)), 1..30);
+        let mut runner =
+            TestRunner::new(Config { cases: 48, failure_persistence: None, ..Config::default() });
+        let checked = runner.run(&steps, |steps| {
+            let persons = [subject.person(), subject.person()];
+            // When each nonce of a person expires, and whether it is spent.
+            let mut model: HashMap<(usize, u8), (u64, bool)> = HashMap::new();
+            for (pause_s, asked) in steps {
+                subject.advance_us(pause_s * 1_000_000);
+                let now_s = subject.now_s();
+                let mut expected = Vec::new();
+                let mut requests = Vec::new();
+                for (who, number) in asked {
+                    let life_s = [30, 300, MAX_SHORT_SPEND_S][usize::from(number) % 3];
+                    let issued = || (now_s + life_s, false);
+                    let (expires_at_s, spent) = model.entry((who, number)).or_insert_with(issued);
+                    let known = *spent || *expires_at_s + SPENT_GRACE_S <= now_s;
+                    expected.push(if known { Decision::AlreadySpent } else { ADMITTED });
+                    *spent = true;
+                    let mut spend = nonce(number, *expires_at_s);
+                    // A store may remember nonces whoever spent them.
+                    if let Some(spend) = &mut spend {
+                        spend.nonce[8..].copy_from_slice(&persons[who].0[..8]);
+                    }
+                    requests.push(AdmissionRequest { spend, ..generous(persons[who]) });
+                }
+                prop_assert_eq!(subject.batch(&requests, &[]), expected);
+            }
+            Ok(())
+        });
+        if let Err(failure) = checked {
+            panic!("{failure}");
+        }
+    }
+
     pub(super) fn the_largest_batch_is_decided_and_a_larger_one_refused_whole(subject: &Subject) {
         let once = rate(1, 1_000, 1);
         let one = |number: usize| {
@@ -425,6 +476,8 @@ contract! {
     hints_of_a_batch_count_for_its_requests,
     an_expired_hint_is_the_same_as_none,
     a_proof_stays_spent_for_as_long_as_it_could_be_shown,
+    a_spend_that_lasts_long_is_remembered_as_long,
+    every_sequence_of_spends_agrees_with_the_model,
     the_largest_batch_is_decided_and_a_larger_one_refused_whole,
     a_clock_that_went_back_locks_nobody_out,
 }

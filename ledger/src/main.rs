@@ -28,7 +28,7 @@ const EXIT_CODES: &str = "Exit codes:
   2  wrong usage
 
 The tools work without the journal's lock: they may run beside the ledger. Only snapshot and archive
-change the directory, one at a time. `serve` ends with the gateway's exit codes: 0 stopped on request,
+change the directory, one at a time. `serve` and `check-config` end with the gateway's exit codes: 0 stopped on request,
 65 the journal is damaged, 71 the system refused something, 74 the journal's disk failed, 78 bad
 configuration.";
 
@@ -44,6 +44,8 @@ struct Arguments {
 enum Tool {
     /// Serve gateways in other processes, until told to stop.
     Serve(program::Flags),
+    /// Check the configuration of `serve` and the files that it names, and exit.
+    CheckConfig(program::Checked),
     /// Check a journal: checksums, chain, and by replay that no place has two owners and nobody
     /// is over a limit.
     Verify {
@@ -125,8 +127,10 @@ enum Tool {
 
 fn main() -> ExitCode {
     let command = Arguments::parse().command;
-    if let Tool::Serve(flags) = &command {
-        return program::main(flags);
+    match &command {
+        Tool::Serve(flags) => return program::main(flags),
+        Tool::CheckConfig(checked) => return program::check(checked),
+        _ => {}
     }
     match run(command) {
         Ok(true) => ExitCode::SUCCESS,
@@ -142,7 +146,7 @@ fn main() -> ExitCode {
 /// Runs a tool; says whether the journal is good.
 fn run(tool: Tool) -> anyhow::Result<bool> {
     match tool {
-        Tool::Serve(_) => unreachable!("`main` has run it"),
+        Tool::Serve(_) | Tool::CheckConfig(_) => unreachable!("`main` has run it"),
         Tool::Verify { source, at_least } => return tools::verify::run(&source, at_least),
         Tool::Inspect { source, selection } => {
             if let Err(message) = selection.check() {

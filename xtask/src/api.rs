@@ -6,7 +6,7 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result};
 
-use crate::{metadata, python, run};
+use crate::{installers, metadata, run};
 
 /// The folder of the list, the settings and the script that starts the gateway.
 const FOLDER: &str = "gateway/tests/api";
@@ -18,7 +18,7 @@ const FOLDER: &str = "gateway/tests/api";
 pub(crate) fn check() -> Result<()> {
     let target = metadata::workspace()?.target_directory;
     let wanted = run::root().join(FOLDER).join("requirements.txt");
-    let python = python::environment(&target.join("api-check"), &wanted)?;
+    let python = installers::python(&target.join("api-check"), &wanted)?;
     run::run(run::cargo().args(["build", "--package", "talon-gateway", "--bin", "talon"]))?;
     let directory = tempfile::tempdir().context("a directory for the gateway")?;
     run::run(

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 
-use crate::{metadata, python, run};
+use crate::{installers, metadata, run};
 
 /// The folder of the lists of packages and of the clients.
 const FOLDER: &str = "gateway/clients";
@@ -22,7 +22,7 @@ pub(crate) fn check() -> Result<()> {
     let target = metadata::workspace()?.target_directory;
     let source = run::root().join(FOLDER);
     let environment = target.join("clients-python");
-    let python = python::environment(&environment, &source.join("requirements.txt"))?;
+    let python = installers::python(&environment, &source.join("requirements.txt"))?;
     let npm = npm(&source, target.join("clients-npm"))?;
     run::run(run::cargo().args(["build", "--package", "talon-gateway", "--bin", "talon"]))?;
     let directory = tempfile::tempdir().context("a directory for the gateway")?;
@@ -43,12 +43,6 @@ fn npm(source: &Path, place: PathBuf) -> Result<PathBuf> {
     for name in NPM_FILES {
         fs::copy(source.join(name), place.join(name)).with_context(|| format!("copying {name}"))?;
     }
-    let lock = fs::read(source.join("package-lock.json")).context("reading the lock file")?;
-    let mark = place.join("node_modules/.installed-lock.json");
-    if fs::read(&mark).ok().as_ref() != Some(&lock) {
-        let ci = ["ci", "--ignore-scripts", "--no-audit", "--no-fund"];
-        run::run(run::program("npm").args(ci).current_dir(&place))?;
-        fs::write(&mark, &lock).context("remembering what is installed")?;
-    }
+    installers::npm(&place)?;
     Ok(place)
 }

@@ -7,12 +7,14 @@ mod api;
 mod browser;
 mod clients;
 mod deny;
+mod deploy;
+mod installers;
 mod kill;
 mod loom;
 mod metadata;
+mod package;
 mod previews;
 mod production;
-mod python;
 mod redis;
 mod run;
 mod test;
@@ -41,6 +43,8 @@ enum Task {
     Loom,
     /// Kill a booking gateway under load again and again, and look for what it promised.
     Kill(kill::Options),
+    /// Build the Debian package of both programs.
+    Package(package::Options),
     /// Draw the dashboards from the data of a rehearsal.
     Previews(previews::Options),
 }
@@ -51,6 +55,7 @@ fn main() -> ExitCode {
         Task::Tidy => tidy::tidy(),
         Task::Loom => loom::loom(),
         Task::Kill(options) => kill::kill(&options),
+        Task::Package(options) => package::package(&options),
         Task::Previews(options) => previews::previews(&options),
     };
     match result {

@@ -14,7 +14,7 @@ use anyhow::{Context as _, Result, bail};
 use clap::Args;
 
 use crate::redis::{Redis, free_address};
-use crate::{browser, metadata, run};
+use crate::{browser, installers, metadata, run};
 
 /// The pictures.
 const PICTURES: &str = "grafana/previews";
@@ -45,7 +45,7 @@ pub(crate) struct Options {
 /// # Errors
 /// When a build or a start fails, or nothing was scraped.
 pub(crate) fn previews(options: &Options) -> Result<()> {
-    browser::install()?;
+    installers::npm(&run::root().join(browser::FOLDER))?;
     let mut build = run::cargo();
     build.args(["build", "--package", "talon-gateway", "--package", "talon-ledger"]);
     build.args(["--package", "talon-loadtest", "--bins"]);

@@ -9,7 +9,7 @@ use anyhow::{Result, bail};
 use clap::{Args, ValueEnum};
 
 use crate::redis::Redis;
-use crate::{api, browser, clients, deny, kill, loom, production, run, tidy, tools};
+use crate::{api, browser, clients, deny, deploy, kill, loom, production, run, tidy, tools};
 
 /// How often the gateway is killed in one test run; `cargo xtask kill --rounds N` does more.
 const KILL_ROUNDS: u32 = 20;
@@ -48,6 +48,8 @@ enum Step {
     Clients,
     /// The citizen's pages in a real browser.
     Browser,
+    /// The Dockerfile and the manifests for Kubernetes.
+    Deploy,
     /// The board under loom.
     Loom,
     /// No stand-in in a production build.
@@ -76,6 +78,7 @@ impl Step {
             Step::Api => api::check(),
             Step::Clients => clients::check(),
             Step::Browser => browser::check(),
+            Step::Deploy => deploy::check(),
             Step::Loom => loom::loom(),
             Step::Production => production::check(),
             Step::Kill => kill(),

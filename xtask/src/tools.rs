@@ -36,6 +36,8 @@ const TOOLS: &[Tool] = &[
         purpose: "an OpenID Connect provider, a stock ALTCHA client, and what drives the browser",
     },
     Tool { program: "npm", package: "npm", purpose: "the packages of these" },
+    Tool { program: "faketime", package: "faketime", purpose: "a clock that jumps" },
+    Tool { program: "openssl", package: "openssl", purpose: "certificates for a moment" },
     Tool { program: "systemd-analyze", package: "systemd", purpose: "the units of systemd" },
     Tool {
         program: "promtool",

@@ -4,8 +4,7 @@
 
 import { serverClock } from "./clock.js";
 import { countDown } from "./countdown.js";
-import { prove } from "./proof.js";
-import { send, warnOfEnd } from "./send.js";
+import { claim } from "./send.js";
 
 /** Pauses between looks at what is left after the moment, in milliseconds. */
 const LOOKS_MS = [1_000, 2_000, 4_000, 8_000, 15_000, 30_000, 60_000];
@@ -15,11 +14,7 @@ const box = document.querySelector("[data-opens]");
 const left = document.querySelector("[data-snapshot]");
 let isOpen = !box;
 let isPressed = false;
-let isSending = false;
-
-const status = form && form.querySelector(".sending");
-const say = (what) => (status.textContent = form.dataset[what] || "");
-const proof = form && form.dataset.challenge ? prove(form, { later: true }) : null;
+const claimed = form && claim(form, { later: true });
 
 if (box) {
   countDown(box, serverClock(), () => {
@@ -30,35 +25,24 @@ if (box) {
   lookLater(0);
 }
 if (form) {
-  warnOfEnd(form);
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     isPressed = true;
     isOpen ? go() : arm();
   });
-  addEventListener("pageshow", () => isPressed || say(""));
+  addEventListener("pageshow", () => isPressed || claimed.say(""));
 }
 
 /** The form goes by itself; a phone that falls asleep before could not send it. */
 function arm() {
-  say("armed");
+  claimed.say("armed");
   if (navigator.wakeLock) {
     navigator.wakeLock.request("screen").catch(() => {});
   }
 }
 
 async function go() {
-  if (isSending) {
-    return;
-  }
-  isSending = true;
-  say("waiting");
-  if (!proof || (await proof.ready())) {
-    await send(form, say);
-  } else {
-    say("");
-  }
-  isSending = false;
+  await claimed.go();
   isPressed = false;
 }
 
@@ -68,7 +52,7 @@ function lookLater(count) {
 }
 
 async function look(count) {
-  if (isSending || !document.contains(left)) {
+  if ((claimed && claimed.isSending()) || !document.contains(left)) {
     return;
   }
   try {

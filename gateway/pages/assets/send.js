@@ -1,5 +1,7 @@
-// Sends a booking form and says what came of it in place. A lost answer or a busy server is asked
-// again under the same key, which books once however often it is sent.
+// Sends a booking form, as soon as its proof is there, and says what came of it in place. A lost answer
+// or a busy server is asked again under the same key, which books once however often it is sent.
+
+import { prove } from "./proof.js";
 
 /** Pauses before each further attempt, in milliseconds. */
 const PAUSES_MS = [500, 1_000, 2_000, 4_000, 8_000, 8_000];
@@ -10,8 +12,34 @@ const MAX_PAUSE_S = 15;
 /** Refusals that a moment may end. */
 const PASSING = ["not-released", "overloaded", "unavailable", "rate-limited"];
 
+/** Begins to prove, with the options of the proof. */
+export function claim(form, options) {
+  const proof = form.dataset.challenge ? prove(form, options) : null;
+  const status = form.querySelector(".sending");
+  const say = (what) => (status.textContent = form.dataset[what] || "");
+  let sending = null;
+  warnOfEnd(form);
+  return {
+    /** Shows the text of that name beside the button; without one, none. */
+    say,
+    isSending: () => sending !== null,
+    /** Sends the form, once at a time; fulfilled when that has come to an end. */
+    go: () => (sending = sending || go()),
+  };
+
+  async function go() {
+    say("waiting");
+    if (!proof || (await proof.ready())) {
+      await send(form, say);
+    } else {
+      say("");
+    }
+    sending = null;
+  }
+}
+
 /** Sends `form`; `say` is told how it goes. Ends on the ticket or on a page that says why not. */
-export async function send(form, say) {
+async function send(form, say) {
   const fields = new URLSearchParams(new FormData(form));
   say("sending");
   for (let attempt = 0; ; attempt += 1) {
@@ -41,7 +69,7 @@ export async function send(form, say) {
 }
 
 /** Says in good time that the login ends; the link to extend it stands below the form. */
-export function warnOfEnd(form) {
+function warnOfEnd(form) {
   const inS = Math.max(0, Number(form.dataset.lasts) - WARNED_BEFORE_S);
   // Timers are counted in 31 bits.
   const inMs = Math.min(inS * 1000, 2 ** 31 - 1);

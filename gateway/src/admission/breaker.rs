@@ -5,7 +5,8 @@
 //!
 //! Opening and closing differ on purpose (hysteresis): a few failures in a row open it, and only several
 //! probes in a row that succeed close it. A store that answers now and then is not flapped to. Probes are
-//! not requests: nobody waits for one, and recovery does not depend on who happens to ask.
+//! not requests: nobody waits for one, and recovery does not depend on who happens to ask. Each core probes
+//! over its own connection.
 
 use std::time::Duration;
 
@@ -81,22 +82,32 @@ impl Machine {
         opens
     }
 
-    /// How long until the next probe; none when this one closed it.
-    fn probed(&mut self, succeeded: bool) -> Option<Duration> {
+    fn probed(&mut self, succeeded: bool) -> Next {
         let State::Open { succeeded_in_a_row } = &mut self.state else {
-            return None;
+            return if succeeded { Next::Trusted } else { Next::Probe(self.config.pause) };
         };
         if !succeeded {
             *succeeded_in_a_row = 0;
-            return Some(self.config.pause);
+            return Next::Probe(self.config.pause);
         }
         *succeeded_in_a_row += 1;
         if *succeeded_in_a_row >= self.config.successes {
             self.state = State::Closed { failed_in_a_row: 0 };
-            return None;
+            return Next::Closed;
         }
-        Some(self.config.probe_gap)
+        Next::Probe(self.config.probe_gap)
     }
+}
+
+/// What follows a probe of one core.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Next {
+    /// Another, after this long.
+    Probe(Duration),
+    /// This one closed the breaker.
+    Closed,
+    /// It was closed before, by another core's, and this core's connection is well too.
+    Trusted,
 }
 
 /// One bucket's choice. Tells every change by a metric and a log line.
@@ -128,10 +139,8 @@ impl Breaker {
         self.machine.lock().succeeded();
     }
 
-    /// A batch was not decided; `error` is for the log and holds no personal data. True when this opened the
-    /// breaker: whoever gets that answer probes until [`Self::probed`] has no next time.
-    #[must_use]
-    pub(super) fn failed(&self, error: &dyn std::error::Error) -> bool {
+    /// A batch was not decided; `error` is for the log and holds no personal data.
+    pub(super) fn failed(&self, error: &dyn std::error::Error) {
         let opened = self.machine.lock().failed();
         if opened {
             self.measures.degraded.increment(1.0);
@@ -142,13 +151,12 @@ impl Breaker {
                 "admission is decided locally: the shared store does not answer"
             );
         }
-        opened
     }
 
-    /// How a probe went; how long until the next, or none when the shared store is trusted again.
-    pub(super) fn probed(&self, succeeded: bool) -> Option<Duration> {
+    /// How a core's probe went, and what it is to do next.
+    pub(super) fn probed(&self, succeeded: bool) -> Next {
         let next = self.machine.lock().probed(succeeded);
-        if next.is_none() {
+        if next == Next::Closed {
             self.measures.degraded.decrement(1.0);
             self.measures.to_shared.increment(1);
             tracing::info!(bucket = self.bucket, "admission is decided by the shared store again");
@@ -184,8 +192,8 @@ mod tests {
         machine
     }
 
-    const GAP: Option<Duration> = Some(Duration::from_millis(100));
-    const PAUSE: Option<Duration> = Some(Duration::from_secs(1));
+    const GAP: Next = Next::Probe(Duration::from_millis(100));
+    const PAUSE: Next = Next::Probe(Duration::from_secs(1));
 
     #[test]
     fn a_success_between_failures_keeps_the_store_in_use() {
@@ -202,7 +210,7 @@ mod tests {
         let mut machine = opened();
         assert_eq!([machine.probed(true), machine.probed(true)], [GAP, GAP]);
         assert!(machine.is_open());
-        assert_eq!(machine.probed(true), None);
+        assert_eq!(machine.probed(true), Next::Closed);
         assert!(!machine.is_open());
         assert_eq!([machine.failed(), machine.failed(), machine.failed()], [false, false, true]);
     }
@@ -212,7 +220,7 @@ mod tests {
         let mut machine = opened();
         let good_and_bad = [true, true, false].map(|good| machine.probed(good));
         assert_eq!(good_and_bad, [GAP, GAP, PAUSE]);
-        assert_eq!([true; 3].map(|good| machine.probed(good)), [GAP, GAP, None]);
+        assert_eq!([true; 3].map(|good| machine.probed(good)), [GAP, GAP, Next::Closed]);
     }
 
     #[test]
@@ -223,7 +231,7 @@ mod tests {
             machine.succeeded();
         }
         assert!(machine.is_open() && !machine.failed());
-        assert_eq!(machine.probed(true), None);
+        assert_eq!(machine.probed(true), Next::Closed);
     }
 
     #[test]
@@ -231,6 +239,13 @@ mod tests {
         let mut machine =
             Machine::new(BreakerConfig { failures: 0, successes: 0, ..BreakerConfig::default() });
         assert!(machine.failed());
-        assert_eq!(machine.probed(true), None);
+        assert_eq!(machine.probed(true), Next::Closed);
+    }
+
+    #[test]
+    fn a_core_whose_connection_is_not_well_yet_goes_on_probing_when_another_has_closed_it() {
+        let mut machine = machine();
+        assert_eq!([machine.probed(false), machine.probed(true)], [PAUSE, Next::Trusted]);
+        assert!(!machine.is_open());
     }
 }

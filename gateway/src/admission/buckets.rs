@@ -139,7 +139,7 @@ mod tests {
         key[0] = person;
         AdmissionRequest {
             person: PersonKey(key),
-            rate: RateRule::unlimited(),
+            rate: RateRule::new(1, 1, 1).expect("a rate"),
             quota: None,
             spend: None,
             when_down: WhenDown::Open,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::super::{RateRule, SPENT_GRACE_S, WhenDown};
+use super::super::{Lasts, RateRule, SPENT_GRACE_S, WhenDown};
 use super::*;
 
 const START_US: u64 = 1_800_000_000_000_000;
@@ -21,7 +21,8 @@ fn request(person: u8) -> AdmissionRequest {
 }
 
 fn spending(person: u8, nonce: u8) -> AdmissionRequest {
-    let spend = Spend { nonce: [nonce; 16], expires_at_s: START_US / 1_000_000 + 100 };
+    let spend =
+        Spend { nonce: [nonce; 16], expires_at_s: START_US / 1_000_000 + 100, lasts: Lasts::Short };
     AdmissionRequest { spend: Some(spend), ..request(person) }
 }
 
@@ -83,7 +84,8 @@ fn at_the_bound_what_is_expired_goes_first() {
     assert_eq!(store.decide_one(&spending(1, 1)), Ok(admitted(1)));
     assert_eq!(store.decide_one(&spending(2, 2)), Err(StoreError::Full { what: "persons" }));
     now_us.fetch_add((100 + SPENT_GRACE_S) * 1_000_000, Ordering::Relaxed);
-    let later = Spend { nonce: [2; 16], expires_at_s: START_US / 1_000_000 + 300 };
+    let later =
+        Spend { nonce: [2; 16], expires_at_s: START_US / 1_000_000 + 300, lasts: Lasts::Short };
     let fresh = AdmissionRequest { spend: Some(later), ..request(2) };
     assert_eq!(store.decide_one(&fresh), Ok(admitted(1)));
     assert_eq!(used(&store), [1, 1, 0]);

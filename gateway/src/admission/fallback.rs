@@ -6,10 +6,13 @@
 //! Falling back is safe because nothing here is the authority: the ledger still holds every limit. A proof
 //! that this process saw spent stays spent here, whatever the shared store forgets.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use futures_util::future::{BoxFuture, FutureExt};
 
+use super::breaker::Next;
 use super::{
     AdmissionRequest, AdmissionStore, Breaker, Cap, Decision, EmbeddedStore, Hint, StoreError,
     WhenDown, check_batch, measures,
@@ -20,6 +23,10 @@ pub const MAX_GATEWAYS: u32 = 60;
 
 /// After how long to come back when this process is full, in microseconds.
 const RETRY_WHEN_FULL_US: u64 = 1_000_000;
+
+/// After how long without a request the shared store is asked all the same, so that a connection that broke in
+/// a quiet night is a new one before the morning's release.
+pub const IDLE_LOOK: Duration = Duration::from_secs(5);
 
 /// What this process may give out alone.
 #[derive(Clone)]
@@ -32,15 +39,26 @@ pub struct LocalRules {
 
 /// A store that answers from `local` whenever `shared` does not.
 pub struct FallbackStore<S> {
-    shared: Arc<S>,
+    core: Arc<Core<S>>,
     local: Arc<EmbeddedStore>,
-    breaker: Arc<Breaker>,
     rules: LocalRules,
+}
+
+/// One core's way to the shared store.
+struct Core<S> {
+    shared: S,
+    breaker: Arc<Breaker>,
+    /// Whether it has been asked since the last look. Orders nothing, as the next.
+    was_asked: AtomicBool,
+    /// Whether a task probes this core's connection; until that is well, nothing is asked over it.
+    is_probed: AtomicBool,
 }
 
 impl<S: AdmissionStore + 'static> FallbackStore<S> {
     /// A store over both; `local`, `breaker` and the cap may be shared by all cores of the process.
-    /// Used inside a tokio runtime, where it probes a shared store that failed.
+    ///
+    /// # Panics
+    /// Outside a tokio runtime, where a task looks after the shared store.
     #[must_use]
     pub fn new(
         shared: S,
@@ -48,7 +66,10 @@ impl<S: AdmissionStore + 'static> FallbackStore<S> {
         breaker: Arc<Breaker>,
         rules: LocalRules,
     ) -> Self {
-        Self { shared: Arc::new(shared), local, breaker, rules }
+        let (was_asked, is_probed) = (AtomicBool::new(false), AtomicBool::new(false));
+        let core = Arc::new(Core { shared, breaker, was_asked, is_probed });
+        tokio::spawn(look_after(Arc::downgrade(&core)));
+        Self { core, local, rules }
     }
 
     async fn decide_batch(
@@ -59,7 +80,7 @@ impl<S: AdmissionStore + 'static> FallbackStore<S> {
         check_batch(requests, hints)?;
         // What the ledger said is worth knowing here before it is needed here.
         self.local.learn(hints);
-        if self.breaker.is_open() {
+        if self.core.is_left_alone() {
             return Ok(self.decide_locally(requests));
         }
         // A replay is refused from memory, and also when the shared store has forgotten the first use.
@@ -86,9 +107,10 @@ impl<S: AdmissionStore + 'static> FallbackStore<S> {
         requests: &[AdmissionRequest],
         hints: &[Hint],
     ) -> Result<Vec<Decision>, StoreError> {
-        match self.shared.decide(requests, hints).await {
+        match self.core.shared.decide(requests, hints).await {
             Ok(decisions) => {
-                self.breaker.succeeded();
+                self.core.was_asked.store(true, Ordering::Relaxed);
+                self.core.breaker.succeeded();
                 self.note_spent(requests, &decisions);
                 Ok(decisions)
             }
@@ -99,11 +121,7 @@ impl<S: AdmissionStore + 'static> FallbackStore<S> {
                 | StoreError::Unavailable { .. }
                 | StoreError::BadReply { .. }),
             ) => {
-                measures::count_failure(&error);
-                if self.breaker.failed(&error) {
-                    let shared = Arc::clone(&self.shared);
-                    tokio::spawn(probe(shared, Arc::downgrade(&self.breaker)));
-                }
+                self.core.failed(&error);
                 Ok(self.decide_locally(requests))
             }
         }
@@ -135,21 +153,72 @@ impl<S: AdmissionStore + 'static> FallbackStore<S> {
     }
 
     fn pause_us(&self) -> u64 {
-        u64::try_from(self.breaker.pause().as_micros()).unwrap_or(u64::MAX)
+        u64::try_from(self.core.breaker.pause().as_micros()).unwrap_or(u64::MAX)
     }
 }
 
-/// Asks the shared store to decide nothing, until it is trusted again or nobody needs it any more.
-async fn probe<S: AdmissionStore>(shared: Arc<S>, breaker: Weak<Breaker>) {
-    let mut next = breaker.upgrade().map(|breaker| breaker.pause());
-    while let Some(wait) = next {
+impl<S: AdmissionStore + 'static> Core<S> {
+    /// Whether nothing is asked over this core's connection now; a task finds out when that is over.
+    fn is_left_alone(self: &Arc<Self>) -> bool {
+        let is_open = self.breaker.is_open();
+        if is_open {
+            self.probe();
+        }
+        is_open || self.is_probed.load(Ordering::Relaxed)
+    }
+
+    fn failed(self: &Arc<Self>, error: &StoreError) {
+        measures::count_failure(error);
+        self.breaker.failed(error);
+        if self.breaker.is_open() {
+            self.probe();
+        }
+    }
+
+    /// Starts the task that probes, unless it runs.
+    fn probe(self: &Arc<Self>) {
+        if !self.is_probed.swap(true, Ordering::Relaxed) {
+            tokio::spawn(probe(Arc::downgrade(self), self.breaker.pause()));
+        }
+    }
+
+    /// Asks the shared store to decide nothing.
+    async fn ask_nothing(&self) -> Result<(), StoreError> {
+        self.shared.decide(&[], &[]).await.map(drop)
+    }
+}
+
+/// Probes until the shared store is trusted again, or nobody needs it any more.
+async fn probe<S: AdmissionStore + 'static>(core: Weak<Core<S>>, pause: Duration) {
+    let mut wait = pause;
+    loop {
         tokio::time::sleep(wait).await;
-        let Some(breaker) = breaker.upgrade() else { return };
-        let answered = shared.decide(&[], &[]).await;
+        let Some(core) = core.upgrade() else { return };
+        let answered = core.ask_nothing().await;
         if let Err(error) = &answered {
             measures::count_failure(error);
         }
-        next = breaker.probed(answered.is_ok());
+        match core.breaker.probed(answered.is_ok()) {
+            Next::Probe(next) => wait = next,
+            Next::Closed | Next::Trusted => {
+                core.is_probed.store(false, Ordering::Relaxed);
+                return;
+            }
+        }
+    }
+}
+
+/// Asks the shared store now and then when nobody else does.
+async fn look_after<S: AdmissionStore + 'static>(core: Weak<Core<S>>) {
+    loop {
+        tokio::time::sleep(IDLE_LOOK).await;
+        let Some(core) = core.upgrade() else { return };
+        if core.was_asked.swap(false, Ordering::Relaxed) || core.is_left_alone() {
+            continue;
+        }
+        if let Err(error) = core.ask_nothing().await {
+            core.failed(&error);
+        }
     }
 }
 

@@ -7,7 +7,9 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use metrics_exporter_prometheus::PrometheusBuilder;
 
-use super::super::{BreakerConfig, Clock, EmbeddedBounds, PersonKey, QuotaQuery, RateRule, Spend};
+use super::super::{
+    BreakerConfig, Clock, EmbeddedBounds, Lasts, PersonKey, QuotaQuery, RateRule, Spend,
+};
 use super::*;
 
 const START_US: u64 = 1_800_000_000_000_000;
@@ -108,7 +110,11 @@ fn of(person: u8, when_down: WhenDown) -> AdmissionRequest {
 }
 
 fn spend(number: u8) -> Option<Spend> {
-    Some(Spend { nonce: [number; 16], expires_at_s: START_US / 1_000_000 + 100 })
+    Some(Spend {
+        nonce: [number; 16],
+        expires_at_s: START_US / 1_000_000 + 100,
+        lasts: Lasts::Short,
+    })
 }
 
 #[tokio::test(start_paused = true)]
@@ -196,6 +202,46 @@ async fn after_failures_in_a_row_the_shared_store_is_left_alone_and_probed_once_
     assert_eq!(setup.asked(), 5, "nobody needs to ask for it to be found well");
     ask();
     assert_eq!(setup.asked(), 15);
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_core_finds_its_own_connection_well_before_it_is_asked_over_it() {
+    let [one, mut other] = [setup(), setup()];
+    // Two cores of one process.
+    let shared = Arc::clone(&other.shared);
+    let breaker = Arc::clone(&one.store.core.breaker);
+    let rules = LocalRules { gateways: GATEWAYS, cap: Arc::new(Cap::new(CAP)) };
+    let local = Arc::clone(&other.store.local);
+    other.store = FallbackStore::new(shared, local, breaker, rules);
+    one.fail(true);
+    other.fail(true);
+    for who in 0..3 {
+        assert_eq!(one.decide(of(who, WhenDown::Open)), ADMITTED);
+    }
+    assert_eq!((other.decide(of(5, WhenDown::Open)), other.asked()), (ADMITTED, 0));
+    one.fail(false);
+    passes(PAUSE).await;
+    let asked = other.asked();
+    assert_eq!(asked, 1, "probed as well");
+    assert_eq!((one.decide(of(9, WhenDown::Open)), one.asked()), (ADMITTED, 5));
+    assert_eq!((other.decide(of(9, WhenDown::Open)), other.asked()), (ADMITTED, asked));
+    other.fail(false);
+    passes(PAUSE).await;
+    assert_eq!((other.decide(of(9, WhenDown::Open)), other.asked()), (ADMITTED, asked + 2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_nobody_asks_is_asked_now_and_then() {
+    let setup = setup();
+    passes(IDLE_LOOK).await;
+    assert_eq!(setup.asked(), 1);
+    assert_eq!((setup.decide(of(1, WhenDown::Open)), setup.asked()), (ADMITTED, 2));
+    passes(IDLE_LOOK).await;
+    assert_eq!(setup.asked(), 2, "somebody asked meanwhile");
+    setup.fail(true);
+    passes(4 * IDLE_LOOK).await;
+    let before = setup.asked();
+    assert_eq!((setup.decide(of(1, WhenDown::Open)), setup.asked()), (ADMITTED, before));
 }
 
 #[tokio::test(start_paused = true)]

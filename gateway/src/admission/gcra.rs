@@ -56,10 +56,11 @@ impl RateRule {
         }
     }
 
-    /// A pace that nobody is held to, with a state of its own.
+    /// The same of a person's paces when nobody is held to it: a request costs a microsecond of a burst that is
+    /// longer than any rule's.
     #[must_use]
-    pub fn unlimited() -> Self {
-        Self { id: 0, emission_interval_us: 1, burst: RATE_WINDOW_US as u32 }
+    pub fn unlimited(self) -> Self {
+        Self { emission_interval_us: 1, burst: u32::MAX, ..self }
     }
 
     /// The part of this rule that one of `gateways` may give out by itself, so that all of them together

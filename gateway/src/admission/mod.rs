@@ -37,7 +37,7 @@ pub use buckets::{BucketedStore, MAX_BUCKETS, bucket_of};
 pub use cap::Cap;
 pub use data_epoch::DataEpoch;
 pub use embedded::{EmbeddedBounds, EmbeddedStore, MAX_HINTS, MAX_PERSONS, MAX_SPENT};
-pub use fallback::{FallbackStore, LocalRules, MAX_GATEWAYS};
+pub use fallback::{FallbackStore, IDLE_LOOK, LocalRules, MAX_GATEWAYS};
 pub use fence::{
     AddressKey, FenceConfig, FenceRate, FenceRateError, FenceRefusal, LocalFence, MAX_FENCE_KEYS,
 };
@@ -82,8 +82,24 @@ pub struct QuotaQuery {
     pub limit: u32,
 }
 
-/// One use of a verified proof of work. A proof is bound to one person, so a store may remember it where
-/// it remembers that person, and tells two spends of one nonce apart only for one person.
+/// How long a spend has to be remembered.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Lasts {
+    /// Until [`Spend::expires_at_s`], which is never more than [`MAX_SHORT_SPEND_S`] ahead.
+    #[default]
+    Short,
+    /// Until [`Spend::expires_at_s`], however far ahead that is; costs the store more.
+    Long,
+}
+
+/// How far ahead the expiry of a [`Lasts::Short`] spend is at most, in seconds: a store may keep it with the
+/// pace of its person, which it remembers for [`RATE_WINDOW_US`]. One that is further ahead may be refused as
+/// [`Decision::AlreadySpent`].
+pub const MAX_SHORT_SPEND_S: u64 = RATE_WINDOW_US / 1_000_000 - 2 * SPENT_GRACE_S;
+
+/// One use of a verified proof of work. A proof is bound to one person and one kind of request, so a store
+/// may remember it with that person's pace, and tells spends of one nonce apart only for one pace of one
+/// person.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Spend {
     /// What makes the proof unique; chosen by the gateway that issued the challenge.
@@ -92,6 +108,9 @@ pub struct Spend {
     /// may look for the nonce among those of that time only. Later spends than this plus
     /// [`SPENT_GRACE_S`] are answered with [`Decision::AlreadySpent`].
     pub expires_at_s: u64,
+    /// How far ahead that may be; always the same for one nonce, for a store may look for it in one place
+    /// only.
+    pub lasts: Lasts,
 }
 
 impl Spend {

@@ -10,16 +10,13 @@ use std::hash::Hash;
 use redis::{Cmd, Value};
 
 use super::{
-    AdmissionRequest, Decision, Hint, MAX_BATCH, MAX_HINTS_PER_BATCH, PersonKey, Spend, StoreError,
+    AdmissionRequest, Decision, Hint, Lasts, MAX_BATCH, MAX_HINTS_PER_BATCH, PersonKey, Spend,
+    StoreError,
 };
 
 /// The latest Unix second that is written to Redis, in the year 2106: keeps every product that the script
 /// computes exact in a double.
 const LAST_SECOND: u64 = u32::MAX as u64;
-
-/// How much later than its nonces a set of spent ones is forgotten at most, in seconds: one set for all
-/// nonces that may be forgotten within this time.
-const SPENT_WINDOW_S: u64 = 60;
 
 /// The bytes of a count as it is kept: count, sequence (two halves), expiry.
 const COUNT_BYTES: usize = 20;
@@ -28,7 +25,13 @@ const COUNT_BYTES: usize = 20;
 const HINT_BYTES: usize = 2 + COUNT_BYTES;
 
 /// The bytes of one request.
-const REQUEST_BYTES: usize = 12;
+const REQUEST_BYTES: usize = 17;
+
+/// The bytes of a person's name that are sent: more than enough of a hash to tell all people apart.
+const PERSON_BYTES: usize = 16;
+
+/// The bytes of a nonce that are sent: enough to tell those of one person apart.
+const PROOF_BYTES: usize = 6;
 
 /// Entries in the order of their first use; equal ones share an index. The script counts from 1.
 struct Indexed<K> {
@@ -78,8 +81,8 @@ impl<G: Copy + Eq + Hash, K: Copy + Eq + Hash> Grouped<G, K> {
     }
 }
 
-type RateField = [u8; 33];
-type CountField = [u8; 34];
+type RateField = [u8; PERSON_BYTES + 1];
+type CountField = [u8; PERSON_BYTES + 2];
 /// Emission interval, burst, limit.
 type Rule = [u8; 12];
 
@@ -87,7 +90,6 @@ type Rule = [u8; 12];
 struct Layout {
     rates: Indexed<RateField>,
     counts: Grouped<u32, CountField>,
-    spends: Grouped<u64, [u8; 16]>,
     rules: Indexed<Rule>,
     requests: Vec<PlacedRequest>,
     hints: Vec<(usize, usize)>,
@@ -97,14 +99,12 @@ struct PlacedRequest {
     rate: usize,
     rule: usize,
     count: Option<(usize, usize)>,
-    spend: Option<(usize, usize)>,
 }
 
 impl Layout {
     fn of(requests: &[AdmissionRequest], hints: &[Hint]) -> Self {
         let mut rates = Indexed::with_capacity(requests.len());
         let mut counts = Grouped::new();
-        let mut spends = Grouped::new();
         let mut rules = Indexed::with_capacity(4);
         let place_request = |request: &AdmissionRequest| PlacedRequest {
             rate: rates.place(rate_field(request)),
@@ -112,13 +112,12 @@ impl Layout {
             count: request
                 .quota
                 .map(|query| counts.place(query.period, count_field(&query.holder, query.rule))),
-            spend: request.spend.map(|spend| spends.place(spent_window(&spend), spend.nonce)),
         };
         let requests = requests.iter().map(place_request).collect();
         let place_hint =
             |hint: &Hint| counts.place(hint.period, count_field(&hint.person, hint.rule));
         let hints = hints.iter().map(place_hint).collect();
-        Self { rates, counts, spends, rules, requests, hints }
+        Self { rates, counts, rules, requests, hints }
     }
 }
 
@@ -134,13 +133,11 @@ pub(super) fn write_arguments(
         command.arg(parts.concat());
     };
     let quota_groups = layout.counts.groups.order.len();
-    let spent_groups = layout.spends.groups.order.len();
     add(&[now_us.to_string().as_bytes()]);
     add(&[
         &short(layout.rates.order.len()),
         &short(quota_groups),
         &short(hints.len()),
-        &short(spent_groups),
         &short(layout.rules.order.len()),
         &short(requests.len()),
     ]);
@@ -157,20 +154,13 @@ pub(super) fn write_arguments(
         all.extend_from_slice(&count_value(hint));
     }
     add(&[&all]);
-    for (window, nonces) in layout.spends.groups.order.iter().zip(&layout.spends.members) {
-        let nonces = &nonces.order;
-        add(&[&window.to_be_bytes(), &short(nonces.len()), nonces.as_flattened()]);
-    }
-    let spend_number = layout.spends.numbering();
     let mut all = Vec::with_capacity(requests.len() * REQUEST_BYTES);
     for (request, placed) in requests.iter().zip(&layout.requests) {
-        // No quota and no proof are number 0, which no entry has.
         all.extend_from_slice(&short(placed.rate + 1));
+        // No quota is number 0, which no entry has.
         all.extend_from_slice(&placed.count.map_or([0; 2], &count_number));
-        all.extend_from_slice(&placed.spend.map_or([0; 2], &spend_number));
         all.extend_from_slice(&short(placed.rule + 1));
-        let forget_at_s = request.spend.map_or(0, |spend| forget_at_s(&spend));
-        all.extend_from_slice(&(forget_at_s as u32).to_be_bytes());
+        all.extend_from_slice(&spend_value(request.spend.as_ref()));
     }
     add(&[&all]);
 }
@@ -222,9 +212,8 @@ fn read_answer(answer: &Value) -> Option<Decision> {
 
 /// Person and rule id.
 fn rate_field(request: &AdmissionRequest) -> RateField {
-    let mut field = [0; 33];
-    field[..32].copy_from_slice(&request.person.0);
-    field[32] = request.rate.id();
+    let mut field = [request.rate.id(); PERSON_BYTES + 1];
+    field[..PERSON_BYTES].copy_from_slice(&request.person.0[..PERSON_BYTES]);
     field
 }
 
@@ -240,19 +229,25 @@ fn rule(request: &AdmissionRequest) -> Rule {
 
 /// Person and rule.
 fn count_field(person: &PersonKey, rule: u16) -> CountField {
-    let mut field = [0; 34];
-    field[..32].copy_from_slice(&person.0);
-    field[32..].copy_from_slice(&rule.to_be_bytes());
+    let mut field = [0; PERSON_BYTES + 2];
+    field[..PERSON_BYTES].copy_from_slice(&person.0[..PERSON_BYTES]);
+    field[PERSON_BYTES..].copy_from_slice(&rule.to_be_bytes());
     field
 }
 
-fn forget_at_s(spend: &Spend) -> u64 {
-    spend.forget_at_s().min(LAST_SECOND)
-}
-
-/// The Unix second at which the set that holds this nonce is forgotten: never before the nonce may be.
-fn spent_window(spend: &Spend) -> u64 {
-    forget_at_s(spend).div_ceil(SPENT_WINDOW_S) * SPENT_WINDOW_S
+/// The proof, when it may be forgotten, and which way it is kept; zeros for none.
+fn spend_value(spend: Option<&Spend>) -> [u8; PROOF_BYTES + 5] {
+    let mut value = [0; PROOF_BYTES + 5];
+    if let Some(spend) = spend {
+        let forget_at_s = spend.forget_at_s().min(LAST_SECOND) as u32;
+        value[..PROOF_BYTES].copy_from_slice(&spend.nonce[..PROOF_BYTES]);
+        value[PROOF_BYTES..][..4].copy_from_slice(&forget_at_s.to_be_bytes());
+        value[PROOF_BYTES + 4] = match spend.lasts {
+            Lasts::Short => 1,
+            Lasts::Long => 2,
+        };
+    }
+    value
 }
 
 fn count_value(hint: &Hint) -> [u8; COUNT_BYTES] {

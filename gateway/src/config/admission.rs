@@ -2,13 +2,13 @@
 //!
 //! Owns these keys, their ranges and the files they name. Must not know what is decided.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::Read;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use talon_telemetry::secret;
 
 use crate::admission::{BadEndpoint, MAX_BUCKETS, MAX_GATEWAYS, RedisEndpoint};
 
@@ -205,15 +205,15 @@ fn read(path: &Path) -> Result<String, String> {
 }
 
 fn secret(path: &Path) -> Result<String, String> {
-    let mode = fs::metadata(path).map_err(|error| format!("{}: {error}", path.display()))?;
-    if mode.permissions().mode() & 0o077 != 0 {
-        return Err(format!("{}: others may read it; use chmod 600", path.display()));
-    }
-    read(path)
+    let bytes = secret::read(path, MAX_FILE_BYTES).map_err(|bad| bad.to_string())?;
+    String::from_utf8(bytes).map_err(|_| format!("{}: not UTF-8", path.display()))
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt as _;
+
     use super::*;
 
     fn with(change: impl FnOnce(&mut Admission)) -> Admission {

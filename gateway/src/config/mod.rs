@@ -11,13 +11,13 @@ mod layers;
 mod ledger;
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use ipnet::IpNet;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use talon_ledger::snapshot::keeper::MAX_SNAPSHOT_EVERY_SEGMENTS;
-use talon_telemetry::{logs, spans};
+use talon_telemetry::{admin, logs, spans};
 
 pub use admission::{Admission, OnRedisFailure, Shadowed};
 pub use apps::App;
@@ -128,13 +128,24 @@ impl Default for Server {
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Admin {
-    /// Address and port; loopback only.
+    /// Address and port; anything but loopback needs `token_file`.
     pub listen: SocketAddr,
+    /// The file with the token that askers bear to see metrics and checks; nobody else may read it.
+    /// Relative to the configuration file. Empty: none is asked for.
+    pub token_file: PathBuf,
 }
 
 impl Default for Admin {
     fn default() -> Self {
-        Self { listen: SocketAddr::from(([127, 0, 0, 1], 9090)) }
+        Self { listen: SocketAddr::from(([127, 0, 0, 1], 9090)), token_file: PathBuf::new() }
+    }
+}
+
+impl Admin {
+    /// The file of the token, when askers need one.
+    pub fn token_file(&self) -> Option<&Path> {
+        let is_set = !self.token_file.as_os_str().is_empty();
+        is_set.then_some(self.token_file.as_path())
     }
 }
 
@@ -286,9 +297,9 @@ impl Config {
     }
 
     fn check_mode(&self) -> Result<(), (&'static str, String)> {
-        if !self.admin.listen.ip().is_loopback() {
-            return Err(("admin.listen", "must be a loopback address".to_owned()));
-        }
+        let is_demo = self.mode == ProcessMode::Demo;
+        admin::check(self.admin.listen, is_demo, self.admin.token_file().is_some())
+            .map_err(|problem| ("admin.listen", problem))?;
         self.hub.check(self.mode)?;
         match self.mode {
             ProcessMode::Demo => {

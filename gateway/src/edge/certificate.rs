@@ -5,7 +5,7 @@
 
 use std::fs::{self, Metadata};
 use std::io;
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,6 +17,7 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
+use talon_telemetry::secret;
 
 /// How often the files are looked at.
 pub const LOOK_EVERY: Duration = Duration::from_secs(5);
@@ -168,13 +169,13 @@ fn read_pair(
     provider: &CryptoProvider,
 ) -> Result<CertifiedKey, BadCertificate> {
     let pem = |path: &Path, problem: String| BadCertificate::Pem { path: path.into(), problem };
-    let chain = CertificateDer::pem_slice_iter(&read(certificate, 0)?)
+    let chain = CertificateDer::pem_slice_iter(&read(certificate, |_| None)?)
         .collect::<Result<Vec<_>, _>>()
         .map_err(|error| pem(certificate, error.to_string()))?;
     if chain.is_empty() {
         return Err(pem(certificate, "no certificate in PEM".to_owned()));
     }
-    let private = PrivateKeyDer::from_pem_slice(&read(key, 0o077)?)
+    let private = PrivateKeyDer::from_pem_slice(&read(key, secret::excess)?)
         .map_err(|error| pem(key, error.to_string()))?;
     CertifiedKey::from_der(chain, private, provider).map_err(|source| BadCertificate::Pair {
         certificate: certificate.into(),
@@ -183,12 +184,14 @@ fn read_pair(
     })
 }
 
-/// Reads a file that has none of the `forbidden` permissions.
-fn read(path: &Path, forbidden: u32) -> Result<Vec<u8>, BadCertificate> {
+/// Reads a file that has no permissions in excess.
+fn read(
+    path: &Path,
+    excess: impl FnOnce(&Metadata) -> Option<u32>,
+) -> Result<Vec<u8>, BadCertificate> {
     let io = |source| BadCertificate::Io { path: path.to_owned(), source };
     let metadata = fs::metadata(path).map_err(io)?;
-    let mode = metadata.permissions().mode() & 0o777;
-    if mode & forbidden != 0 {
+    if let Some(mode) = excess(&metadata) {
         return Err(BadCertificate::Readable { path: path.to_owned(), mode });
     }
     if metadata.len() > MAX_PEM_BYTES {
@@ -199,6 +202,8 @@ fn read(path: &Path, forbidden: u32) -> Result<Vec<u8>, BadCertificate> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
     use rcgen::generate_simple_self_signed;
     use tempfile::TempDir;
 

@@ -15,7 +15,7 @@ use url::Url;
 use utoipa::ToSchema;
 
 use super::token::{Session, SessionKeys};
-use crate::admission::Spend;
+use crate::admission::{Lasts, Spend};
 use crate::config::App;
 
 /// How long a code may be exchanged for a token, in seconds.
@@ -341,7 +341,7 @@ pub fn redeem(
     if code.expires_at_s <= now_s {
         return Err(invalid_grant("the code has expired"));
     }
-    let spend = Spend { nonce: code.id, expires_at_s: code.expires_at_s };
+    let spend = Spend { nonce: code.id, expires_at_s: code.expires_at_s, lasts: Lasts::Short };
     Ok(Grant { spend, session: code.session })
 }
 

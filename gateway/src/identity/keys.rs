@@ -4,11 +4,12 @@
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use talon_domain::pepper::{BadPeppers, MAX_PEPPERS, Pepper, Peppers};
 use talon_pow::Keyring;
+use talon_telemetry::secret;
 
 use super::token::SessionKeys;
 
@@ -146,8 +147,7 @@ fn make(path: &Path) -> Result<(), BadKeys> {
 fn read(path: &Path) -> Result<Vec<u8>, BadKeys> {
     let io = |source| BadKeys::Io { path: path.to_owned(), source };
     let metadata = fs::metadata(path).map_err(io)?;
-    let mode = metadata.permissions().mode() & 0o777;
-    if mode & 0o077 != 0 {
+    if let Some(mode) = secret::excess(&metadata) {
         return Err(BadKeys::Readable { path: path.to_owned(), mode });
     }
     let bytes =
@@ -160,6 +160,8 @@ fn read(path: &Path) -> Result<Vec<u8>, BadKeys> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
     use super::*;
 
     #[test]

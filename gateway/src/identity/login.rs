@@ -12,7 +12,7 @@ use talon_wire::{Identify, MAX_NAMES};
 use super::app_login::AppRequest;
 use super::keys::Keys;
 use super::provider::{Person, Provider, ProviderError, Round};
-use crate::admission::Spend;
+use crate::admission::{Lasts, Spend};
 
 const PURPOSE: &str = "login";
 
@@ -139,7 +139,7 @@ pub fn returned(
         return Err(BadReturn::Expired);
     }
     Ok(Returned {
-        spend: Spend { nonce: begun.state, expires_at_s: begun.expires_at_s },
+        spend: Spend { nonce: begun.state, expires_at_s: begun.expires_at_s, lasts: Lasts::Long },
         secret: begun.secret,
         return_path: begun.return_path,
         app: begun.app,

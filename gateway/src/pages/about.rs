@@ -1,13 +1,14 @@
-//! What people have to know before they choose: of a service, and of an office.
+//! What people have to know before they choose: of an authority, of a service, and of an office.
 //!
 //! Owns turning the catalogue's texts into the reader's language. Must not know which page they
 //! stand on.
 
-use talon_domain::about::Closure;
-use talon_domain::catalogue::{Office, Service, Text};
+use talon_domain::about::{Closure, Question};
+use talon_domain::catalogue::{Catalogue, Office, Service, Text};
 use talon_domain::civil::CivilDate;
 use talon_wire::DayView;
 
+use super::choice;
 use super::words::Words;
 use crate::http::language::Language;
 
@@ -47,20 +48,39 @@ pub(super) struct AboutView {
     pub(super) legal_basis: Vec<String>,
     /// Whom to call.
     pub(super) phones: Vec<Phone>,
-    /// Questions with their answers.
-    pub(super) questions: Vec<(String, String)>,
+    /// What people ask of it.
+    pub(super) questions: Vec<Answered>,
+    /// Where what people ask of the authority is answered; empty where nothing is.
+    pub(super) more_questions: String,
+}
+
+/// A question with its answer.
+pub(super) struct Answered {
+    /// What is asked.
+    pub(super) question: String,
+    /// What is answered.
+    pub(super) answer: String,
+}
+
+impl Answered {
+    /// These questions, in the reader's language.
+    pub(super) fn all(questions: &[Question], words: Words<'_>) -> Vec<Self> {
+        let name = |text: &Text| words.name(text).to_owned();
+        let answered =
+            |of: &Question| Self { question: name(&of.question), answer: name(&of.answer) };
+        questions.iter().map(answered).collect()
+    }
 }
 
 impl AboutView {
     /// In the reader's language.
-    pub(super) fn of(service: &Service, words: Words<'_>) -> Self {
+    pub(super) fn of(catalogue: &Catalogue, service: &Service, words: Words<'_>) -> Self {
         let about = &service.about;
         let name = |text: &Text| words.name(text).to_owned();
         let names = |texts: &[Text]| texts.iter().map(name).collect::<Vec<_>>();
-        let question = |of: &talon_domain::about::Question| (name(&of.question), name(&of.answer));
         Self {
             is_test: service.test_mode,
-            has_details: !about.is_empty(),
+            has_details: !about.is_empty() || !catalogue.questions.is_empty(),
             no_booking_for: names(&about.no_booking_for),
             who: about.who.as_ref().map(name).unwrap_or_default(),
             documents: names(&about.documents),
@@ -68,7 +88,11 @@ impl AboutView {
             fee_text: about.fee.as_ref().map(|fee| name(&fee.text)).unwrap_or_default(),
             legal_basis: names(&about.legal_basis),
             phones: Phone::all(&about.phones),
-            questions: about.questions.iter().map(question).collect(),
+            questions: Answered::all(&about.questions, words),
+            more_questions: match catalogue.questions.is_empty() {
+                true => String::new(),
+                false => choice::questions_path(catalogue),
+            },
         }
     }
 }

@@ -7,20 +7,14 @@
 use axum::body::Body;
 use axum::extract::State;
 use axum::response::Response;
-use http::{HeaderMap, header};
+use http::HeaderMap;
 use serde::Deserialize;
 
-use super::claim_form::read_form;
+use super::preference::{Chosen, remember};
 use crate::app::Lane;
-use crate::caller::check_origin;
-use crate::cold::{Asked, redirect};
-use crate::http::body::Answer;
-use crate::http::problem::Problem;
+use crate::cold::Asked;
 use crate::identity::cookies::{self, Cookies};
-use crate::identity::login::local_path;
 
-/// How long the choice is remembered: a year.
-const REMEMBERED_S: u64 = 365 * 24 * 60 * 60;
 /// The largest size; the stylesheet has a rule for each.
 const MAX_SIZE: u8 = 4;
 
@@ -82,19 +76,12 @@ struct Form {
 
 /// `POST /appearance`.
 pub(super) async fn choose(State(lane): State<Lane>, asked: Asked, body: Body) -> Response {
-    let result = remember(&lane, &asked, body).await;
-    asked.respond(&lane, result)
-}
-
-async fn remember(lane: &Lane, asked: &Asked, body: Body) -> Result<Answer, Problem> {
-    let headers = &asked.parts.headers;
-    check_origin(&lane.app, headers, &asked.parts.uri)?;
-    let form: Form = read_form(asked, body).await?;
-    let chosen = Appearance::of_request(headers, &lane.app.cookies).changed(form.change);
-    let mut answer = redirect(local_path(&form.return_path));
-    let cookie = lane.app.cookies.write(cookies::APPEARANCE, &chosen.text(), REMEMBERED_S);
-    answer.headers_mut().append(header::SET_COOKIE, cookie);
-    Ok(answer)
+    let before = Appearance::of_request(&asked.parts.headers, &lane.app.cookies);
+    let choose = |form: Form| {
+        let text = before.changed(form.change).text();
+        Ok(Chosen { text, return_path: form.return_path })
+    };
+    remember(&lane, &asked, body, cookies::APPEARANCE, choose).await
 }
 
 #[cfg(test)]

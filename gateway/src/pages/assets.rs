@@ -103,7 +103,7 @@ pub(super) static ASSETS: LazyLock<Assets> = LazyLock::new(|| {
     let clock = Asset::module("clock", file!("clock.js"), &[]);
     let countdown = Asset::module("countdown", file!("countdown.js"), &[]);
     let proof = Asset::module("proof", file!("proof.js"), &[]);
-    let send = Asset::module("send", file!("send.js"), &[]);
+    let send = Asset::module("send", file!("send.js"), &[&proof]);
     let css = "text/css; charset=utf-8";
     Assets {
         stylesheet: Asset::new(("talon", "css"), css, file!("talon.css").into()),
@@ -112,8 +112,8 @@ pub(super) static ASSETS: LazyLock<Assets> = LazyLock::new(|| {
         icon_512: Asset::new(("icon-512", "png"), "image/png", picture!("icon-512.png").into()),
         tickets: Asset::module("tickets", file!("tickets.js"), &[]),
         worker: Asset::module("proof-worker", file!("proof-worker.js"), &[]),
-        confirm: Asset::module("confirm", file!("confirm.js"), &[&proof, &send]),
-        ready: Asset::module("ready", file!("ready.js"), &[&clock, &countdown, &proof, &send]),
+        confirm: Asset::module("confirm", file!("confirm.js"), &[&send]),
+        ready: Asset::module("ready", file!("ready.js"), &[&clock, &countdown, &send]),
         release: Asset::module("release", file!("release.js"), &[&clock, &countdown]),
         clock,
         countdown,

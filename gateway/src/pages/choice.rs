@@ -25,6 +25,11 @@ pub(super) fn authority_path(catalogue: &Catalogue) -> String {
     format!("{BOOK}/{}", catalogue.code)
 }
 
+/// The address of what people ask of an authority, whatever the service.
+pub(super) fn questions_path(catalogue: &Catalogue) -> String {
+    format!("{}#questions", authority_path(catalogue))
+}
+
 /// A service that was chosen.
 #[derive(Clone, Copy)]
 pub(super) struct Chosen<'a> {

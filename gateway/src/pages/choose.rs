@@ -11,6 +11,7 @@ use axum::response::Response;
 use talon_domain::ids::Channel;
 use talon_ledger::core::Authority;
 
+use super::about::Answered;
 use super::choice::{self, Chosen};
 use super::frame::{Account, Frame, personal, public};
 use super::words::Words;
@@ -29,6 +30,8 @@ struct FrontPage<'a> {
     /// The name of the only authority.
     authority: String,
     services: Vec<ServiceCard>,
+    /// What people ask of it.
+    questions: Vec<Answered>,
 }
 
 struct AuthorityCard {
@@ -61,6 +64,7 @@ pub(super) async fn front(State(lane): State<Lane>, asked: Asked) -> Response {
         },
         authority: only.map_or_else(String::new, |one| words.name(&one.catalogue.name).to_owned()),
         services: only.map(|authority| services(authority, words)).unwrap_or_default(),
+        questions: only.map(|authority| questions(authority, words)).unwrap_or_default(),
         frame,
     };
     asked.respond(&lane, Ok(personal(&lane, &asked, &page)))
@@ -98,6 +102,10 @@ fn services(authority: &Authority, words: Words<'_>) -> Vec<ServiceCard> {
     services.collect()
 }
 
+fn questions(authority: &Authority, words: Words<'_>) -> Vec<Answered> {
+    Answered::all(&authority.catalogue.questions, words)
+}
+
 /// When dates of a service open.
 pub(super) fn release_rule(chosen: &Chosen<'_>, words: Words<'_>) -> String {
     let release = chosen.policy.release(chosen.service.id, Channel::Web);
@@ -113,9 +121,10 @@ struct AuthorityPage<'a> {
     frame: Frame<'a>,
     authority: String,
     services: Vec<ServiceCard>,
+    questions: Vec<Answered>,
 }
 
-/// `/book/{authority}`: its services.
+/// `/book/{authority}`: its services, and what people ask of it.
 pub(super) async fn authority(
     State(lane): State<Lane>,
     Path(code): Path<String>,
@@ -135,6 +144,7 @@ fn authority_page(lane: &Lane, asked: &Asked, code: &str) -> Result<Answer, Prob
     let page = AuthorityPage {
         authority: words.name(&authority.catalogue.name).to_owned(),
         services: services(authority, words),
+        questions: questions(authority, words),
         frame,
     };
     Ok(public(lane, asked, &page))

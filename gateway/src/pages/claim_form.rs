@@ -4,6 +4,7 @@
 //! It carries an idempotency key, so however often it is sent it books once; the solution of a
 //! challenge, or the promise that waiting stands for one. Must not know the page around it.
 
+use axum::body::Body;
 use axum::response::Response;
 use http::{HeaderValue, header};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
@@ -16,11 +17,12 @@ use talon_wire::Wishes;
 use super::about::Phone;
 use super::assets::{ASSETS, Asset};
 use super::choice::Spot;
-use super::problem::{Aftermath, Retry, may_repeat, refuse};
+use super::problem::{Aftermath, Retry, answer, may_repeat};
+use super::tickets;
 use super::times::starts;
 use super::words::Words;
 use crate::app::{Lane, now_s};
-use crate::caller::Identified;
+use crate::caller::{Identified, identify_writer};
 use crate::cold::{Asked, redirect};
 use crate::http::body::{self, Answer};
 use crate::http::problem::Problem;
@@ -168,7 +170,7 @@ pub(super) fn modules(own: &'static Asset) -> Vec<&'static str> {
 
 /// The form as it comes back.
 #[derive(Deserialize)]
-pub(super) struct Sent {
+struct Sent {
     #[serde(default)]
     key: String,
     #[serde(default)]
@@ -211,11 +213,42 @@ pub(super) struct Asking<'a> {
     pub(super) action: String,
 }
 
-/// Books or moves by a form that was sent.
-///
-/// # Errors
-/// The first refusal on the way; `aftermath` then has the form to send again.
-pub(super) async fn submit(
+/// The answer to a form that was sent; a promise that has had its effect is forgotten. `asking` reads what
+/// the form's address says.
+pub(super) async fn submitted<'a>(
+    lane: &Lane,
+    asked: &Asked,
+    body: Body,
+    mut aftermath: Aftermath,
+    asking: impl FnOnce() -> Result<Asking<'a>, Problem>,
+) -> Response {
+    let result = take(lane, asked, body, &mut aftermath, asking).await;
+    let promise_sent = aftermath.promise_sent;
+    let is_over = result.as_ref().err().is_none_or(|problem| !may_repeat(problem));
+    let mut response = answer(lane, asked, result, aftermath);
+    if promise_sent && is_over {
+        let clear = lane.app.cookies.clear(cookies::PROMISE);
+        response.headers_mut().append(header::SET_COOKIE, clear);
+    }
+    response
+}
+
+async fn take<'a>(
+    lane: &Lane,
+    asked: &Asked,
+    body: Body,
+    aftermath: &mut Aftermath,
+    asking: impl FnOnce() -> Result<Asking<'a>, Problem>,
+) -> Result<Answer, Problem> {
+    let who = identify_writer(&lane.app, &asked.parts.headers, &asked.parts.uri)?;
+    let asking = asking()?;
+    let sent: Sent = read_form(asked, body).await?;
+    submit(lane, &who, asking, sent, aftermath).await
+}
+
+/// Books or moves by a form that was sent, or promises to after a wait. A refusal leaves the form to send
+/// again in `aftermath`.
+async fn submit(
     lane: &Lane,
     who: &Identified,
     asking: Asking<'_>,
@@ -224,7 +257,7 @@ pub(super) async fn submit(
 ) -> Result<Answer, Problem> {
     let Asking { spot, date, wishes, action } = asking;
     let place = spot.place;
-    aftermath.ticket = spot.chosen.moving.map(super::tickets::path);
+    aftermath.ticket = spot.chosen.moving.map(tickets::path);
     if sent.wait.is_some() {
         let ticket = operations::slow_lane(lane, who, &place).await?;
         let mut answer = redirect(&action);
@@ -241,37 +274,17 @@ pub(super) async fn submit(
         return Err(Problem::NotReleased(release));
     }
     let solution = Some(altcha.as_str()).filter(|text| !text.is_empty());
-    let booked = match spot.chosen.moving {
+    let ticket = match spot.chosen.moving {
         None => {
             let wish = Wish { place, subject, wishes, key, solution };
-            operations::book(lane, who, wish).await?
+            tickets::path(operations::book(lane, who, wish).await?.booking.id)
         }
         Some(booking) => {
             let wish = MoveWish { booking, office: Some(place.office), wishes, key, solution };
-            operations::move_booking(lane, who, wish).await?
+            tickets::path_after_move(operations::move_booking(lane, who, wish).await?.booking.id)
         }
     };
-    Ok(redirect(&super::tickets::path(booked.booking.id)))
-}
-
-/// The answer to a form; a promise that has had its effect is forgotten.
-pub(super) fn respond(
-    lane: &Lane,
-    asked: &Asked,
-    result: Result<Answer, Problem>,
-    aftermath: Aftermath,
-) -> Response {
-    let promise_sent = aftermath.promise_sent;
-    let is_over = result.as_ref().err().is_none_or(|problem| !may_repeat(problem));
-    let mut response = match result {
-        Ok(answer) => asked.respond(lane, Ok(answer)),
-        Err(problem) => refuse(lane, asked, &problem, aftermath),
-    };
-    if promise_sent && is_over {
-        let clear = lane.app.cookies.clear(cookies::PROMISE);
-        response.headers_mut().append(header::SET_COOKIE, clear);
-    }
-    response
+    Ok(redirect(&ticket))
 }
 
 /// Reads the body of one of our forms.
@@ -280,7 +293,7 @@ pub(super) fn respond(
 /// [`Problem::BadRequest`], and those of [`body::read`].
 pub(super) async fn read_form<T: serde::de::DeserializeOwned>(
     asked: &Asked,
-    body: axum::body::Body,
+    body: Body,
 ) -> Result<T, Problem> {
     let headers = &asked.parts.headers;
     let is_form = headers.get(header::CONTENT_TYPE).is_some_and(|value| {

@@ -7,19 +7,18 @@ use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::response::Response;
 use talon_domain::civil::{CivilDate, Minute, resolve};
-use talon_domain::ids::BookingId;
 use talon_wire::{BookingState, BookingView, Wishes};
 
 use super::assets::ASSETS;
 use super::choice::{self, Spot};
-use super::claim_form::{Asking, ClaimForm, Sent, modules, read_form, respond, submit};
+use super::claim_form::{Asking, ClaimForm, modules, submitted};
 use super::frame::{Account, Crumb, Frame, personal};
-use super::problem::{Aftermath, refuse};
+use super::problem::{Aftermath, answer};
 use super::tickets::Ticket;
 use super::times::starts;
 use super::words::zone_named;
 use crate::app::{Lane, now};
-use crate::caller::{Identified, identify, identify_writer};
+use crate::caller::{Identified, identify};
 use crate::cold::{Asked, redirect};
 use crate::http::body::Answer;
 use crate::http::problem::Problem;
@@ -64,6 +63,11 @@ impl<'a> Wanted<'a> {
     fn path(&self) -> String {
         self.spot.start_path(self.date, self.start)
     }
+
+    fn asking(self) -> Asking<'a> {
+        let wishes = Wishes::Starts(vec![(self.date, self.start)]);
+        Asking { action: self.path(), spot: self.spot, date: self.date, wishes }
+    }
 }
 
 /// `GET /book/{authority}/{service}/{office}/{date}/{time}`: all of it once more, and the button.
@@ -73,10 +77,8 @@ pub(super) async fn show(
     asked: Asked,
 ) -> Response {
     let mut aftermath = Aftermath::default();
-    match confirm_page(&lane, &asked, &names, &mut aftermath).await {
-        Ok(answer) => asked.respond(&lane, Ok(answer)),
-        Err(problem) => refuse(&lane, &asked, &problem, aftermath),
-    }
+    let result = confirm_page(&lane, &asked, &names, &mut aftermath).await;
+    answer(&lane, &asked, result, aftermath)
 }
 
 async fn confirm_page(
@@ -100,9 +102,9 @@ async fn confirm_page(
         }
         return Err(Problem::SlotTaken { free: view.free });
     }
-    let moved = match (&who, spot.chosen.moving) {
-        (Ok(who), Some(id)) => Some(movable(lane, who, &spot, id, aftermath).await?),
-        _ => None,
+    let moved = match &who {
+        Ok(who) => movable(lane, who, &spot, aftermath).await?,
+        Err(_) => None,
     };
     let frame = Frame::new(lane, asked, Account::of(&who));
     let words = frame.words;
@@ -141,7 +143,7 @@ async fn confirm_page(
     Ok(personal(lane, asked, &page))
 }
 
-/// The booking that is to be moved, if it is one that can be.
+/// The booking that is to be moved, where one is and it is one that can be.
 ///
 /// # Errors
 /// Why not; `aftermath` then leads to its ticket.
@@ -149,9 +151,9 @@ pub(super) async fn movable(
     lane: &Lane,
     who: &Identified,
     spot: &Spot<'_>,
-    id: BookingId,
     aftermath: &mut Aftermath,
-) -> Result<BookingView, Problem> {
+) -> Result<Option<BookingView>, Problem> {
+    let Some(id) = spot.chosen.moving else { return Ok(None) };
     let booking = operations::booking(lane, who, id).await?;
     let place = &spot.place;
     if (booking.authority, booking.service) != (place.authority, place.service) {
@@ -165,7 +167,7 @@ pub(super) async fn movable(
     match booking.move_until {
         Some(until) if now() > until => Err(Problem::TooLateToMove { until }),
         // Where it may not be moved at all, the ledger says why.
-        _ => Ok(booking),
+        _ => Ok(Some(booking)),
     }
 }
 
@@ -192,22 +194,6 @@ pub(super) async fn book(
     asked: Asked,
     body: Body,
 ) -> Response {
-    let mut aftermath = Aftermath::default();
-    let result = take(&lane, &asked, &names, body, &mut aftermath).await;
-    respond(&lane, &asked, result, aftermath)
-}
-
-async fn take(
-    lane: &Lane,
-    asked: &Asked,
-    names: &Names,
-    body: Body,
-    aftermath: &mut Aftermath,
-) -> Result<Answer, Problem> {
-    let who = identify_writer(&lane.app, &asked.parts.headers, &asked.parts.uri)?;
-    let wanted = Wanted::find(lane, asked, names)?;
-    let sent: Sent = read_form(asked, body).await?;
-    let wishes = Wishes::Starts(vec![(wanted.date, wanted.start)]);
-    let asking = Asking { spot: wanted.spot, date: wanted.date, wishes, action: wanted.path() };
-    submit(lane, &who, asking, sent, aftermath).await
+    let asking = || Wanted::find(&lane, &asked, &names).map(Wanted::asking);
+    submitted(&lane, &asked, body, Aftermath::default(), asking).await
 }

@@ -21,6 +21,7 @@ mod install;
 mod kept;
 mod language;
 mod offices;
+mod preference;
 mod problem;
 mod qr;
 mod ready;

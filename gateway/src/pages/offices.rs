@@ -133,7 +133,7 @@ async fn offices_page(lane: &Lane, asked: &Asked, chosen: Chosen<'_>) -> Answer 
         opens: release_rule(&chosen, words),
         found: words.with(found_key, [("count", count.into())]),
         is_open: !terms.is_empty() || regions.len() == 1,
-        about: AboutView::of(chosen.service, words),
+        about: AboutView::of(chosen.catalogue, chosen.service, words),
         moving: chosen.moving.map_or_else(String::new, |id| id.to_string()),
         all: chosen.path(),
         frame: frame.at_step(2, chosen.trail(words)),

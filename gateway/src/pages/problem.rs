@@ -18,6 +18,7 @@ use super::words::Words;
 use crate::app::{App, Lane, now};
 use crate::caller::identify;
 use crate::cold::Asked;
+use crate::http::body::Answer;
 use crate::http::problem::Problem;
 
 /// What a handler knew when it was refused.
@@ -72,6 +73,19 @@ struct ProblemPage<'a> {
     retry: Option<Retry>,
     times: Vec<TimeCard>,
     ways: Vec<Way>,
+}
+
+/// What a handler came to, a refusal as a page.
+pub(super) fn answer(
+    lane: &Lane,
+    asked: &Asked,
+    result: Result<Answer, Problem>,
+    aftermath: Aftermath,
+) -> Response {
+    match result {
+        Ok(answer) => asked.respond(lane, Ok(answer)),
+        Err(problem) => refuse(lane, asked, &problem, aftermath),
+    }
 }
 
 /// A refusal as a page; as a problem document for those who do not read pages.

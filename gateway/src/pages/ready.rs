@@ -16,14 +16,14 @@ use url::form_urlencoded;
 
 use super::assets::ASSETS;
 use super::choice::{self, Spot};
-use super::claim_form::{Asking, ClaimForm, Sent, modules, read_form, respond, submit};
+use super::claim_form::{Asking, ClaimForm, modules, submitted};
 use super::confirm::movable;
 use super::frame::{Account, Frame, personal};
-use super::problem::{Aftermath, refuse};
+use super::problem::{Aftermath, answer};
 use super::tickets::Ticket;
 use super::times::{CountdownPart, opening, starts};
 use crate::app::Lane;
-use crate::caller::{identify, identify_writer};
+use crate::caller::identify;
 use crate::cold::Asked;
 use crate::http::body::Answer;
 use crate::http::problem::Problem;
@@ -97,6 +97,11 @@ impl<'a> Wanted<'a> {
         self.wishes.iter().enumerate().map(row).collect()
     }
 
+    fn asking(self) -> Asking<'a> {
+        let (wishes, action) = (self.of_ledger(), self.path());
+        Asking { spot: self.spot, date: self.date, wishes, action }
+    }
+
     fn of_ledger(&self) -> Wishes {
         if self.wishes.is_empty() {
             let minute = |minute| Minute::new(minute).expect("a day has a first and a last minute");
@@ -150,10 +155,8 @@ pub(super) async fn show(
     asked: Asked,
 ) -> Response {
     let mut aftermath = Aftermath::default();
-    match ready_page(&lane, &asked, &names, &mut aftermath).await {
-        Ok(answer) => asked.respond(&lane, Ok(answer)),
-        Err(problem) => refuse(&lane, &asked, &problem, aftermath),
-    }
+    let result = ready_page(&lane, &asked, &names, &mut aftermath).await;
+    answer(&lane, &asked, result, aftermath)
 }
 
 async fn ready_page(
@@ -166,9 +169,9 @@ async fn ready_page(
     let spot = wanted.spot;
     let who = identify(&lane.app, &asked.parts.headers);
     let release = starts(lane, &spot, wanted.date).await?.release;
-    let moved = match (&who, spot.chosen.moving) {
-        (Ok(who), Some(id)) => Some(movable(lane, who, &spot, id, aftermath).await?),
-        _ => None,
+    let moved = match &who {
+        Ok(who) => movable(lane, who, &spot, aftermath).await?,
+        Err(_) => None,
     };
     let frame = Frame::new(lane, asked, Account::of(&who));
     let words = frame.words;
@@ -217,24 +220,9 @@ pub(super) async fn book(
     asked: Asked,
     body: Body,
 ) -> Response {
-    let mut aftermath = Aftermath { wished: true, ..Aftermath::default() };
-    let result = take(&lane, &asked, &names, body, &mut aftermath).await;
-    respond(&lane, &asked, result, aftermath)
-}
-
-async fn take(
-    lane: &Lane,
-    asked: &Asked,
-    names: &Names,
-    body: Body,
-    aftermath: &mut Aftermath,
-) -> Result<Answer, Problem> {
-    let who = identify_writer(&lane.app, &asked.parts.headers, &asked.parts.uri)?;
-    let wanted = Wanted::find(lane, asked, names)?;
-    let sent: Sent = read_form(asked, body).await?;
-    let (wishes, action) = (wanted.of_ledger(), wanted.path());
-    let asking = Asking { spot: wanted.spot, date: wanted.date, wishes, action };
-    submit(lane, &who, asking, sent, aftermath).await
+    let aftermath = Aftermath { wished: true, ..Aftermath::default() };
+    let asking = || Wanted::find(&lane, &asked, &names).map(Wanted::asking);
+    submitted(&lane, &asked, body, aftermath, asking).await
 }
 
 #[cfg(test)]

@@ -16,7 +16,7 @@ use super::assets::ASSETS;
 use super::calendar::Event;
 use super::choice::Spot;
 use super::frame::{Account, Frame, personal};
-use super::problem::{Aftermath, refuse};
+use super::problem::{Aftermath, answer};
 use super::qr::Qr;
 use super::words::{Words, zone_named};
 use crate::app::{App, Lane, now};
@@ -28,6 +28,8 @@ use crate::operations;
 
 /// The digits of an id that people read to each other.
 const SHORT_DIGITS: usize = 8;
+/// What the address of a ticket says after a move.
+const AFTER_MOVE: &str = "moved";
 
 /// What has become of a booking, as its owner sees it now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -120,6 +122,11 @@ pub(super) fn path(id: BookingId) -> String {
     format!("/tickets/{id}")
 }
 
+/// The address of the ticket that a move has just brought: its page says so.
+pub(super) fn path_after_move(id: BookingId) -> String {
+    format!("{}?{AFTER_MOVE}", path(id))
+}
+
 /// `A7B3-91C2`.
 pub(super) fn number(id: BookingId) -> String {
     let digits = id.to_string().to_uppercase();
@@ -208,11 +215,14 @@ async fn ticket_page(lane: &Lane, asked: &Asked, id: &str) -> Result<Answer, Pro
     let catalogue = lane.app.authority_by_id(booking.authority).map(|known| &*known.catalogue);
     let service = catalogue.and_then(|catalogue| catalogue.service(booking.service));
     let office = catalogue.and_then(|catalogue| catalogue.office(booking.office));
-    let about = service.map(|service| AboutView::of(service, words));
+    let known = catalogue.zip(service);
+    let about = known.map(|(catalogue, service)| AboutView::of(catalogue, service, words));
     let (move_href, move_until) =
         if is_ahead { moving(lane, words, &booking) } else { Default::default() };
+    let is_moved_here = is_ahead && asked.parts.uri.query() == Some(AFTER_MOVE);
+    let outcome = if is_moved_here { "moved-here" } else { ticket.state_key };
     let page = TicketPage {
-        outcome: words.t(&format!("ticket-outcome-{}", ticket.state_key)),
+        outcome: words.t(&format!("ticket-outcome-{outcome}")),
         module: &ASSETS.tickets.path,
         qr: is_ahead.then(|| Qr::of(booking.id)),
         fee: about.as_ref().map(|about| about.fee.clone()).unwrap_or_default(),
@@ -306,10 +316,8 @@ pub(super) async fn cancel(
     asked: Asked,
 ) -> Response {
     let mut aftermath = Aftermath::default();
-    match submit_cancel(&lane, &asked, &id, &mut aftermath).await {
-        Ok(answer) => asked.respond(&lane, Ok(answer)),
-        Err(problem) => refuse(&lane, &asked, &problem, aftermath),
-    }
+    let result = submit_cancel(&lane, &asked, &id, &mut aftermath).await;
+    answer(&lane, &asked, result, aftermath)
 }
 
 async fn submit_cancel(

@@ -26,7 +26,7 @@ use talon_ledger::load::{self, BadAuthority};
 use talon_ledger::open::OpenFailure;
 pub use talon_ledger::open::{EXIT_CONFIG, EXIT_DATA, EXIT_JOURNAL, EXIT_SYSTEM};
 use talon_ledger_client::Remote;
-use talon_telemetry::admin::{self, Admin, Look, Notes};
+use talon_telemetry::admin::{self, Admin, Look, Notes, Token};
 use talon_telemetry::{recorder, service, table};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
@@ -189,6 +189,16 @@ pub fn check_ledger(config: &Config, base: &Path) -> Result<(), Failure> {
     Ok(())
 }
 
+/// The token that askers of the admin listener bear, when they need one.
+///
+/// # Errors
+/// [`Failure::Setting`].
+pub fn admin_token(config: &Config, base: &Path) -> Result<Option<Token>, Failure> {
+    let Some(file) = config.admin.token_file() else { return Ok(None) };
+    let token = Token::read(&base.join(file));
+    Ok(Some(token.map_err(|bad| Failure::setting("admin.token_file", bad.to_string()))?))
+}
+
 /// Runs a gateway until it is told to stop; `outside` is asked again at each SIGHUP.
 ///
 /// # Errors
@@ -213,6 +223,7 @@ pub fn run(
     let keys = Keys::load(&config.keys_directory(), is_demo)?;
     let admissions = Admissions::new(&config)?;
     let edge = Edge::open(&config)?;
+    let token = admin_token(&config, base)?.map(Arc::new);
     // Every port first: a second process must not come so far as to answer anybody.
     let sockets = Sockets::bind(&config, lane_count(&config))?;
     let ledger = LedgerOfProcess::open(&config, base, authorities.clone(), release_in)?;
@@ -232,7 +243,7 @@ pub fn run(
     let reloader = Arc::new(Reloader::new(outside, standings, ledger.core()));
     let outcome = runtime.block_on(async {
         let look = ledger.look(app.edge.clone());
-        let around = Around { metrics, look, admin, hub, reloader };
+        let around = Around { metrics, look, admin, token, hub, reloader };
         let outcome = supervise(&app, &way, introduced, &admissions, around).await;
         // Whatever ended the supervision, the lanes finish what they have promised. Until then
         // health is told here, and the stand-in hub answers.
@@ -321,6 +332,7 @@ struct Around {
     metrics: PrometheusHandle,
     look: Look,
     admin: TcpListener,
+    token: Option<Arc<Token>>,
     hub: Option<TcpListener>,
     reloader: Arc<Reloader>,
 }
@@ -334,7 +346,7 @@ async fn supervise(
     admissions: &Admissions,
     around: Around,
 ) -> Result<(), Failure> {
-    let Around { metrics, look, admin, hub, reloader } = around;
+    let Around { metrics, look, admin, token, hub, reloader } = around;
     tokio::spawn(tidy(Arc::clone(&reloader), Arc::clone(admissions.local())));
     tokio::spawn(upkeep(metrics.clone()));
     app.edge.follow();
@@ -359,12 +371,9 @@ async fn supervise(
         look,
         serving: Arc::clone(&serving),
         metrics,
+        token,
     });
-    tokio::spawn(async move {
-        if let Err(error) = axum::serve(listener, router).await {
-            tracing::error!(%error, "the admin listener ended");
-        }
-    });
+    tokio::spawn(admin::serve(listener, router));
     tracing::info!(target: LIFECYCLE, origin = app.origin, admin = %address, "booking is open");
     service::is_ready();
     let (redis, peppers) = (admissions.endpoint(), app.keys.peppers.ids());

@@ -143,6 +143,7 @@ fn keep_until_restart(config: &mut Config, before: &Config) -> Vec<&'static str>
         "server.max_connections": server.max_connections,
         "server.drain_seconds": server.drain_seconds,
         "admin.listen": admin.listen,
+        "admin.token_file": admin.token_file,
         "log.format": log.format,
         "traces.endpoint": traces.endpoint,
         "traces.ratio": traces.ratio,

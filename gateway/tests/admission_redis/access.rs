@@ -14,7 +14,7 @@ use crate::{generous, nonce, quota};
 
 /// All that a gateway does in Redis, as its documentation says. Each of these is in Valkey as well.
 const RIGHTS: &str = "~talon:* resetchannels -@all +ping +cluster|slots +evalsha +eval \
-    +time +get +set +hmget +hset +smismember +sadd +pexpire +pttl +zadd +zrange +zrem";
+    +time +get +set +hmget +hset +sadd +pexpire +pttl +zadd +zrange +zrem";
 
 async fn decide_everything(endpoint: &RedisEndpoint) -> Result<Vec<Decision>, StoreError> {
     let store = RedisStore::connect(endpoint, patient()).unwrap();

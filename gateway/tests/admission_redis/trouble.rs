@@ -7,8 +7,8 @@ use std::time::Duration;
 use redis::{Client, Connection};
 use talon_gateway::admission::{
     AdmissionHandle, AdmissionRequest, AdmissionStore, Breaker, BreakerConfig, Cap, Decision,
-    EmbeddedBounds, EmbeddedStore, FallbackStore, Hint, LocalRules, PersonKey, RATE_WINDOW_US,
-    RedisEndpoint, RedisStore, RedisStoreConfig, StoreError, system_clock,
+    EmbeddedBounds, EmbeddedStore, FallbackStore, Hint, Lasts, LocalRules, PersonKey,
+    RATE_WINDOW_US, RedisEndpoint, RedisStore, RedisStoreConfig, Spend, StoreError, system_clock,
 };
 
 use super::server::{RedisServer, free_port};
@@ -17,7 +17,7 @@ use crate::{generous, nonce, quota, rate, request, runtime};
 pub(super) const PERSON: PersonKey = PersonKey([3; 32]);
 
 /// Long enough for a busy machine, and the end of a test that would hang.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 pub(super) fn patient() -> RedisStoreConfig {
     RedisStoreConfig { deadline: PATIENCE, ..Default::default() }
@@ -93,7 +93,9 @@ fn every_key_carries_the_hash_tag_and_expires() {
             sequence: 1,
             expires_at_s: now_s + 500,
         };
-        assert_admitted(&store.decide(&[ask], &[hint]).await);
+        let lasting = nonce(2, now_s + 100).map(|spend| Spend { lasts: Lasts::Long, ..spend });
+        let also = AdmissionRequest { spend: lasting, ..ask };
+        assert_admitted(&store.decide(&[ask, also], &[hint]).await);
         // A hint that ends earlier does not shorten the others' time.
         let brief = Hint { person: PersonKey([4; 32]), expires_at_s: now_s + 5, ..hint };
         assert_eq!(store.decide(&[], &[brief]).await, Ok(vec![]));
@@ -103,19 +105,55 @@ fn every_key_carries_the_hash_tag_and_expires() {
         keys.sort();
         let mut lives_s =
             |key: &String| -> i64 { redis::cmd("TTL").arg(key).query(&mut admin).unwrap() };
-        let [began, quota, rate, spent] = keys.as_slice() else { panic!("{keys:?}") };
+        let [began, pace, quota, spent] = keys.as_slice() else { panic!("{keys:?}") };
         assert_eq!(began, "talon:{0}:began");
         assert_eq!(lives_s(began), -1, "the one key that stays");
         assert_eq!(quota, "talon:{0}:quota:7");
         assert!((490..=500).contains(&lives_s(quota)));
-        assert!(rate.starts_with("talon:{0}:rate:"));
+        assert!(pace.starts_with("talon:{0}:pace:"));
         let window_s = (RATE_WINDOW_US / 1_000_000) as i64;
-        assert!((window_s - 10..=2 * window_s).contains(&lives_s(rate)));
+        assert!((window_s - 10..=2 * window_s).contains(&lives_s(pace)));
         assert!(spent.starts_with("talon:{0}:spent:"));
         assert!(
             (150..=220).contains(&lives_s(spent)),
             "validity, grace, and the window of the set"
         );
+    });
+}
+
+#[test]
+fn the_latest_proofs_of_a_person_stand_in_their_record_and_further_ones_in_a_set() {
+    let server = RedisServer::start();
+    within_patience(async {
+        let store = connect(&server.url(), patient()).unwrap();
+        let mut admin = admin(&server);
+        let mut sets =
+            || -> Vec<String> { redis::cmd("KEYS").arg("*:spent:*").query(&mut admin).unwrap() };
+        let expires_at_s = system_clock()() / 1_000_000 + 100;
+        let prove = async |number| {
+            let ask = AdmissionRequest { spend: nonce(number, expires_at_s), ..generous(PERSON) };
+            store.decide(&[ask], &[]).await.unwrap()[0]
+        };
+        for number in 0..6 {
+            assert!(matches!(prove(number).await, Decision::Admitted { .. }));
+        }
+        assert_eq!(sets(), [""; 0]);
+        assert!(matches!(prove(6).await, Decision::Admitted { .. }));
+        assert_eq!(sets().len(), 1);
+        for number in 0..7 {
+            assert_eq!(prove(number).await, Decision::AlreadySpent);
+        }
+    });
+}
+
+#[test]
+fn a_proof_that_would_outlive_its_record_is_not_taken() {
+    let server = RedisServer::start();
+    within_patience(async {
+        let store = connect(&server.url(), patient()).unwrap();
+        let expires_at_s = system_clock()() / 1_000_000 + 2 * RATE_WINDOW_US / 1_000_000;
+        let ask = AdmissionRequest { spend: nonce(1, expires_at_s), ..generous(PERSON) };
+        assert_eq!(store.decide(&[ask], &[]).await, Ok(vec![Decision::AlreadySpent]));
     });
 }
 

@@ -88,6 +88,33 @@ fn what_people_have_to_know_stands_before_the_choice_of_an_office_in_both_langua
 }
 
 #[test]
+fn what_people_ask_is_answered_on_the_authoritys_page_and_each_service_leads_there() {
+    let site = Site::start();
+    for (language, title, question, answer) in [
+        ("uk", "Запитання й відповіді", "Що буде, якщо запізнитися?", "Якщо вас немає, коли"),
+        ("en", "Questions and answers", "What if I am late?", "Whoever is absent when called"),
+    ] {
+        let mut browser = Browser::new(&site, language);
+        // The only authority's page is the front page.
+        let front = browser.get("/");
+        let text = front.text();
+        let (_, questions) = text.split_once("id=\"questions\"").unwrap();
+        assert!(questions.starts_with(&format!(">{title}</h2>")), "{questions}");
+        let asked = format!("<details><summary>{question}</summary><p>{answer}");
+        assert!(questions.contains(&asked), "{questions}");
+        let service = browser.get("/book/mvs/practical-exam");
+        let (about, _) = service.text().split_once("id=\"where\"").unwrap();
+        assert!(about.contains(title) && !about.contains(question), "{about}");
+        let more = service.link("/book/mvs#");
+        let page = browser.get(more.split('#').next().unwrap());
+        assert_eq!((page.status, page.header("location")), (303, "/"));
+        // With a search or a move one has read it already.
+        let search = browser.get("/book/mvs/practical-exam?q=8041");
+        assert!(!search.text().contains(title), "{}", search.text());
+    }
+}
+
+#[test]
 fn a_form_sent_twice_books_once_and_another_form_says_why_not() {
     let site = Site::start();
     let mut browser = Browser::new(&site, "uk");

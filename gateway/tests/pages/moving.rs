@@ -9,6 +9,11 @@ struct Says {
     button: &'static str,
     note: &'static str,
     confirm: &'static str,
+    /// The new ticket, right after the move.
+    outcome: &'static str,
+    /// The new ticket, opened later.
+    booked: &'static str,
+    /// The old ticket.
     moved: &'static str,
 }
 
@@ -39,8 +44,12 @@ fn walk(site: &Site, language: &'static str, person: u32, says: &Says) {
     let form = choose_again(&mut browser, &ticket, says);
     assert_eq!(form.link(&ticket.path), ticket.path, "what is moved is named");
     assert!(form.text().contains(says.confirm), "{}", form.text());
+    assert_eq!(ticket.heading(), says.booked);
     let moved = book(&mut browser, &form);
-    assert_ne!(moved.path, ticket.path);
+    assert_eq!(moved.heading(), says.outcome);
+    let (address, _) = moved.path.split_once('?').unwrap();
+    assert_ne!(address, ticket.path);
+    assert_eq!(browser.get(address).heading(), says.booked, "a ticket is a ticket");
     let time = form.path.split('?').next().unwrap().rsplit('/').next().unwrap();
     assert!(moved.text().contains(&time.replace("%3A", ":")), "{}", moved.text());
     // The form sent twice moves once.
@@ -48,8 +57,10 @@ fn walk(site: &Site, language: &'static str, person: u32, says: &Says) {
     let before = browser.get(&ticket.path);
     assert_eq!(before.heading(), says.moved);
     assert!(!before.text().contains("?move="), "it can be moved no more");
+    let pretended = browser.get(&format!("{}?moved", ticket.path));
+    assert_eq!(pretended.heading(), says.moved, "an address decides nothing");
     let list = browser.get("/tickets");
-    assert_eq!(list.link("/tickets/"), moved.path);
+    assert_eq!(list.link("/tickets/"), address);
     // Back to the form of a booking that is moved already.
     let late = browser.get(&form.path);
     assert!([303, 409].contains(&late.status), "{}", late.status);
@@ -62,6 +73,8 @@ fn a_booking_is_moved_without_scripts_in_both_languages() {
         button: "Перенести на інший час",
         note: "Ви обираєте інший час для талона",
         confirm: "Перенести запис",
+        outcome: "Запис перенесено",
+        booked: "Вас записано",
         moved: "Запис перенесено на інший час",
     };
     walk(&site, "uk", 21, &uk);
@@ -69,6 +82,8 @@ fn a_booking_is_moved_without_scripts_in_both_languages() {
         button: "Move to another time",
         note: "You are choosing another time for ticket",
         confirm: "Move the booking",
+        outcome: "Your booking was moved",
+        booked: "You are booked",
         moved: "The booking was moved to another time",
     };
     walk(&site, "en", 22, &en);

@@ -6,6 +6,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 mod about;
+mod admin;
 mod app_login;
 mod attack;
 mod config;
@@ -14,6 +15,7 @@ mod crowd;
 mod demo;
 mod disk;
 mod drain;
+mod drills;
 mod harness;
 mod kiosk;
 mod login;

@@ -43,7 +43,11 @@ async fn the_catalogue_is_told_in_both_languages() {
         json!({
             "code": "small",
             "name": { "uk": "Мала установа", "en": "Small authority" },
-            "zone": "Europe/Kyiv"
+            "zone": "Europe/Kyiv",
+            "questions": [{
+                "question": { "uk": "Чи можна прийти пізніше?", "en": "May I come later?" },
+                "answer": { "uk": "Ні.", "en": "No." }
+            }]
         })
     );
     let services = browser.get("/api/v1/authorities/small/services").await.json();

@@ -46,7 +46,7 @@ async fn the_whole_story_runs_with_limits_and_proofs_in_redis() {
     let proven = any("driving").with("altcha", proof(&mut who).await);
     proven.book(&mut who, "k").await.expect(201);
     any("exam").book(&mut who, "l").await.expect(201);
-    for kind in ["rate", "quota", "spent"] {
+    for kind in ["pace", "quota", "spent"] {
         has_key(&server, kind).await;
     }
     // The next gateway knows what this one spent.

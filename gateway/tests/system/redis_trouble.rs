@@ -128,7 +128,7 @@ async fn a_redis_that_is_flushed_under_load_learns_the_counts_again() {
 /// The paces that a server holds, in order.
 fn paces(server: &RedisServer) -> Vec<Vec<u8>> {
     let mut admin = admin(server);
-    let keys: Vec<String> = ::redis::cmd("KEYS").arg("talon:*:rate:*").query(&mut admin).unwrap();
+    let keys: Vec<String> = ::redis::cmd("KEYS").arg("talon:*:pace:*").query(&mut admin).unwrap();
     let mut paces: Vec<Vec<u8>> = Vec::new();
     for key in keys {
         let values: Vec<Vec<u8>> = ::redis::cmd("HVALS").arg(key).query(&mut admin).unwrap();

@@ -22,13 +22,13 @@ use tokio_rustls::client::TlsStream;
 use crate::harness::{Browser, Gateway, Launch, PATIENCE, eventually};
 
 /// The files of a certificate for localhost.
-struct Files {
-    certificate: PathBuf,
-    key: PathBuf,
+pub(crate) struct Files {
+    pub(crate) certificate: PathBuf,
+    pub(crate) key: PathBuf,
 }
 
 impl Files {
-    fn write(&self) -> CertificateDer<'static> {
+    pub(crate) fn write(&self) -> CertificateDer<'static> {
         let made = generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
         replace(&self.certificate, made.cert.pem().as_bytes());
         replace(&self.key, made.signing_key.serialize_pem().as_bytes());
@@ -37,7 +37,7 @@ impl Files {
 }
 
 /// Puts a file in the place of another at one moment, as those who renew certificates do.
-fn replace(path: &Path, bytes: &[u8]) {
+pub(crate) fn replace(path: &Path, bytes: &[u8]) {
     let new = path.with_extension("new");
     fs::write(&new, bytes).unwrap();
     fs::set_permissions(&new, fs::Permissions::from_mode(0o600)).unwrap();
@@ -57,7 +57,7 @@ fn with_tls() -> (Gateway, Files, CertificateDer<'static>) {
 }
 
 /// A client that trusts one certificate.
-fn trusting(certificate: &CertificateDer<'static>, protocol: &str) -> Arc<ClientConfig> {
+pub(crate) fn trusting(certificate: &CertificateDer<'static>, protocol: &str) -> Arc<ClientConfig> {
     let mut roots = RootCertStore::empty();
     roots.add(certificate.clone()).unwrap();
     let provider = Arc::new(aws_lc_rs::default_provider());
@@ -70,7 +70,7 @@ fn trusting(certificate: &CertificateDer<'static>, protocol: &str) -> Arc<Client
     Arc::new(config)
 }
 
-async fn connect(
+pub(crate) async fn connect(
     config: &Arc<ClientConfig>,
     to: SocketAddr,
 ) -> std::io::Result<TlsStream<TcpStream>> {

@@ -125,10 +125,15 @@ impl About {
         texts(&at, "fee", self.fee.iter().map(|fee| &fee.text))?;
         texts(&at, "no_booking_for", self.no_booking_for.iter())?;
         texts(&at, "legal_basis", self.legal_basis.iter())?;
-        texts(&at, "questions", self.questions.iter().map(|of| &of.question))?;
-        texts(&at, "answers", self.questions.iter().map(|of| &of.answer))?;
+        check_questions(&at, &self.questions)?;
         phones(&at, &self.phones)
     }
+}
+
+/// Checks what people ask, with the answers.
+pub(crate) fn check_questions(at: &str, all: &[Question]) -> Result<(), BadCatalogue> {
+    texts(at, "questions", all.iter().map(|of| &of.question))?;
+    texts(at, "answers", all.iter().map(|of| &of.answer))
 }
 
 /// Checks the alternatives of an office.
@@ -217,12 +222,13 @@ fn texts<'a>(
 ) -> Result<(), BadCatalogue> {
     let all: Vec<&Text> = texts.collect();
     bounded(at, what, all.len(), MAX_TEXTS)?;
+    let at = format!("{at}, {what}");
     for text in all.iter().flat_map(|text| [&text.uk, &text.en]) {
         let chars = text.chars().count();
-        bounded(at, "characters in one text", chars, MAX_TEXT_CHARS)?;
+        bounded(&at, "characters in one text", chars, MAX_TEXT_CHARS)?;
         if text.trim().is_empty() {
-            let problem = format!("{what}: a text is empty in one language");
-            return Err(BadCatalogue::Value { at: at.to_owned(), problem });
+            let problem = "a text is empty in one language; write it in both".to_owned();
+            return Err(BadCatalogue::Value { at, problem });
         }
     }
     Ok(())

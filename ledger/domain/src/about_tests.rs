@@ -9,9 +9,10 @@ use crate::shape::day_shape;
 use super::*;
 
 const SERVICE: &str = "grid_minutes = 30\n";
+const AUTHORITY: &str = "zone = \"Europe/Kyiv\"\n";
 const OFFICE: &str = "exceptions = [{ date = \"2026-12-02\", closed = true }]\n";
 
-/// The small catalogue with lines added to its first service or to its office.
+/// The small catalogue with lines added to its authority, its first service or its office.
 fn with(after: &str, lines: &str) -> Result<Catalogue, BadCatalogue> {
     let text = SMALL.replacen(after, &format!("{after}{lines}\n"), 1);
     assert_ne!(text, SMALL);
@@ -55,14 +56,51 @@ fn lists_of_texts_are_bounded_and_no_text_is_empty_or_endless() {
         let refused = refusal(SERVICE, &lines(MAX_TEXTS + 1));
         assert!(refused.contains(key) && refused.contains("at most 20"), "{refused}");
     }
-    let question = format!("{{ question = {text}, answer = {text} }}");
-    let questions = repeated(&question, MAX_TEXTS + 1);
-    let refused = refusal(SERVICE, &format!("[service.about]\nquestions = [{questions}]"));
-    assert!(refused.contains("21 questions"), "{refused}");
     let who = |uk: &str| format!("[service.about]\nwho = {{ uk = \"{uk}\", en = \"a\" }}");
-    assert!(refusal(SERVICE, &who(" ")).contains("empty in one language"));
+    assert!(refusal(SERVICE, &who(" ")).contains("about, who: a text is empty in one language"));
     assert!(with(SERVICE, &who(&"є".repeat(MAX_TEXT_CHARS))).is_ok());
-    assert!(refusal(SERVICE, &who(&"є".repeat(MAX_TEXT_CHARS + 1))).contains("at most 600"));
+    let refused = refusal(SERVICE, &who(&"є".repeat(MAX_TEXT_CHARS + 1)));
+    assert!(refused.contains("about, who: 601 characters in one text, at most 600"), "{refused}");
+}
+
+fn questions(question: &str, answer: &str, count: usize) -> String {
+    let text = |uk: &str| format!("{{ uk = \"{uk}\", en = \"a\" }}");
+    let item = format!("{{ question = {}, answer = {} }}", text(question), text(answer));
+    format!("questions = [{}]", repeated(&item, count))
+}
+
+#[test]
+fn an_authority_says_what_people_ask_whatever_the_service() {
+    let catalogue = with(AUTHORITY, &questions("Чи можна?", "Так", 1)).unwrap();
+    let asked: Vec<_> = catalogue.questions.iter().map(|of| of.question.uk.as_str()).collect();
+    assert_eq!(asked, ["Чи можна?"]);
+    assert_eq!(catalogue.questions[0].answer.uk, "Так");
+    let without = toml::from_str::<CatalogueFile>(SMALL).unwrap();
+    assert!(Catalogue::try_from(without).unwrap().questions.is_empty());
+}
+
+#[test]
+fn questions_of_an_authority_and_of_a_service_have_the_same_bounds() {
+    for (after, section, at) in
+        [(AUTHORITY, "", "authority"), (SERVICE, "[service.about]\n", "about")]
+    {
+        let lines = |question: &str, answer: &str, count| {
+            format!("{section}{}", questions(question, answer, count))
+        };
+        let long = "є".repeat(MAX_TEXT_CHARS);
+        assert!(with(after, &lines(&long, &long, MAX_TEXTS)).is_ok(), "{at}");
+        let longer = format!("{long}є");
+        for (lines, problem) in [
+            (lines("Чи?", "Так", MAX_TEXTS + 1), "21 questions, at most 20"),
+            (lines(&longer, "Так", 1), "questions: 601 characters in one text, at most 600"),
+            (lines("Чи?", &longer, 1), "answers: 601 characters in one text, at most 600"),
+            (lines(" ", "Так", 1), "questions: a text is empty in one language"),
+            (lines("Чи?", "", 1), "answers: a text is empty in one language"),
+        ] {
+            let refused = refusal(after, &lines);
+            assert!(refused.contains(at) && refused.contains(problem), "{at}: {refused}");
+        }
+    }
 }
 
 #[test]
@@ -153,6 +191,7 @@ fn a_word_that_is_no_key_is_refused_with_those_that_are() {
     for (after, lines) in [
         (SERVICE, "[service.about]\nwhoo = { uk = \"а\", en = \"a\" }"),
         (SERVICE, "testmode = true"),
+        (AUTHORITY, "question = []"),
         (OFFICE, "phone = []"),
     ] {
         let text = SMALL.replacen(after, &format!("{after}{lines}\n"), 1);

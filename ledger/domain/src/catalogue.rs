@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
-use crate::about::{About, Alternative, Closure};
+use crate::about::{About, Alternative, Closure, Question};
 use crate::calendar::{Exceptions, Intervals, WeeklyHours};
 use crate::ids::{AuthorityId, DeskId, OfficeId, ServiceId};
 use crate::shares::Shares;
@@ -34,6 +34,8 @@ pub struct Catalogue {
     pub name: Text,
     /// IANA name of the zone of its days and months.
     pub zone_name: String,
+    /// What people ask of booking here, whatever the service.
+    pub questions: Vec<Question>,
     /// The services, in the order of the file.
     pub services: Vec<Service>,
     /// The offices, sorted by id.
@@ -127,6 +129,7 @@ impl Catalogue {
             code: authority.code,
             name: authority.name,
             zone_name: authority.zone,
+            questions: authority.questions,
             services,
             offices,
             office_index,

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
-use crate::about::{self, About, Alternative, Closure, ClosureFile};
+use crate::about::{self, About, Alternative, Closure, ClosureFile, Question};
 use crate::calendar::{Exceptions, Intervals, WeeklyHours};
 use crate::catalogue::{Catalogue, Desk, Office, Region, Service, Text};
 pub use crate::catalogue_error::BadCatalogue;
@@ -53,6 +53,8 @@ pub(crate) struct AuthorityFile {
     pub(crate) code: String,
     pub(crate) zone: String,
     pub(crate) name: Text,
+    #[serde(default)]
+    pub(crate) questions: Vec<Question>,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -161,6 +163,7 @@ impl TryFrom<CatalogueFile> for Catalogue {
         unique("region", file.regions.iter().map(|region| region.code.clone()))?;
         unique("profile", file.profiles.iter().map(|profile| profile.code.clone()))?;
         zone("authority", &file.authority.zone)?;
+        about::check_questions("authority", &file.authority.questions)?;
         let services = file.services.iter().map(service).collect::<Result<Vec<_>, _>>()?;
         let offices = file
             .offices

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use talon_domain::suggest::nearest;
 use talon_ledger::snapshot::keeper::MAX_SNAPSHOT_EVERY_SEGMENTS;
-use talon_telemetry::logs;
+use talon_telemetry::{admin, logs};
 use talon_wire::hello::Mode;
 
 /// All settings.
@@ -39,11 +39,21 @@ pub(super) struct Config {
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Admin {
     pub(super) listen: SocketAddr,
+    /// Relative to the configuration file; empty: no token is asked for.
+    pub(super) token_file: PathBuf,
 }
 
 impl Default for Admin {
     fn default() -> Self {
-        Self { listen: SocketAddr::from(([127, 0, 0, 1], 9190)) }
+        Self { listen: SocketAddr::from(([127, 0, 0, 1], 9190)), token_file: PathBuf::new() }
+    }
+}
+
+impl Admin {
+    /// The file of the token, when askers need one.
+    pub(super) fn token_file(&self) -> Option<&Path> {
+        let is_set = !self.token_file.as_os_str().is_empty();
+        is_set.then_some(self.token_file.as_path())
     }
 }
 
@@ -125,9 +135,9 @@ impl Config {
         if self.threads > 1024 {
             return Err(format!("threads: {} is not from 0 to 1024", self.threads));
         }
-        if !self.admin.listen.ip().is_loopback() {
-            return Err("admin.listen: must be a loopback address".into());
-        }
+        let has_token = self.admin.token_file().is_some();
+        admin::check(self.admin.listen, self.mode == Mode::Demo, has_token)
+            .map_err(|problem| format!("admin.listen: {problem}"))?;
         self.log.check().map_err(|(key, problem)| format!("{key}: {problem}"))?;
         if self.authorities.is_empty() {
             return Err("authority: at least one is needed".into());

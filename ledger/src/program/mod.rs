@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use clap::Args;
 use metrics_exporter_prometheus::PrometheusHandle;
+use rustls::ServerConfig;
 use talon_domain::ids::AuthorityId;
 use talon_journal::JournalKind;
 use talon_ledger::core::{Authority, BadLedger};
@@ -25,7 +26,7 @@ use talon_ledger::open::{
 };
 use talon_ledger::serve::tls::{BadTls, server_config};
 use talon_ledger::serve::{self, Bounds, Server};
-use talon_telemetry::admin::{self, Admin, Look};
+use talon_telemetry::admin::{self, Admin, BadToken, Look, Token};
 use talon_telemetry::logs::{BadLog, Logs};
 use talon_telemetry::{recorder, service, table};
 use talon_wire::Ledger;
@@ -63,6 +64,8 @@ enum Failure {
     Authority(#[from] BadAuthority),
     #[error("tls: {0}")]
     Tls(#[from] BadTls),
+    #[error("admin.token_file: {0}")]
+    Token(#[from] BadToken),
     #[error(transparent)]
     Open(#[from] OpenFailure),
     #[error(transparent)]
@@ -78,7 +81,11 @@ enum Failure {
 impl Failure {
     fn exit_code(&self) -> u8 {
         match self {
-            Self::Config(_) | Self::Authority(_) | Self::Tls(_) | Self::Reload(_) => EXIT_CONFIG,
+            Self::Config(_)
+            | Self::Authority(_)
+            | Self::Tls(_)
+            | Self::Token(_)
+            | Self::Reload(_) => EXIT_CONFIG,
             Self::Open(failure) => failure.exit_code(),
             Self::Log(_) | Self::System { .. } => EXIT_SYSTEM,
             Self::Journal(_) => EXIT_JOURNAL,
@@ -91,15 +98,44 @@ impl Failure {
     }
 }
 
+/// Which configuration to check.
+#[derive(Args)]
+pub(crate) struct Checked {
+    /// The configuration file.
+    #[arg(long, value_name = "FILE")]
+    config: PathBuf,
+}
+
+/// Checks the configuration and the files that it names; says what a start would say.
+pub(crate) fn check(checked: &Checked) -> ExitCode {
+    let check = || -> Result<Parts, Failure> {
+        let config = Config::read(&checked.config)?;
+        let file = checked.config.display().to_string();
+        config.check().map_err(|problem| BadConfig { file, problem })?;
+        parts(&config, checked.config.parent().unwrap_or(Path::new(".")))
+    };
+    match check() {
+        Ok(parts) => {
+            // With nobody left to read it, the exit code still says it.
+            let count = parts.authorities.len();
+            let _ = writeln!(std::io::stdout(), "the configuration is good: {count} authorities");
+            ExitCode::SUCCESS
+        }
+        Err(failure) => refuse(&failure),
+    }
+}
+
+fn refuse(failure: &Failure) -> ExitCode {
+    // With nobody left to read it, the exit code still says it.
+    let _ = writeln!(std::io::stderr(), "talon-ledger: {failure}");
+    ExitCode::from(failure.exit_code())
+}
+
 /// Serves until told to stop.
 pub(crate) fn main(flags: &Flags) -> ExitCode {
     match run(flags) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => {
-            // With nobody left to read it, the exit code still says it.
-            let _ = writeln!(std::io::stderr(), "talon-ledger: {failure}");
-            ExitCode::from(failure.exit_code())
-        }
+        Err(failure) => refuse(&failure),
     }
 }
 
@@ -113,13 +149,7 @@ fn run(flags: &Flags) -> Result<(), Failure> {
 
 fn serve(flags: &Flags, config: &Config, logs: &Logs) -> Result<(), Failure> {
     let base = flags.config.parent().unwrap_or(Path::new("."));
-    let served = authorities(config, base)?;
-    let tls = config.tls.as_ref().map(|tls| {
-        let [certificate, key, ca] =
-            [&tls.certificate, &tls.key, &tls.client_ca].map(|file| base.join(file));
-        server_config(&certificate, &key, &ca)
-    });
-    let tls = tls.transpose()?;
+    let Parts { authorities: served, tls, token } = parts(config, base)?;
     let metrics = recorder::install(&["ledger_"])
         .map_err(|error| Failure::system("metrics")(std::io::Error::other(error)))?;
     let version = env!("CARGO_PKG_VERSION");
@@ -163,11 +193,36 @@ fn serve(flags: &Flags, config: &Config, logs: &Logs) -> Result<(), Failure> {
         Ok(changed)
     };
     let observed = running.observed();
-    let shown = Shown { metrics, look: Arc::new(move || observed.look()), admin };
+    let shown = Shown {
+        metrics,
+        look: Arc::new(move || observed.look()),
+        admin,
+        token: token.map(Arc::new),
+    };
     supervise(&running.ledger, server, shown, reload)?;
     running.shutdown().map_err(Failure::Journal)?;
     tracing::info!(target: LIFECYCLE, "stopped");
     Ok(())
+}
+
+/// What the files say that a configuration names.
+struct Parts {
+    authorities: Vec<Authority>,
+    tls: Option<Arc<ServerConfig>>,
+    token: Option<Token>,
+}
+
+/// Reads all of them; paths are relative to `base`.
+fn parts(config: &Config, base: &Path) -> Result<Parts, Failure> {
+    let authorities = authorities(config, base)?;
+    let tls = config.tls.as_ref().map(|tls| {
+        let [certificate, key, ca] =
+            [&tls.certificate, &tls.key, &tls.client_ca].map(|file| base.join(file));
+        server_config(&certificate, &key, &ca)
+    });
+    let tls = tls.transpose()?;
+    let token = config.admin.token_file().map(|file| Token::read(&base.join(file))).transpose()?;
+    Ok(Parts { authorities, tls, token })
 }
 
 fn configure(flags: &Flags) -> Result<Config, Failure> {
@@ -207,13 +262,14 @@ struct Shown {
     metrics: PrometheusHandle,
     look: Look,
     admin: TcpListener,
+    token: Option<Arc<Token>>,
 }
 
 /// Tells health until told to stop; then lets the server finish.
 fn supervise(
     ledger: &Embedded,
     server: Server,
-    Shown { metrics, look, admin }: Shown,
+    Shown { metrics, look, admin, token }: Shown,
     reload: impl Fn() -> Result<Vec<AuthorityId>, Failure>,
 ) -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -237,12 +293,9 @@ fn supervise(
             look,
             serving: Arc::clone(&serving),
             metrics: metrics.clone(),
+            token,
         });
-        tokio::spawn(async move {
-            if let Err(error) = axum::serve(listener, router).await {
-                tracing::error!(%error, "the admin listener ended");
-            }
-        });
+        tokio::spawn(admin::serve(listener, router));
         tokio::spawn(async move {
             let mut every = tokio::time::interval(UPKEEP_EVERY);
             loop {

@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use talon_domain::about::Question;
 use talon_domain::catalogue::{Catalogue, Desk, Office};
 use talon_domain::civil::{CivilDate, Minute, clocks_change, resolve};
 use talon_domain::ids::{Channel, DeskId, ServiceId};
@@ -208,7 +209,28 @@ fn every_service_says_who_may_book_what_to_bring_and_whom_to_call() {
                 && !about.legal_basis.is_empty()
                 && !about.phones.is_empty();
             assert!(is_said, "{code} {}", service.code);
-            assert!(code != "dms" || about.fee.is_some() && !about.questions.is_empty());
+            assert!(code != "dms" || about.fee.is_some());
+        }
+    }
+}
+
+#[test]
+fn every_authority_answers_what_people_ask_and_nothing_twice() {
+    for code in ["mvs", "dms", "mfa"] {
+        let catalogue = load(code).catalogue;
+        let asked = |questions: &[Question]| -> Vec<String> {
+            questions.iter().map(|of| of.question.en.clone()).collect()
+        };
+        let of_all = asked(&catalogue.questions);
+        for word in ["late", "bring", "cancel", "nothing is free", "relative", "child", "compute"] {
+            assert!(of_all.iter().any(|question| question.contains(word)), "{code}: {word}");
+        }
+        for service in &catalogue.services {
+            let mut questions = [of_all.clone(), asked(&service.about.questions)].concat();
+            let count = questions.len();
+            questions.sort_unstable();
+            questions.dedup();
+            assert_eq!(questions.len(), count, "{code} {}", service.code);
         }
     }
 }

@@ -7,7 +7,6 @@ use std::fmt::Write as _;
 
 use super::plot::{Caption, Series, bars, lines};
 use super::{GroupRow, Report};
-use crate::measure::Second;
 use crate::personas::Persona;
 
 const STYLE: &str = include_str!("style.css");
@@ -74,6 +73,22 @@ fn table(page: &mut String, caption: &str, columns: &[&str], rows: &[Vec<String>
     page.push_str("</tbody></table></div>");
 }
 
+/// A table of what there is one of.
+fn facts<const N: usize>(
+    page: &mut String,
+    caption: &str,
+    columns: &[&str],
+    facts: [(&str, String); N],
+) {
+    let rows = facts.map(|(name, value)| vec![name.to_owned(), value]);
+    table(page, caption, columns, &rows);
+}
+
+/// What a plot shows of each of these, under a name.
+fn series<T>(name: &str, all: impl IntoIterator<Item = T>, value: impl FnMut(T) -> f64) -> Series {
+    Series { name: name.to_owned(), values: all.into_iter().map(value).collect() }
+}
+
 fn head(page: &mut String, report: &Report) {
     let conclusion = report.verdict.conclusion.name();
     let _ = write!(page, "<div class=\"verdict {conclusion}\"><strong>{conclusion}</strong>");
@@ -95,22 +110,16 @@ fn head(page: &mut String, report: &Report) {
         ("generator: the latest, ms", format!("{:.1}", lag.max_ms)),
         ("generator: requests left out", lag.skipped.to_string()),
     ];
-    let rows: Vec<Vec<String>> =
-        rows.into_iter().map(|(name, value)| vec![name.to_owned(), value]).collect();
-    table(page, "The run", &["what", "value"], &rows);
+    facts(page, "The run", &["what", "value"], rows);
 }
 
 fn fairness(page: &mut String, report: &Report) {
     page.push_str("<h2>Who got the places</h2>");
     let labels: Vec<String> = report.personas.iter().map(|row| row.persona.to_string()).collect();
-    let column = |name: &str, value: fn(&super::PersonaRow) -> f64| Series {
-        name: name.to_owned(),
-        values: report.personas.iter().map(value).collect(),
-    };
-    let series = [
-        column("share of persons", |row| row.persons_percent),
-        column("share of requests", |row| row.requests_percent),
-        column("share of places", |row| row.places_percent),
+    let shares = [
+        series("share of persons", &report.personas, |row| row.persons_percent),
+        series("share of requests", &report.personas, |row| row.requests_percent),
+        series("share of places", &report.personas, |row| row.places_percent),
     ];
     let caption = Caption {
         id: "fairness",
@@ -118,7 +127,7 @@ fn fairness(page: &mut String, report: &Report) {
         description: "For each persona its share of persons, of requests and of places.",
         unit: "%",
     };
-    page.push_str(&bars(caption, &labels, &series));
+    page.push_str(&bars(caption, &labels, &shares));
     let rows: Vec<Vec<String>> = report
         .personas
         .iter()
@@ -143,10 +152,9 @@ fn fairness(page: &mut String, report: &Report) {
 fn groups(page: &mut String, title: &str, id: &str, rows: &[GroupRow]) {
     let _ = write!(page, "<h2>{}</h2>", escaped(title));
     let labels: Vec<String> = rows.iter().map(|row| row.group.clone()).collect();
-    let values = rows.iter().map(|row| row.with_place_percent).collect();
-    let series = [Series { name: "with a place".to_owned(), values }];
+    let with_place = [series("with a place", rows, |row| row.with_place_percent)];
     let description = "For each group how many of a hundred have a place.";
-    page.push_str(&bars(Caption { id, title, description, unit: "%" }, &labels, &series));
+    page.push_str(&bars(Caption { id, title, description, unit: "%" }, &labels, &with_place));
     let rows: Vec<Vec<String>> = rows
         .iter()
         .map(|row| {
@@ -160,14 +168,11 @@ fn groups(page: &mut String, title: &str, id: &str, rows: &[GroupRow]) {
 fn over_time(page: &mut String, report: &Report) {
     page.push_str("<h2>Second by second</h2>");
     let labels: Vec<String> = report.seconds.keys().map(ToString::to_string).collect();
-    let series = |name: &str, value: &dyn Fn(&Second) -> u64| Series {
-        name: name.to_owned(),
-        values: report.seconds.values().map(|second| real(value(second))).collect(),
-    };
+    let seconds = || report.seconds.values();
     let rates = [
-        series("as asked", &|second| second.good),
-        series("refused", &|second| second.refused),
-        series("failed", &|second| second.errors),
+        series("as asked", seconds(), |second| real(second.good)),
+        series("refused", seconds(), |second| real(second.refused)),
+        series("failed", seconds(), |second| real(second.errors)),
     ];
     let caption = Caption {
         id: "rates",
@@ -178,17 +183,16 @@ fn over_time(page: &mut String, report: &Report) {
     page.push_str(&lines(caption, &labels, &rates));
     let took: Vec<Persona> = Persona::ALL
         .into_iter()
-        .filter(|persona| report.seconds.values().any(|it| it.places.contains_key(persona)))
+        .filter(|persona| seconds().any(|it| it.places.contains_key(persona)))
         .collect();
     let places: Vec<Series> = took
         .iter()
         .map(|persona| {
             let mut sum = 0;
-            let values = report.seconds.values().map(|second| {
+            series(persona.name(), seconds(), |second| {
                 sum += second.places.get(persona).copied().unwrap_or(0);
                 real(sum)
-            });
-            Series { name: persona.to_string(), values: values.collect() }
+            })
         })
         .collect();
     let caption = Caption {
@@ -222,17 +226,13 @@ fn latencies(page: &mut String, report: &Report) {
     let name = |row: &super::LatencyRow| format!("{}: {}", row.action.name(), row.outcome);
     let all = &report.latencies;
     let labels: Vec<String> = (1..=all.len()).map(|number| number.to_string()).collect();
-    let series = |name: &str, value: fn(&super::LatencyRow) -> f64| Series {
-        name: name.to_owned(),
-        values: all.iter().map(value).collect(),
-    };
     let caption = Caption {
         id: "latency",
         title: "Latency by outcome",
         description: "Median and 99 of 100 of each outcome, by its number in the table below.",
         unit: "ms",
     };
-    let plotted = [series("p50", |row| row.p50_ms), series("p99", |row| row.p99_ms)];
+    let plotted = [series("p50", all, |row| row.p50_ms), series("p99", all, |row| row.p99_ms)];
     page.push_str(&bars(caption, &labels, &plotted));
     let rows: Vec<Vec<String>> = all
         .iter()
@@ -279,9 +279,8 @@ fn checked(page: &mut String, report: &Report) {
         ("hand-overs that succeeded", check.hand_overs_caught),
         ("promises or rules that were broken", check.violations),
     ];
-    let rows: Vec<Vec<String>> =
-        rows.into_iter().map(|(name, count)| vec![name.to_owned(), count.to_string()]).collect();
-    table(page, "Against the journal, and after a restart", &["what", "count"], &rows);
+    let rows = rows.map(|(name, count)| (name, count.to_string()));
+    facts(page, "Against the journal, and after a restart", &["what", "count"], rows);
     for violation in &check.shown {
         let _ = write!(page, "<p>{}</p>", escaped(violation));
     }

@@ -25,13 +25,25 @@ const TABLE: &[Row] = &[
     // Knows bytes, not bookings.
     row("talon-journal", &[]),
     row("talon-wire", &["talon-domain"]),
+    // Certificates of whichever side; what they are shown for it does not know.
+    row("talon-credentials", &[]),
     // Health is a word of the wire; what is measured it does not know.
     row("talon-telemetry", &["talon-wire"]),
     row(
         "talon-ledger",
-        &["talon-board", "talon-domain", "talon-journal", "talon-telemetry", "talon-wire"],
+        &[
+            "talon-board",
+            "talon-credentials",
+            "talon-domain",
+            "talon-journal",
+            "talon-telemetry",
+            "talon-wire",
+        ],
     ),
-    row("talon-ledger-client", &["talon-domain", "talon-telemetry", "talon-wire"]),
+    row(
+        "talon-ledger-client",
+        &["talon-credentials", "talon-domain", "talon-telemetry", "talon-wire"],
+    ),
     row("talon-pow", &[]),
     row("talon-standins", &[]),
     Row {

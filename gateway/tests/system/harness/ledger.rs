@@ -132,6 +132,13 @@ impl LedgerServer {
         status
     }
 
+    /// Adds to its configuration.
+    pub(crate) fn append(&self, text: &str) {
+        let file = self.file("ledger.toml");
+        let before = std::fs::read_to_string(&file).unwrap();
+        std::fs::write(file, before + text).unwrap();
+    }
+
     /// A file of its configuration.
     pub(crate) fn file(&self, name: &str) -> PathBuf {
         self.directory.path().join(name)

@@ -7,6 +7,7 @@ mod browser;
 mod ledger;
 mod people;
 mod process;
+mod prometheus;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -17,6 +18,7 @@ pub(crate) use people::{
     Visit, at_hub, authorize_link, day, log_in, log_in_with, name_of, now_s, somebody, token_with,
 };
 pub(crate) use process::{Gateway, Launch, free_port, run, shared};
+pub(crate) use prometheus::{Prometheus, has_number, number, query_of};
 
 /// How long anything may take on a busy machine; the end of a test that would hang.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);

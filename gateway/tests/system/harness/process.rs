@@ -123,6 +123,11 @@ impl Launch {
     }
 
     fn command(&self) -> Command {
+        self.command_for("serve")
+    }
+
+    /// The program's command with these settings.
+    fn command_for(&self, task: &str) -> Command {
         let program = env!("CARGO_BIN_EXE_talon");
         let mut command = if self.strace.is_empty() {
             Command::new(program)
@@ -134,6 +139,7 @@ impl Launch {
         };
         let [public, hub, admin] = self.ports;
         command
+            .arg(task)
             .arg("--config")
             .arg(&self.config)
             .arg("--data-dir")
@@ -166,6 +172,12 @@ impl Launch {
     /// Runs a process that is not expected to serve: its exit code and what it printed.
     pub(crate) fn run_to_the_end(&self) -> (Option<i32>, String) {
         let output = self.command().stdin(Stdio::null()).output().unwrap();
+        (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+    }
+
+    /// Only checks the configuration: the exit code and what it printed.
+    pub(crate) fn check(&self) -> (Option<i32>, String) {
+        let output = self.command_for("check-config").stdin(Stdio::null()).output().unwrap();
         (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
     }
 

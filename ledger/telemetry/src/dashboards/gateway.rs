@@ -125,6 +125,15 @@ pub(super) const DASHBOARD: Dashboard = Dashboard {
                     )],
                 ),
                 lines(
+                    "Certificate ends in",
+                    "s",
+                    "Below 0 no client comes in. Nothing is shown where the gateway does not speak TLS itself.",
+                    &[(
+                        "gateway_certificate_expires_timestamp_seconds{SEL} - time()",
+                        "{{instance}}",
+                    )],
+                ),
+                lines(
                     "Log lines left out",
                     "ops",
                     "Lines that were counted and not logged because the same place logged too many, by level.",
