@@ -59,18 +59,19 @@ impl Hot<'_> {
     }
 }
 
-/// Answers one request; whatever is logged meanwhile names it.
-pub async fn serve(
+/// Answers one request; whatever is logged meanwhile names it. No `async fn`: that would keep the request's place
+/// beside the answering to which it was handed on, for as long as an answer is not taken.
+pub fn serve(
     lane: Lane,
     cold: Router,
     peer: SocketAddr,
     request: Request<Incoming>,
-) -> Answer {
+) -> impl Future<Output = Answer> {
     let id = RequestId::next();
     let trace = trace_context::of_request(request.headers());
     let scope = Scope { request: Some(id), trace, is_recorded: false };
     let answering = answer(lane, cold, peer, request, id);
-    spans::request(scope, answering, |answer| answer.status().as_u16()).await
+    spans::request(scope, answering, |answer| answer.status().as_u16())
 }
 
 async fn answer(
