@@ -9,7 +9,9 @@
 //!
 //! - `words`: [`ShiftWord`]s side by side and an array of owners;
 //! - `dashmap`: slot → owner, a map in shards, each behind a lock;
-//! - `mutex_hash_map`: slot → owner, one map behind one lock.
+//! - `mutex_hash_map`: slot → owner, one map behind one lock;
+//! - `actor`: slot → owner, one map that a single writer owns; each claim is a message and waits for its answer,
+//!   as the request behind it would.
 //!
 //! Only the ratios within one run mean anything, and only on a machine with a core to spare for
 //! each thread: threads that take turns on a core never wait for each other's cache lines, and the
@@ -17,6 +19,7 @@
 
 use std::collections::{HashMap, hash_map};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Barrier, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -45,8 +48,8 @@ trait HotDay: Sync {
     /// Whether `owner` now has the slot, which nobody else had.
     fn claim(&self, slot: usize, owner: u64) -> bool;
 
-    /// Makes a claimed slot free again; says who had it.
-    fn give_back(&self, slot: usize) -> u64;
+    /// Makes a claimed slot of `owner` free again; says who had it.
+    fn give_back(&self, slot: usize, owner: u64) -> u64;
 }
 
 struct Words {
@@ -76,7 +79,7 @@ impl HotDay for Words {
         desk.claim_recorded(run, || self.owners[slot].store(owner, Ordering::Relaxed)).is_ok()
     }
 
-    fn give_back(&self, slot: usize) -> u64 {
+    fn give_back(&self, slot: usize, _owner: u64) -> u64 {
         let (desk, run) = self.place(slot);
         desk.give_back_recorded(run, || {
             // Relaxed, as above; and one writer needs no swap.
@@ -98,7 +101,7 @@ impl HotDay for DashMap<usize, u64> {
         }
     }
 
-    fn give_back(&self, slot: usize) -> u64 {
+    fn give_back(&self, slot: usize, _owner: u64) -> u64 {
         self.remove(&slot).map_or(NOBODY, |(_, owner)| owner)
     }
 }
@@ -114,8 +117,61 @@ impl HotDay for Mutex<HashMap<usize, u64>> {
         }
     }
 
-    fn give_back(&self, slot: usize) -> u64 {
+    fn give_back(&self, slot: usize, _owner: u64) -> u64 {
         self.lock().expect("no claim panics").remove(&slot).unwrap_or(NOBODY)
+    }
+}
+
+/// What the actor is asked: to claim for somebody, or to give back to nobody.
+struct Message {
+    slot: usize,
+    owner: u64,
+    is_claim: bool,
+}
+
+/// A way to the thread that owns the map, and each seller's way back.
+struct Actor {
+    inbox: SyncSender<Message>,
+    answers: Vec<Mutex<Receiver<u64>>>,
+}
+
+impl Actor {
+    /// Starts the thread, which ends with the last way to it.
+    fn start() -> Self {
+        let (inbox, messages) = sync_channel::<Message>(THREADS);
+        let (senders, receivers): (Vec<_>, Vec<_>) =
+            (0..THREADS).map(|_| sync_channel::<u64>(1)).unzip();
+        thread::spawn(move || {
+            let mut owners = HashMap::<usize, u64>::with_capacity(SLOTS);
+            for Message { slot, owner, is_claim } in messages {
+                let answer = match (is_claim, owners.entry(slot)) {
+                    (true, hash_map::Entry::Vacant(free)) => *free.insert(owner),
+                    (false, hash_map::Entry::Occupied(taken)) => taken.remove(),
+                    _ => NOBODY,
+                };
+                if senders[owner as usize - 1].send(answer).is_err() {
+                    return;
+                }
+            }
+        });
+        Self { inbox, answers: receivers.into_iter().map(Mutex::new).collect() }
+    }
+
+    fn ask(&self, slot: usize, owner: u64, is_claim: bool) -> u64 {
+        self.inbox.send(Message { slot, owner, is_claim }).expect("the actor is there");
+        // Nobody else asks for this seller: the lock is never waited for.
+        let answer = self.answers[owner as usize - 1].lock().expect("no claim panics").recv();
+        answer.expect("the actor is there")
+    }
+}
+
+impl HotDay for Actor {
+    fn claim(&self, slot: usize, owner: u64) -> bool {
+        self.ask(slot, owner, true) == owner
+    }
+
+    fn give_back(&self, slot: usize, owner: u64) -> u64 {
+        self.ask(slot, owner, false)
     }
 }
 
@@ -128,7 +184,7 @@ fn sell(day: &impl HotDay, thread: usize, rounds: u64) {
             assert!(day.claim(slot, owner), "slot {slot} was sold before");
         }
         for slot in share() {
-            assert_eq!(day.give_back(slot), owner, "slot {slot} changed hands");
+            assert_eq!(day.give_back(slot, owner), owner, "slot {slot} changed hands");
         }
     }
 }
@@ -172,6 +228,11 @@ fn main() {
     let locked = Mutex::new(HashMap::<usize, u64>::with_capacity(SLOTS));
     group.bench_function("mutex_hash_map", |bencher| {
         bencher.iter_custom(|rounds| sell_with_all_threads(&locked, rounds));
+    });
+
+    let actor = Actor::start();
+    group.bench_function("actor", |bencher| {
+        bencher.iter_custom(|rounds| sell_with_all_threads(&actor, rounds));
     });
 
     group.finish();

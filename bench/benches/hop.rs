@@ -20,6 +20,7 @@ use std::time::{Duration, Instant};
 use criterion::{BenchmarkId, Criterion, Throughput};
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use talon_bench::authority::{OPENS_AT, Size};
 use talon_domain::civil::{CivilDate, Minute, UtcMicros};
 use talon_domain::ids::{
     AuthorityId, Channel, Fingerprint, KeyHash, OfficeId, Pseudonym, ServiceId, SessionId,
@@ -36,13 +37,13 @@ use talon_wire::{Answer, Book, Caller, Command, Ledger, Place, Subject, Wishes};
 use tokio::runtime::Runtime;
 
 const UNDER_WAY: &[usize] = &[1, 8, 32, 128];
-const OFFICES: u32 = 24;
-const DESKS: u32 = 20;
-/// Visits of one office on one date: ten minutes each from eight to six.
-const VISITS_A_DAY: u32 = DESKS * 60;
-const DATES: u32 = 7;
+/// Visits of ten minutes each from eight to six.
+const SIZE: Size =
+    Size { offices: 24, desks: 20, steps: 60, step_minutes: 10, days_ahead: 7, a_month: Some(4) };
+/// Visits of one office on one date.
+const VISITS_A_DAY: u32 = SIZE.desks * SIZE.steps;
 /// After so many bookings a new ledger is made, unmeasured.
-const CAPACITY: u32 = OFFICES * DATES * VISITS_A_DAY;
+const CAPACITY: u32 = SIZE.offices * SIZE.days_ahead * VISITS_A_DAY;
 /// Bookings behind the figures of processor time.
 const COUNTED: u32 = 100_000;
 /// Tuesday 2026-12-01 at 10:00 in Kyiv, and that date.
@@ -144,13 +145,10 @@ impl Running {
 }
 
 fn ledger() -> Embedded {
-    let (catalogue, policy) = files();
-    let authority =
-        talon_ledger::load::parse(("catalogue", &catalogue), ("policy", &policy)).expect("good");
     let setup = Setup {
         disk: Arc::new(SimDisk::new()),
         journal: Options::new(JournalKind::Demo),
-        authorities: vec![authority],
+        authorities: vec![SIZE.authority()],
         clock: Box::new(ManualClock::new(NOW)),
         entropy: Box::new(SimEntropy::new(1)),
         journal_entropy: Box::new(SimEntropy::new(2)),
@@ -160,41 +158,13 @@ fn ledger() -> Embedded {
     Embedded::start(core, |failure| panic!("{failure}")).expect("the system gives threads")
 }
 
-fn files() -> (String, String) {
-    let hours = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
-        .map(|day| format!("{day} = [\"08:00-18:00\"]"))
-        .join(", ");
-    let desks: Vec<String> =
-        (1..=DESKS).map(|id| format!("{{ id = {id}, services = [\"permit\"] }}")).collect();
-    let text = |text: &str| format!("{{ uk = \"{text}\", en = \"{text}\" }}");
-    let mut catalogue = format!(
-        "[authority]\nid = 1\ncode = \"a\"\nzone = \"Europe/Kyiv\"\nname = {name}\n\
-         [[service]]\nid = 1\ncode = \"permit\"\nname = {name}\nminutes = 10\ngrid_minutes = 10\n\
-         [[region]]\ncode = \"UA-30\"\nname = {name}\n[[profile]]\ncode = \"p\"\n\
-         step_minutes = 10\nhours = {{ {hours} }}\ndesks = [{}]\n",
-        desks.join(", "),
-        name = text("A"),
-    );
-    for id in 1..=OFFICES {
-        catalogue += &format!(
-            "[[office]]\nid = {id}\nname = {name}\nregion = \"UA-30\"\naddress = {name}\n\
-             profile = \"p\"\n",
-            name = text("O"),
-        );
-    }
-    let policy = "authority = \"a\"\nzone = \"Europe/Kyiv\"\n[release]\ndays_ahead = 7\n\
-                  time = \"06:00\"\nlate_delay_minutes = 10\n[cancel]\ndeadline_minutes = 120\n\
-                  returns_after_minutes = [5, 60]\n[[limit]]\nkind = \"live-per-service\"\n\
-                  name = \"live-per-service\"\nholder = \"subject\"\nmax = 1\nmode = \"enforced\"\n";
-    (catalogue, policy.to_owned())
-}
-
 /// Booking number `n` has a person and a place of its own.
 fn wish(n: u32) -> Book {
-    let (office, visit) = (n / (VISITS_A_DAY * DATES) + 1, n % (VISITS_A_DAY * DATES));
+    let (office, visit) =
+        (n / (VISITS_A_DAY * SIZE.days_ahead) + 1, n % (VISITS_A_DAY * SIZE.days_ahead));
     let (day, visit) = (visit / VISITS_A_DAY + 1, visit % VISITS_A_DAY);
     let today: CivilDate = TODAY.parse().expect("a date");
-    let minute = 8 * 60 + visit / DESKS * 10;
+    let minute = OPENS_AT + visit / SIZE.desks * SIZE.step_minutes;
     let minute: Minute =
         format!("{:02}:{:02}", minute / 60, minute % 60).parse().expect("a time of day");
     let mut person = [0; 32];

@@ -4,4 +4,6 @@
 //! every other crate; none may see this one. Called by `cargo bench -p talon-bench` alone. A figure
 //! is worth something only as a ratio to its peer within the same run.
 
+pub mod authority;
 pub mod desks;
+pub mod hot;

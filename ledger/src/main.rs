@@ -123,6 +123,13 @@ enum Tool {
         /// Where to; made when it is not there.
         to: PathBuf,
     },
+    /// Print completions for a shell.
+    Completions {
+        /// Which shell.
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page.
+    Man,
 }
 
 fn main() -> ExitCode {
@@ -163,6 +170,16 @@ fn run(tool: Tool) -> anyhow::Result<bool> {
             tools::archive::run(&directory, &to, what)?;
         }
         Tool::Backup { directory, to } => tools::backup::run(&directory, &to)?,
+        Tool::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Arguments::command(), "talon-ledger", &mut script);
+            std::io::stdout().write_all(&script)?;
+        }
+        Tool::Man => {
+            let mut page = Vec::new();
+            clap_mangen::Man::new(Arguments::command()).render(&mut page)?;
+            std::io::stdout().write_all(&page)?;
+        }
     }
     Ok(true)
 }

@@ -9,10 +9,12 @@ mod clients;
 mod deny;
 mod deploy;
 mod installers;
+mod instructions;
 mod kill;
 mod loom;
 mod metadata;
 mod package;
+mod peers;
 mod previews;
 mod production;
 mod redis;
@@ -47,6 +49,12 @@ enum Task {
     Package(package::Options),
     /// Draw the dashboards from the data of a rehearsal.
     Previews(previews::Options),
+    /// Count the instructions of the hot functions, against their baseline.
+    Instructions(instructions::Options),
+    /// Measure the whole path beside what people use today, and write bench/RESULTS.md.
+    Peers(peers::Options),
+    /// Measure starts, memory and throughput against size, and write bench/RESULTS.md.
+    Size(peers::Options),
 }
 
 fn main() -> ExitCode {
@@ -57,6 +65,9 @@ fn main() -> ExitCode {
         Task::Kill(options) => kill::kill(&options),
         Task::Package(options) => package::package(&options),
         Task::Previews(options) => previews::previews(&options),
+        Task::Instructions(options) => instructions::instructions(&options),
+        Task::Peers(options) => peers::peers(&options),
+        Task::Size(options) => peers::size(&options),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -18,12 +18,16 @@ const PLACES: [(&str, &str); 2] =
 const PROGRAMS: [&str; 2] = ["talon", "talon-ledger"];
 /// The units, from `configs/systemd`.
 const UNITS: [&str; 2] = ["talon.service", "talon-ledger.service"];
-/// What `talon` says of itself: its arguments, and the file.
-const SAID: [(&[&str], &str); 4] = [
-    (&["man"], "talon.1"),
-    (&["completions", "bash"], "talon.bash"),
-    (&["completions", "zsh"], "_talon"),
-    (&["completions", "fish"], "talon.fish"),
+/// What the programs say of themselves: who is asked what, and the file.
+const SAID: [(&str, &[&str], &str); 8] = [
+    ("talon", &["man"], "talon.1"),
+    ("talon", &["completions", "bash"], "talon.bash"),
+    ("talon", &["completions", "zsh"], "_talon"),
+    ("talon", &["completions", "fish"], "talon.fish"),
+    ("talon-ledger", &["man"], "talon-ledger.1"),
+    ("talon-ledger", &["completions", "bash"], "talon-ledger.bash"),
+    ("talon-ledger", &["completions", "zsh"], "_talon-ledger"),
+    ("talon-ledger", &["completions", "fish"], "talon-ledger.fish"),
 ];
 
 /// What `cargo xtask package` can be told.
@@ -64,15 +68,15 @@ pub(crate) fn package(options: &Options) -> Result<()> {
     run::run(run::cargo().args(pack).arg(target.join("debian")))
 }
 
-/// Gathers the programs, what `talon` says of itself, and the units as the package has them.
+/// Gathers the programs, what they say of themselves, and the units as the package has them.
 fn prepare(built: &Path, place: &Path) -> Result<()> {
     fs::create_dir_all(place).context("a folder for what is packed")?;
     for program in PROGRAMS {
         let copied = fs::copy(built.join(program), place.join(program));
         copied.with_context(|| format!("copying {program}"))?;
     }
-    for (arguments, file) in SAID {
-        let said = run::capture(run::program(place.join("talon")).args(arguments))?;
+    for (program, arguments, file) in SAID {
+        let said = run::capture(run::program(place.join(program)).args(arguments))?;
         fs::write(place.join(file), said).with_context(|| format!("writing {file}"))?;
     }
     for unit in UNITS {
@@ -123,7 +127,7 @@ mod tests {
             let is_made = made.is_some_and(|file| {
                 PROGRAMS.contains(&file)
                     || UNITS.contains(&file)
-                    || SAID.iter().any(|(_, said)| *said == file)
+                    || SAID.iter().any(|(_, _, said)| *said == file)
             });
             let folder = source.split('*').next().unwrap();
             let is_there = run::root().join("gateway").join(folder).exists();

@@ -9,7 +9,9 @@ use anyhow::{Result, bail};
 use clap::{Args, ValueEnum};
 
 use crate::redis::Redis;
-use crate::{api, browser, clients, deny, deploy, kill, loom, production, run, tidy, tools};
+use crate::{
+    api, browser, clients, deny, deploy, instructions, kill, loom, production, run, tidy, tools,
+};
 
 /// How often the gateway is killed in one test run; `cargo xtask kill --rounds N` does more.
 const KILL_ROUNDS: u32 = 20;
@@ -52,6 +54,8 @@ enum Step {
     Deploy,
     /// The board under loom.
     Loom,
+    /// The instructions of the hot functions, against their baseline.
+    Instructions,
     /// No stand-in in a production build.
     Production,
     /// SIGKILL under load.
@@ -80,6 +84,7 @@ impl Step {
             Step::Browser => browser::check(),
             Step::Deploy => deploy::check(),
             Step::Loom => loom::loom(),
+            Step::Instructions => instructions::instructions(&instructions::Options::default()),
             Step::Production => production::check(),
             Step::Kill => kill(),
         }

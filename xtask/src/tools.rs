@@ -1,7 +1,7 @@
 //! The programs that the tests need besides Rust: looks for them, installs what is missing when it
 //! may, and otherwise says exactly what to install.
 //!
-//! Must not decide which test uses what. Called by `test`, first.
+//! Must not decide which test uses what. Called by `test`, first, and by the tasks that measure.
 
 use std::env;
 use std::path::Path;
@@ -49,6 +49,23 @@ const TOOLS: &[Tool] = &[
         package: "chromium",
         purpose: "looking at the pages as a citizen does",
     },
+    VALGRIND,
+];
+
+const VALGRIND: Tool = Tool {
+    program: "valgrind",
+    package: "valgrind",
+    purpose: "counting the instructions of the hot functions",
+};
+
+/// What `cargo xtask peers` measures Talon beside, and with; the tests do without them.
+const PEERS: &[Tool] = &[
+    Tool { program: "nginx", package: "nginx-light", purpose: "a limit in front of a server" },
+    Tool { program: "psql", package: "postgresql", purpose: "claims in PostgreSQL" },
+    Tool { program: "redis-server", package: "redis-server", purpose: "claims in Redis" },
+    Tool { program: "redis-benchmark", package: "redis-tools", purpose: "the load on Redis" },
+    Tool { program: "python3", package: "python3", purpose: "claims in SQLite" },
+    Tool { program: "wrk", package: "wrk", purpose: "the load over HTTP" },
 ];
 
 /// Components of the toolchain; distributions' own packages of Rust may lack them.
@@ -61,12 +78,28 @@ const COMPONENTS: &[(&str, &str)] = &[("fmt", "rustfmt"), ("clippy", "clippy")];
 pub(crate) fn require() -> Result<()> {
     require_components()?;
     let path = env::var_os("PATH").unwrap_or_default();
-    require_programs(&path)?;
+    require_programs(TOOLS, &path)?;
     require_environments(&path)
 }
 
-fn require_programs(path: &std::ffi::OsStr) -> Result<()> {
-    let missing = missing(path);
+/// Makes sure that instructions can be counted.
+///
+/// # Errors
+/// As [`require`].
+pub(crate) fn require_instructions() -> Result<()> {
+    require_programs(&[VALGRIND], &env::var_os("PATH").unwrap_or_default())
+}
+
+/// Makes sure that everything is there that Talon is measured beside.
+///
+/// # Errors
+/// As [`require`].
+pub(crate) fn require_peers() -> Result<()> {
+    require_programs(PEERS, &env::var_os("PATH").unwrap_or_default())
+}
+
+fn require_programs(tools: &'static [Tool], path: &std::ffi::OsStr) -> Result<()> {
+    let missing = missing(tools, path);
     if missing.is_empty() {
         return Ok(());
     }
@@ -78,7 +111,7 @@ fn require_programs(path: &std::ffi::OsStr) -> Result<()> {
         bail!("{}", advice(&packages));
     }
     install(&packages).with_context(|| advice(&packages))?;
-    let still = self::missing(path);
+    let still = self::missing(tools, path);
     if !still.is_empty() {
         let names: Vec<&str> = still.iter().map(|tool| tool.program).collect();
         bail!("installed, but still not on the path: {}", names.join(", "));
@@ -126,8 +159,8 @@ fn require_components() -> Result<()> {
     Ok(())
 }
 
-fn missing(path: &std::ffi::OsStr) -> Vec<&'static Tool> {
-    TOOLS.iter().filter(|tool| !is_on_path(tool.program, path)).collect()
+fn missing(tools: &'static [Tool], path: &std::ffi::OsStr) -> Vec<&'static Tool> {
+    tools.iter().filter(|tool| !is_on_path(tool.program, path)).collect()
 }
 
 fn is_on_path(program: &str, path: &std::ffi::OsStr) -> bool {
@@ -184,7 +217,7 @@ mod tests {
         std::fs::set_permissions(&file, mode).unwrap();
         assert!(is_on_path("strace", folder.path().as_os_str()));
         let names: Vec<_> =
-            missing(folder.path().as_os_str()).iter().map(|tool| tool.program).collect();
+            missing(TOOLS, folder.path().as_os_str()).iter().map(|tool| tool.program).collect();
         let others = TOOLS.iter().map(|tool| tool.program).filter(|name| *name != "strace");
         assert_eq!(names, others.collect::<Vec<_>>());
     }

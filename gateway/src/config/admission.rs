@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use talon_telemetry::secret;
+use talon_credentials::secret;
 
 use crate::admission::{BadEndpoint, MAX_BUCKETS, MAX_GATEWAYS, RedisEndpoint};
 

@@ -7,9 +7,9 @@ use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+use talon_credentials::secret;
 use talon_domain::pepper::{BadPeppers, MAX_PEPPERS, Pepper, Peppers};
 use talon_pow::Keyring;
-use talon_telemetry::secret;
 
 use super::token::SessionKeys;
 

@@ -1,6 +1,9 @@
 //! With a ledger of its own: several gateways hold everybody to one limit, over one Redis; the
 //! ledger can be killed, and whoever would sell places twice is not let in.
 
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+
 use talon_ledger::journal::RealDisk;
 use talon_ledger::verify::verify;
 
@@ -175,6 +178,18 @@ fn a_second_ledger_on_the_same_journal_or_port_is_refused() {
     let (code, said) = ledger.run_to_the_end();
     assert_eq!(code, Some(71), "{said}");
     assert!(said.contains("listen 127.0.0.1:"), "{said}");
+}
+
+#[test]
+fn keys_that_others_may_read_are_refused_on_both_sides() {
+    let ledger = LedgerServer::new();
+    for key in ["ledger.key", "gateway.key"] {
+        fs::set_permissions(ledger.file(key), fs::Permissions::from_mode(0o604)).unwrap();
+    }
+    for (code, said) in [ledger.run_to_the_end(), ledger.gateway().run_to_the_end()] {
+        assert_eq!(code, Some(78), "{said}");
+        assert!(said.contains(".key: mode 604 lets others read it"), "{said}");
+    }
 }
 
 #[tokio::test]

@@ -1,7 +1,10 @@
-//! The certificates that a gateway and its ledger show each other, read from files.
+//! The certificates that a gateway and its ledger show each other, and secrets, read from files.
 //!
-//! Owns the three files of a side, what is wrong with them, and which version of TLS both speak. Must not
-//! know which side it is on. Called by the ledger's `serve` and by its client.
+//! Owns the three files of a side, what is wrong with them, which version of TLS both speak, and who may read a
+//! secret's file. Must not know which side it is on. Called by the ledger's `serve` and by its client, and by
+//! whatever names a secret's file.
+
+pub mod secret;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -9,6 +12,8 @@ use std::sync::Arc;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem};
 use rustls::{RootCertStore, SupportedProtocolVersion};
+
+use crate::secret::{BadSecret, MAX_KEY_BYTES};
 
 /// What both sides speak, and nothing older.
 pub const VERSIONS: &[&SupportedProtocolVersion] = &[&rustls::version::TLS13];
@@ -34,6 +39,9 @@ pub enum BadCredentials {
         /// Why.
         source: pem::Error,
     },
+    /// The key's file, which nobody else may read.
+    #[error(transparent)]
+    Key(#[from] BadSecret),
     /// A file without a certificate in it.
     #[error("{}: holds no certificate", path.display())]
     Empty {
@@ -64,7 +72,7 @@ impl Credentials {
         for authority in certificates(authorities)? {
             roots.add(authority).map_err(BadCredentials::of(authorities))?;
         }
-        let private = PrivateKeyDer::from_pem_file(key)
+        let private = PrivateKeyDer::from_pem_slice(&secret::read(key, MAX_KEY_BYTES)?)
             .map_err(|source| BadCredentials::File { path: key.to_owned(), source })?;
         let chain = certificates(certificate)?;
         Ok(Self { chain, key: private, authorities: Arc::new(roots) })
@@ -91,7 +99,8 @@ fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, BadCredenti
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
+    use std::fs::{self, Permissions};
+    use std::os::unix::fs::PermissionsExt as _;
 
     use super::*;
 
@@ -99,13 +108,20 @@ mod tests {
 
     /// What is said when one of the three files of good credentials has this text instead, or is not there.
     fn said(spoilt: &str, text: Option<&str>) -> String {
+        said_with(spoilt, text, 0o600)
+    }
+
+    /// The same, with files of this mode.
+    fn said_with(spoilt: &str, text: Option<&str>, mode: u32) -> String {
         let directory = tempfile::tempdir().unwrap();
         let own = rcgen::generate_simple_self_signed(["ledger".to_owned()]).unwrap();
         let good = [own.cert.pem(), own.signing_key.serialize_pem(), own.cert.pem()];
         for (name, good) in NAMES.into_iter().zip(good) {
             let text = if name == spoilt { text } else { Some(good.as_str()) };
             if let Some(text) = text {
-                fs::write(directory.path().join(name), text).unwrap();
+                let file = directory.path().join(name);
+                fs::write(&file, text).unwrap();
+                fs::set_permissions(file, Permissions::from_mode(mode)).unwrap();
             }
         }
         let [own, key, authority] = NAMES.map(|name| directory.path().join(name));
@@ -125,6 +141,8 @@ mod tests {
             }
         }
         assert!(said("own.pem", Some("")).ends_with("holds no certificate"));
+        let readable = said_with("none", None, 0o604);
+        assert!(readable.contains("/own.key: mode 604 lets others read it"), "{readable}");
         let no_certificate = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
         assert!(said("authority.pem", Some(no_certificate)).contains("/authority.pem: "));
     }

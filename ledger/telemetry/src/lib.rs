@@ -1,6 +1,5 @@
 //! What a process of Talon shows of itself: one table of all metrics, their recorder, its log and traces, the admin
-//! listener's routes for health and metrics, and what the service manager is told; and what all of them ask of a
-//! file that holds a secret.
+//! listener's routes for health and metrics, and what the service manager is told.
 //!
 //! Must not know what is measured, nor when. Called by the gateway and by the ledger's own server; every
 //! metric that is recorded anywhere is named in [`table`].
@@ -13,7 +12,6 @@ pub mod metric;
 pub mod recorder;
 pub mod request_id;
 pub mod scope;
-pub mod secret;
 pub mod service;
 pub mod spans;
 pub mod table;

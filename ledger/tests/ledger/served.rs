@@ -1,6 +1,8 @@
 //! A running ledger, reached in the process or over a connection, and certificates for it.
 
+use std::fs::Permissions;
 use std::net::{SocketAddr, TcpListener};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -47,7 +49,8 @@ impl Certificates {
                 [("ca", ca_certificate), ("crt", certificate), ("key", key.serialize_pem())];
             for (kind, text) in files {
                 let file = folder.path().join(format!("{side}.{kind}"));
-                std::fs::write(file, text).expect("there is room");
+                std::fs::write(&file, text).expect("there is room");
+                std::fs::set_permissions(file, Permissions::from_mode(0o600)).expect("it is ours");
             }
         }
         Self { folder }

@@ -25,10 +25,10 @@ const TABLE: &[Row] = &[
     // Knows bytes, not bookings.
     row("talon-journal", &[]),
     row("talon-wire", &["talon-domain"]),
-    // Certificates of whichever side; what they are shown for it does not know.
+    // Certificates of whichever side, and secrets; what they are shown for it does not know.
     row("talon-credentials", &[]),
     // Health is a word of the wire; what is measured it does not know.
-    row("talon-telemetry", &["talon-wire"]),
+    row("talon-telemetry", &["talon-credentials", "talon-wire"]),
     row(
         "talon-ledger",
         &[
@@ -49,6 +49,7 @@ const TABLE: &[Row] = &[
     Row {
         name: "talon-gateway",
         may_use: &[
+            "talon-credentials",
             "talon-domain",
             "talon-ledger",
             "talon-ledger-client",

@@ -12,10 +12,11 @@ pub(super) const DISTRUSTED: Sign = Sign {
     tells: |trusted| trusted < 1.0,
 };
 
-/// The library, in the folder of this machine's kind.
+/// The library: in the folder of this machine's kind, where there is one.
 fn faketime() -> PathBuf {
     let kinds = std::fs::read_dir("/usr/lib").unwrap().map(|kind| kind.unwrap().path());
-    let mut libraries = kinds.map(|kind| kind.join("faketime/libfaketimeMT.so.1"));
+    let folders = ["/usr/lib", "/usr/lib64"].into_iter().map(PathBuf::from).chain(kinds);
+    let mut libraries = folders.map(|folder| folder.join("faketime/libfaketimeMT.so.1"));
     libraries.find(|library| library.exists()).expect("faketime is installed")
 }
 

@@ -3,7 +3,9 @@
 //! Owns its configuration, certificates, port and data; the same ledger can be killed and started
 //! again. Must not know HTTP.
 
+use std::fs::Permissions;
 use std::io::{BufRead as _, BufReader};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, LazyLock, Mutex};
@@ -197,6 +199,8 @@ fn certificates(folder: &Path) {
         let leaf = CertificateParams::new(vec!["ledger.test".to_owned()]).unwrap();
         let leaf = leaf.signed_by(&key, &issuer).unwrap();
         std::fs::write(folder.join(format!("{side}.crt")), leaf.pem()).unwrap();
-        std::fs::write(folder.join(format!("{side}.key")), key.serialize_pem()).unwrap();
+        let file = folder.join(format!("{side}.key"));
+        std::fs::write(&file, key.serialize_pem()).unwrap();
+        std::fs::set_permissions(file, Permissions::from_mode(0o600)).unwrap();
     }
 }

@@ -7,8 +7,7 @@ use std::path::{Path, PathBuf};
 
 use http::{HeaderMap, header};
 use subtle::ConstantTimeEq as _;
-
-use crate::secret::{self, BadSecret};
+use talon_credentials::secret::{self, BadSecret};
 
 /// Least length of a token, in bytes.
 pub const MIN_TOKEN_BYTES: usize = 32;

@@ -10,6 +10,8 @@ use std::path::{Path, PathBuf};
 
 use rustix::process::geteuid;
 
+/// Largest file of a private key in PEM, in bytes.
+pub const MAX_KEY_BYTES: u64 = 256 * 1024;
 /// What nobody but the owner may do.
 const OTHERS: u32 = 0o077;
 /// The same, but that the group may read.
