@@ -89,7 +89,7 @@ fn start(folder: &Path) -> SocketAddr {
     std::thread::spawn(move || {
         let outside = Outside {
             read: Box::new(|| unreachable!("nobody asks for a reload")),
-            set_log_filter: Box::new(|_| {}),
+            change_log: Box::new(|_| {}),
         };
         process::run(config, &base, None, outside).expect("it serves until the process ends");
     });

@@ -10,6 +10,9 @@ use axum::Router;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, header};
 use http_body_util::Either;
 use hyper::body::Incoming;
+use talon_telemetry::request_id::RequestId;
+use talon_telemetry::scope::Scope;
+use talon_telemetry::spans;
 use tower::ServiceExt;
 
 use crate::app::{Lane, now};
@@ -20,7 +23,7 @@ use crate::http::framing;
 use crate::http::language::Language;
 use crate::http::problem::Problem;
 use crate::http::rate_limit;
-use crate::http::request_id::RequestId;
+use crate::http::trace_context;
 use crate::measures;
 use crate::operations::{self, Booked, Wish};
 use crate::request::{BookRequest, idempotency_key};
@@ -62,15 +65,29 @@ impl Hot<'_> {
     }
 }
 
-/// Answers one request.
-pub async fn serve(
+/// Answers one request; whatever is logged meanwhile names it. No `async fn`: that would keep the request's place
+/// beside the answering to which it was handed on, for as long as an answer is not taken.
+pub fn serve(
     lane: Lane,
     cold: Router,
     peer: SocketAddr,
     request: Request<Incoming>,
+) -> impl Future<Output = Answer> {
+    let id = RequestId::next();
+    let trace = trace_context::of_request(request.headers());
+    let scope = Scope { request: Some(id), trace, is_recorded: false };
+    let answering = answer(lane, cold, peer, request, id);
+    spans::request(scope, answering, |answer| answer.status().as_u16())
+}
+
+async fn answer(
+    lane: Lane,
+    cold: Router,
+    peer: SocketAddr,
+    request: Request<Incoming>,
+    id: RequestId,
 ) -> Answer {
     let started = Instant::now();
-    let id = RequestId::next();
     let language = Language::of_request(request.headers(), &lane.app.cookies);
     let peer = lane.app.edge.trust.client(peer, request.headers());
     let context = Context { id, language, peer };
@@ -103,7 +120,7 @@ pub async fn serve(
     }
     let status = answer.status();
     measures::answered(kind, status, started.elapsed());
-    tracing::debug!(request_id = %id, %method, %status, micros = started.elapsed().as_micros(), "answered");
+    tracing::debug!(%method, %status, micros = started.elapsed().as_micros(), "answered");
     answer
 }
 
@@ -117,7 +134,7 @@ async fn route(
     if lane.app.is_demo() {
         let authority = request.uri().authority().map(http::uri::Authority::as_str);
         if let Some(reason) = talon_standins::guard::refusal(request.headers(), authority) {
-            tracing::warn!(request_id = %context.id, reason, "a demo refused a request");
+            tracing::warn!(reason, "a demo refused a request");
             return Err(Problem::ForbiddenInDemo);
         }
     }

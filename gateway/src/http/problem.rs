@@ -11,6 +11,7 @@ use serde_json::{Map, Value, json};
 use talon_domain::civil::UtcMicros;
 use talon_domain::limits::LimitRefusal;
 use talon_domain::policy::LimitKind;
+use talon_telemetry::request_id::RequestId;
 use talon_telemetry::{handles, table};
 use talon_wire::{BookingState, FreeStart, Refusal, Release};
 
@@ -18,7 +19,6 @@ use crate::slow_lane::BadTicket;
 
 use super::body::{self, Answer, MAX_BODY_BYTES};
 use super::language::{Language, Texts};
-use super::request_id::RequestId;
 
 /// Retries after an overload spread over this many seconds.
 pub const RETRY_JITTER_SECONDS: u64 = 5;
