@@ -202,6 +202,9 @@ fn certificates() -> (Arc<rustls::ServerConfig>, Tls) {
     let files = [("ca", root), ("crt", leaf), ("key", key.serialize_pem())].map(|(name, text)| {
         let file = folder.path().join(name);
         std::fs::write(&file, text).expect("there is room");
+        // A key that others may read is refused.
+        let private = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+        std::fs::set_permissions(&file, private).expect("it is ours");
         file
     });
     let [ca, certificate, key] = &files;

@@ -105,7 +105,7 @@ impl Inputs {
         let session = Session::new(SessionId([9; 16]), NOW_S, EXPIRES_AT_S, vec![names]);
         let command = command(service, start);
         let mut received = BytesMut::new();
-        put_request(&mut received, 7, &command).expect("it is short");
+        put_request(&mut received, 7, None, &command).expect("it is short");
         let json = format!(
             "{{\"authority\":\"mvs\",\"office\":8041,\"service\":\"theory-exam\",\
              \"wishes\":[{{\"date\":\"2026-12-01\",\"time\":\"{start}\"}}]}}"
@@ -290,7 +290,7 @@ fn quota_hint(inputs: &mut Inputs) {
 #[inline(never)]
 fn frame_encode(inputs: &mut Inputs) {
     inputs.frame.clear();
-    put_request(&mut inputs.frame, 7, black_box(&inputs.command)).expect("it is short");
+    put_request(&mut inputs.frame, 7, None, black_box(&inputs.command)).expect("it is short");
     black_box(&inputs.frame);
 }
 

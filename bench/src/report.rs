@@ -49,6 +49,9 @@ impl Bound {
     }
 }
 
+/// Said of a run beside other work.
+const BUSY: &str = " **The computer was busy with other work: a trial, not a result.**";
+
 /// A figure of a sample.
 type Figure = fn(&Sample) -> Option<f64>;
 
@@ -243,9 +246,10 @@ fn document(peers: Option<&peers::Results>, size: Option<&size::Results>, said: 
 
 fn ratios(results: &peers::Results) -> String {
     let mut text = format!(
-        "\n## Against the goals\n{}\n{} interleaved rounds of {} s; ratios within a round.\n\n\
+        "\n## Against the goals\n{}{}\n{} interleaved rounds of {} s; ratios within a round.\n\n\
          | ratio | goal | min | median | max | |\n|---|---|---|---|---|---|\n",
         results.machine.sentence(),
+        if results.machine.is_busy() { BUSY } else { "" },
         results.rounds.len(),
         results.seconds,
     );
@@ -271,7 +275,7 @@ fn ratios(results: &peers::Results) -> String {
 fn variants(results: &peers::Results) -> String {
     let mut text =
         "\n## Each by itself\nMedians over the rounds. These differ from one run to the next by \
-                    tens of percent; the ratios above do not.\n\n\
+                    tens of percent, the ratios above far less.\n\n\
                     | variant | a second | server CPU µs | Redis CPU µs | p50 µs | p99 µs |\n\
                     |---|---|---|---|---|---|\n"
             .to_owned();

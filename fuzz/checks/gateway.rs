@@ -8,7 +8,7 @@ use talon_gateway::http::problem::Problem;
 use talon_gateway::identity::token::SessionKeys;
 use talon_gateway::request::{BookRequest, MoveRequest};
 use talon_pow::{Binding, Keyring, Payload};
-use talon_wire::{MAX_WISHES, Wishes};
+use talon_wire::{MAX_WISHES, TraceContext, Wishes};
 
 /// The secret with which the corpus is signed.
 pub(crate) const SECRET: [u8; 32] = [7; 32];
@@ -69,6 +69,15 @@ pub(crate) fn proxy_header(bytes: &[u8]) {
             }
         }
     }
+}
+
+/// A trace is read in one spelling, but for the version and the flags that are not passed on.
+pub(crate) fn traceparent(bytes: &[u8]) {
+    let Some(trace) = TraceContext::parse(bytes) else { return };
+    let again = trace.to_string();
+    assert_eq!(TraceContext::parse(again.as_bytes()), Some(trace));
+    assert_eq!(again.as_bytes()[3..53], bytes[3..53]);
+    assert_eq!(TraceContext::from_bytes(&trace.to_bytes()), Some(trace));
 }
 
 /// The hops are bounded, and an address that a proxy appends is the nearest one.

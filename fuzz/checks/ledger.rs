@@ -29,8 +29,8 @@ pub(crate) fn record(bytes: &[u8]) {
 /// it was read from says, and a hello is read as it would be written or is refused.
 pub(crate) fn frames(bytes: &[u8]) {
     direction::<FromClient>(bytes, |to, frame| match frame {
-        FromClient::Request { id, command } => {
-            frame::put_request(to, *id, command).expect("it came in a frame");
+        FromClient::Request { id, trace, command } => {
+            frame::put_request(to, *id, *trace, command).expect("it came in a frame");
         }
         FromClient::Ping { id } => frame::put_ping(to, *id),
     });

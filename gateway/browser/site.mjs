@@ -89,7 +89,7 @@ async function freePorts(count) {
 }
 
 /** Starts the browser. */
-function startBrowser() {
+export function startBrowser() {
   return chromium.launch({
     executablePath: BROWSER,
     args: ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"],

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use http::{HeaderMap, Uri, header};
 use talon_domain::civil::{MICROS_PER_SECOND, UtcMicros};
 use talon_domain::ids::AuthorityId;
+use talon_telemetry::request_id::RequestId;
 use talon_wire::Caller;
 
 use crate::admission::{FenceRefusal, PersonKey};
@@ -16,7 +17,6 @@ use crate::config::Shadowed;
 use crate::http::language::Language;
 use crate::http::origin;
 use crate::http::problem::Problem;
-use crate::http::request_id::RequestId;
 use crate::identity::cookies;
 use crate::identity::token::{BadToken, Session};
 

@@ -7,9 +7,12 @@ use std::net::SocketAddr;
 use std::time::Instant;
 
 use axum::Router;
-use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, header};
 use http_body_util::Either;
 use hyper::body::Incoming;
+use talon_telemetry::request_id::RequestId;
+use talon_telemetry::scope::Scope;
+use talon_telemetry::spans;
 use tower::ServiceExt;
 
 use crate::app::{Lane, now};
@@ -20,19 +23,25 @@ use crate::http::framing;
 use crate::http::language::Language;
 use crate::http::problem::Problem;
 use crate::http::rate_limit;
-use crate::http::request_id::RequestId;
+use crate::http::trace_context;
 use crate::measures;
 use crate::operations::{self, Booked, Wish};
 use crate::request::{BookRequest, idempotency_key};
 use crate::views::{BookingJson, SlowLaneJson};
 
 /// Of every answer that does not say otherwise itself.
-const COMMON_HEADERS: [(&str, &str); 5] = [
-    ("content-security-policy", "default-src 'none'; frame-ancestors 'none'"),
-    ("x-content-type-options", "nosniff"),
-    ("referrer-policy", "same-origin"),
-    ("x-frame-options", "DENY"),
-    ("cross-origin-opener-policy", "same-origin"),
+static COMMON_HEADERS: [(HeaderName, HeaderValue); 5] = [
+    (
+        header::CONTENT_SECURITY_POLICY,
+        HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'"),
+    ),
+    (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+    (header::REFERRER_POLICY, HeaderValue::from_static("same-origin")),
+    (header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY")),
+    (
+        HeaderName::from_static("cross-origin-opener-policy"),
+        HeaderValue::from_static("same-origin"),
+    ),
 ];
 
 /// For a year, browsers come back over TLS only. Never in a demonstration: localhost has other uses.
@@ -56,15 +65,29 @@ impl Hot<'_> {
     }
 }
 
-/// Answers one request.
-pub async fn serve(
+/// Answers one request; whatever is logged meanwhile names it. No `async fn`: that would keep the request's place
+/// beside the answering to which it was handed on, for as long as an answer is not taken.
+pub fn serve(
     lane: Lane,
     cold: Router,
     peer: SocketAddr,
     request: Request<Incoming>,
+) -> impl Future<Output = Answer> {
+    let id = RequestId::next();
+    let trace = trace_context::of_request(request.headers());
+    let scope = Scope { request: Some(id), trace, is_recorded: false };
+    let answering = answer(lane, cold, peer, request, id);
+    spans::request(scope, answering, |answer| answer.status().as_u16())
+}
+
+async fn answer(
+    lane: Lane,
+    cold: Router,
+    peer: SocketAddr,
+    request: Request<Incoming>,
+    id: RequestId,
 ) -> Answer {
     let started = Instant::now();
-    let id = RequestId::next();
     let language = Language::of_request(request.headers(), &lane.app.cookies);
     let peer = lane.app.edge.trust.client(peer, request.headers());
     let context = Context { id, language, peer };
@@ -89,15 +112,15 @@ pub async fn serve(
         // What follows on this connection may be anybody's.
         headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
-    for (name, value) in COMMON_HEADERS {
-        headers.entry(name).or_insert(HeaderValue::from_static(value));
+    for (name, value) in &COMMON_HEADERS {
+        headers.entry(name).or_insert_with(|| value.clone());
     }
     if !lane.app.is_demo() {
         headers.insert(header::STRICT_TRANSPORT_SECURITY, STRICT_TRANSPORT);
     }
     let status = answer.status();
     measures::answered(kind, status, started.elapsed());
-    tracing::debug!(request_id = %id, %method, %status, micros = started.elapsed().as_micros(), "answered");
+    tracing::debug!(%method, %status, micros = started.elapsed().as_micros(), "answered");
     answer
 }
 
@@ -111,7 +134,7 @@ async fn route(
     if lane.app.is_demo() {
         let authority = request.uri().authority().map(http::uri::Authority::as_str);
         if let Some(reason) = talon_standins::guard::refusal(request.headers(), authority) {
-            tracing::warn!(request_id = %context.id, reason, "a demo refused a request");
+            tracing::warn!(reason, "a demo refused a request");
             return Err(Problem::ForbiddenInDemo);
         }
     }

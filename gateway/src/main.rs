@@ -8,10 +8,9 @@ use std::time::Duration;
 
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use talon_gateway::config::{BadConfig, Config, Layers};
-use talon_gateway::process::{self, EXIT_CONFIG, Failure, Outside};
-use tracing_subscriber::layer::SubscriberExt as _;
-use tracing_subscriber::util::SubscriberInitExt as _;
-use tracing_subscriber::{EnvFilter, Registry, reload};
+use talon_gateway::process::{self, EXIT_CONFIG, EXIT_SYSTEM, Failure, Outside};
+use talon_telemetry::logs::{BadLog, Logs};
+use talon_telemetry::spans::{BadTraces, Traces};
 
 const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (", env!("GATEWAY_COMMIT"), ")");
 
@@ -78,10 +77,9 @@ fn main() -> ExitCode {
         return ExitCode::FAILURE;
     }
     let arguments = Arguments::parse();
-    let logs = init_logs();
     let outcome = match arguments.task {
-        None => serve(arguments.settings, logs),
-        Some(Task::Serve(settings)) => serve(settings, logs),
+        None => serve(arguments.settings),
+        Some(Task::Serve(settings)) => serve(settings),
         Some(Task::CheckConfig(settings)) => configure(&settings)
             .map_err(Ended::from)
             .and_then(|(config, base)| Ok(check(&config, &base)?)),
@@ -131,6 +129,18 @@ impl From<Failure> for Ended {
     }
 }
 
+impl From<BadLog> for Ended {
+    fn from(error: BadLog) -> Self {
+        Self { message: error.to_string(), code: EXIT_SYSTEM }
+    }
+}
+
+impl From<BadTraces> for Ended {
+    fn from(error: BadTraces) -> Self {
+        Self { message: error.to_string(), code: EXIT_SYSTEM }
+    }
+}
+
 impl From<std::io::Error> for Ended {
     fn from(error: std::io::Error) -> Self {
         Self { message: error.to_string(), code: 1 }
@@ -141,15 +151,20 @@ fn print(bytes: &[u8]) -> Result<(), Ended> {
     Ok(std::io::stdout().write_all(bytes)?)
 }
 
-fn serve(settings: Settings, logs: Logs) -> Result<(), Ended> {
+fn serve(settings: Settings) -> Result<(), Ended> {
     let (config, base) = configure(&settings)?;
-    set_log_filter(&logs, &config);
+    let logs = Logs::start(&config.log)?;
+    let at_end = logs.clone();
+    let traces = Traces::start(&config.traces, "talon-gateway")?;
     let release_in = settings.release_in;
     let outside = Outside {
         read: Box::new(move || configure(&settings)),
-        set_log_filter: Box::new(move |config| set_log_filter(&logs, config)),
+        change_log: Box::new(move |config| logs.change(&config.log)),
     };
-    Ok(process::run(config, &base, release_in, outside)?)
+    let outcome = process::run(config, &base, release_in, outside);
+    traces.finish();
+    at_end.report();
+    Ok(outcome?)
 }
 
 /// Asks `/readyz`, shows what it says.
@@ -260,30 +275,6 @@ fn built_in() -> Result<(String, String, PathBuf), BadConfig> {
         problem: "give a configuration file; configs/production.example.toml shows every key"
             .to_owned(),
     })
-}
-
-/// Changes what is logged.
-type Logs = reload::Handle<EnvFilter, Registry>;
-
-/// The variable that wins over `log.filter`.
-const LOG_VARIABLE: &str = "TALON_LOG";
-
-fn init_logs() -> Logs {
-    let filter = EnvFilter::try_from_env(LOG_VARIABLE).unwrap_or_else(|_| EnvFilter::new("info"));
-    let (filter, logs) = reload::Layer::new(filter);
-    let ansi = std::io::IsTerminal::is_terminal(&std::io::stderr());
-    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(ansi);
-    tracing_subscriber::registry().with(filter).with(lines).init();
-    logs
-}
-
-fn set_log_filter(logs: &Logs, config: &Config) {
-    if EnvFilter::try_from_env(LOG_VARIABLE).is_ok() {
-        return;
-    }
-    if let Err(error) = logs.reload(EnvFilter::new(&config.log.filter)) {
-        eprintln!("talon: log.filter: {error}");
-    }
 }
 
 fn parse_duration(text: &str) -> Result<Duration, String> {

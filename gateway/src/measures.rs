@@ -5,8 +5,8 @@
 use std::time::Duration;
 
 use http::StatusCode;
-use metrics::{counter, gauge, histogram};
-use talon_telemetry::table;
+use metrics::{gauge, histogram};
+use talon_telemetry::{handles, table};
 
 use crate::http::problem::Problem;
 
@@ -15,7 +15,7 @@ const LAG_LOOK_EVERY: Duration = Duration::from_millis(250);
 
 /// Takes note of an answer to a request of this kind.
 pub fn answered(kind: &'static str, status: StatusCode, took: Duration) {
-    histogram!(table::REQUEST_DURATION.name, "kind" => kind).record(took);
+    handles::observe(table::REQUEST_DURATION, [("kind", kind)], took);
     let class = match status.as_u16() {
         100..200 => "1xx",
         200..300 => "2xx",
@@ -23,7 +23,7 @@ pub fn answered(kind: &'static str, status: StatusCode, took: Duration) {
         400..500 => "4xx",
         _ => "5xx",
     };
-    counter!(table::RESPONSES.name, "kind" => kind, "status" => class).increment(1);
+    handles::count(table::RESPONSES, [("kind", kind), ("status", class)]);
 }
 
 /// Takes note of a proof that was looked at; one that was not shown is none.
@@ -33,7 +33,7 @@ pub fn proved<T>(outcome: Result<T, Problem>) -> Result<T, Problem> {
         Err(problem) => !matches!(problem, Problem::PowRequired | Problem::Overloaded),
     };
     if refused {
-        counter!(table::PROOFS.name, "outcome" => "refused").increment(1);
+        handles::count(table::PROOFS, [("outcome", "refused")]);
     }
     outcome
 }

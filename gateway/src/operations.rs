@@ -15,7 +15,7 @@ use talon_domain::ids::{AuthorityId, BookingId, Channel, Fingerprint, KeyHash, O
 use talon_domain::limits::LimitRefusal;
 use talon_domain::policy::{LimitKind, Moment};
 use talon_pow::Pressure;
-use talon_telemetry::table;
+use talon_telemetry::{handles, spans, table};
 use talon_wire::{
     Answer, Book, BookingView, Caller, Cancel, Command, Move, Place, Refusal, Wishes,
 };
@@ -154,7 +154,7 @@ async fn take(
     command: Command,
 ) -> Result<Booked, Problem> {
     let acting = acting_for(&claim.caller, claim.subject)?;
-    match admit_claim(lane, &claim, wishes).await {
+    match spans::step("admission", admit_claim(lane, &claim, wishes)).await {
         Ok(()) => {}
         Err(problem @ (Problem::PowRequired | Problem::PowExpired | Problem::PowReplayed)) => {
             // A repeat of a request whose answer was lost carries a proof that is spent. It asks the
@@ -365,9 +365,9 @@ async fn earlier(lane: &Lane, claim: &Claim<'_>, problem: Problem) -> Result<Boo
 }
 
 async fn call(lane: &Lane, command: Command) -> Result<Answer, Problem> {
-    tokio::time::timeout(LEDGER_DEADLINE, lane.ledger.call(command))
-        .await
-        .map_err(|_| Problem::Unavailable)
+    // The call begins within its step: a ledger in this process decides before it returns.
+    let calling = async { tokio::time::timeout(LEDGER_DEADLINE, lane.ledger.call(command)).await };
+    spans::step("ledger", calling).await.map_err(|_| Problem::Unavailable)
 }
 
 /// Only limits that hold for whichever date is asked next may be remembered.
@@ -385,5 +385,5 @@ fn concerns(lane: &Lane, refusal: &LimitRefusal, claim: &Claim<'_>) -> bool {
 }
 
 fn outcome(outcome: &'static str) {
-    metrics::counter!(table::BOOKINGS.name, "outcome" => outcome).increment(1);
+    handles::count(table::BOOKINGS, [("outcome", outcome)]);
 }

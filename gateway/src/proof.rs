@@ -6,19 +6,21 @@
 
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::time::Duration;
 
 use parking_lot::Mutex;
 use sha2::{Digest, Sha256};
+use talon_domain::civil::UtcMicros;
 use talon_domain::ids::Pseudonym;
 use talon_domain::policy::ProofRule;
 use talon_pow::{
     Binding, Challenge, Checked, Difficulty, MAX_PHONE_ROUNDS, Payload, Proved, Refusal,
 };
-use talon_telemetry::table;
+use talon_telemetry::{handles, table};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use crate::admission::{Lasts, Spend};
-use crate::app::{App, now_s};
+use crate::app::{App, now, now_s};
 use crate::http::problem::{BadProof, Problem};
 use crate::measures;
 
@@ -32,6 +34,12 @@ const ARGON2_MEMORY_KIB: u32 = 3 * 1024;
 
 /// What proofs of booking are bound to, besides the person.
 pub const ACTION: &str = "book";
+
+/// Bytes of a challenge's nonce that say when it was given out, in milliseconds of Unix time; the other 80 bits
+/// are random. It is signed with the rest, so nobody can claim another moment.
+const ISSUED_BYTES: usize = 6;
+/// A challenge lasts for less; whatever seems older was not made here.
+const MAX_SOLVE_TIME: Duration = Duration::from_secs(24 * 60 * 60);
 
 type Job = (Checked, oneshot::Sender<Result<Proved, Refusal>>);
 
@@ -62,13 +70,17 @@ impl Pending<'_> {
     /// [`Problem::PowInvalid`] when the solution is none.
     pub async fn derive(self) -> Result<(), Problem> {
         let (done, derived) = oneshot::channel();
+        let nonce = self.checked.nonce();
         self.pool.jobs.try_send((self.checked, done)).map_err(|error| match error {
             TrySendError::Full(_) => Problem::Overloaded,
             TrySendError::Disconnected(_) => Problem::Unavailable,
         })?;
         let derived = derived.await.map_err(|_| Problem::Unavailable)?;
         measures::proved(derived.map(|_proved| ()).map_err(|refusal| problem(&refusal)))?;
-        metrics::counter!(table::PROOFS.name, "outcome" => "good").increment(1);
+        handles::count(table::PROOFS, [("outcome", "good")]);
+        if let Some(took) = since_issue(&nonce, now()) {
+            handles::observe(table::PROOF_SOLVE_DURATION, [], took);
+        }
         Ok(())
     }
 }
@@ -148,13 +160,32 @@ pub fn challenge(
     getrandom::fill(&mut nonce)
         .and_then(|()| getrandom::fill(&mut salt))
         .map_err(|_| Problem::Unavailable)?;
+    stamp(&mut nonce, now());
     let person = person_tag(person);
     let binding = Binding { person: &person, action: ACTION, release };
     let issued =
         talon_pow::issue(&app.keys.proof, &difficulty, &binding, expires_at_s, nonce, salt)
             .map_err(|_| Problem::Unavailable)?;
-    metrics::counter!(table::PROOF_CHALLENGES.name).increment(1);
+    handles::count(table::PROOF_CHALLENGES, []);
+    // Rounds are far below 2^53.
+    handles::observe(table::PROOF_CHALLENGE_ROUNDS, [], difficulty.expected_rounds() as f64);
     Ok(issued)
+}
+
+/// Writes into a nonce when it is given out.
+fn stamp(nonce: &mut [u8; 16], now: UtcMicros) {
+    let milliseconds = (now.0.unsigned_abs() / 1_000).to_be_bytes();
+    let (stamp, _random) = nonce.split_at_mut(ISSUED_BYTES);
+    stamp.copy_from_slice(&milliseconds[milliseconds.len() - ISSUED_BYTES..]);
+}
+
+/// How long ago a nonce was given out, if that can be: gateways' clocks differ a little.
+fn since_issue(nonce: &[u8; 16], now: UtcMicros) -> Option<Duration> {
+    let (stamp, _random) = nonce.split_at(ISSUED_BYTES);
+    let issued = stamp.iter().fold(0_u64, |sum, byte| sum << 8 | u64::from(*byte));
+    let now = now.0.unsigned_abs() / 1_000;
+    let took = Duration::from_millis(now.saturating_sub(issued));
+    (took < MAX_SOLVE_TIME).then_some(took)
 }
 
 /// Checks the cheap part of a solution: signature, expiry, person, action, release.
@@ -213,6 +244,22 @@ mod tests {
         let given = issue(&keyring, &difficulty, &binding, 200, [1; 16], [2; 16]).unwrap();
         let sent = encode_payload(&given, &solve(&given, 10_000).unwrap());
         talon_pow::check(Payload::parse(&sent).unwrap(), &keyring, &binding, 100).unwrap()
+    }
+
+    #[test]
+    fn a_nonce_says_when_it_was_given_out_and_stays_random() {
+        let now = UtcMicros(1_800_000_000_123_456);
+        let (mut first, mut second) = ([1; 16], [2; 16]);
+        stamp(&mut first, now);
+        stamp(&mut second, now);
+        assert_eq!((&first[6..], &second[6..]), (&[1; 10][..], &[2; 10][..]));
+        let later = |micros| UtcMicros(now.0 + micros);
+        let took = |micros| since_issue(&first, later(micros));
+        assert_eq!(took(2_500_544), Some(Duration::from_millis(2_501)));
+        assert_eq!(took(-5_000_000), Some(Duration::ZERO), "another gateway's clock is behind");
+        assert_eq!(took(2 * 86_400_000_000), None, "no challenge lasts so long");
+        assert_eq!(since_issue(&[7; 16], now), Some(Duration::ZERO));
+        assert_eq!(since_issue(&[0; 16], now), None, "of a version that said nothing");
     }
 
     #[tokio::test]

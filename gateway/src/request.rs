@@ -3,8 +3,13 @@
 //! A refusal says where the mistake is and never quotes what was sent. Must not know HTTP
 //! statuses or the ledger's work.
 
+use std::fmt;
+use std::marker::PhantomData;
+use std::str::FromStr;
+
 use http::{HeaderMap, HeaderName};
-use serde::{Deserialize, Deserializer};
+use serde::de::Visitor;
+use serde::{Deserialize, Deserializer, Serialize};
 use sha2::{Digest, Sha256};
 use talon_domain::booking::Subject;
 use talon_domain::civil::{CivilDate, Minute};
@@ -16,6 +21,8 @@ use crate::http::problem::Problem;
 
 /// Longest idempotency key, in bytes.
 pub const MAX_KEY_BYTES: usize = 128;
+/// Room for most requests as bytes.
+const PLAIN_BYTES: usize = 64;
 /// The header of idempotency keys.
 pub const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
@@ -161,10 +168,24 @@ where
 fn parsed<'de, D, T>(deserializer: D) -> Result<T, D::Error>
 where
     D: Deserializer<'de>,
-    T: std::str::FromStr<Err: std::fmt::Display>,
+    T: FromStr<Err: fmt::Display>,
 {
-    let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
-    text.parse().map_err(serde::de::Error::custom)
+    deserializer.deserialize_str(Parse(PhantomData))
+}
+
+/// Parses a text where it stands.
+struct Parse<T>(PhantomData<T>);
+
+impl<T: FromStr<Err: fmt::Display>> Visitor<'_> for Parse<T> {
+    type Value = T;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a text")
+    }
+
+    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<T, E> {
+        text.parse().map_err(E::custom)
+    }
 }
 
 /// The names that a request may have; others are the client's and are not repeated.
@@ -226,8 +247,14 @@ impl MoveRequest {
     }
 }
 
-/// The one JSON document in a body.
+/// The one JSON document in a body. A good one is read without keeping track of where in it, which would
+/// cost a string for each name.
 fn document<'b, T: Deserialize<'b>>(bytes: &'b [u8]) -> Result<T, Problem> {
+    serde_json::from_slice(bytes).or_else(|_| document_with_places(bytes))
+}
+
+/// The same, with the place of the mistake.
+fn document_with_places<'b, T: Deserialize<'b>>(bytes: &'b [u8]) -> Result<T, Problem> {
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
     let body = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
         let path = known_path(error.path());
@@ -282,7 +309,7 @@ pub fn hash_key(key: &[u8]) -> Result<KeyHash, Problem> {
 
 /// What was asked, so that the same key for something else is noticed.
 pub fn fingerprint(place: &Place, subject: Subject, wishes: &Wishes) -> Fingerprint {
-    let bytes = postcard::to_stdvec(&(place, wishes)).expect("a request is plain data");
+    let bytes = plain(&(place, wishes));
     match subject {
         // As it was before anybody could act for another: keys that are remembered stay good.
         Subject::Person => Fingerprint(half_hash(&[b"book", &bytes])),
@@ -292,8 +319,14 @@ pub fn fingerprint(place: &Place, subject: Subject, wishes: &Wishes) -> Fingerpr
 
 /// What was asked of a move, in the same sense.
 pub fn move_fingerprint(booking: BookingId, office: OfficeId, wishes: &Wishes) -> Fingerprint {
-    let bytes = postcard::to_stdvec(&(booking, office, wishes)).expect("a request is plain data");
+    let bytes = plain(&(booking, office, wishes));
     Fingerprint(half_hash(&[b"move", &bytes]))
+}
+
+/// A request as bytes that are the same for the same request.
+fn plain(request: &impl Serialize) -> Vec<u8> {
+    let room = Vec::with_capacity(PLAIN_BYTES);
+    postcard::to_extend(request, room).expect("a request is plain data")
 }
 
 /// The first half of SHA-256 over these parts, one after another.

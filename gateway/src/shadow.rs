@@ -3,7 +3,7 @@
 //! Owns which of the gateway's limits are in it. The limits of a policy have their mode in the policy. Must
 //! not know how a limit is judged. Called wherever the gateway refuses for a limit of its own.
 
-use talon_telemetry::table;
+use talon_telemetry::{handles, table};
 
 use crate::config::Shadowed;
 use crate::http::problem::Problem;
@@ -24,7 +24,7 @@ impl Shadows {
     pub fn lets_pass(&self, limit: Shadowed) -> bool {
         let shadowed = self.0.contains(&limit);
         if shadowed {
-            metrics::counter!(table::SHADOW_REFUSALS.name, "limit" => name(limit)).increment(1);
+            handles::count(table::SHADOW_REFUSALS, [("limit", name(limit))]);
         }
         shadowed
     }

@@ -8,6 +8,7 @@ mod checks;
 use talon_gateway::identity::token::SessionKeys;
 use talon_gateway::request::{BookRequest, MoveRequest};
 use talon_pow::{Keyring, Payload};
+use talon_wire::TraceContext;
 
 #[test]
 fn only_what_was_signed_is_a_session_whatever_was_changed() {
@@ -34,6 +35,11 @@ fn forwarded_hops_are_bounded_whatever_was_changed() {
     changes::check("forwarded", checks::forwarded);
 }
 
+#[test]
+fn a_traceparent_is_read_in_one_spelling_whatever_was_changed() {
+    changes::check("traceparent", checks::traceparent);
+}
+
 /// Without this, a corpus that nothing accepts any more would check refusals only.
 #[test]
 fn every_corpus_holds_something_that_is_accepted() {
@@ -49,6 +55,7 @@ fn every_corpus_holds_something_that_is_accepted() {
     };
     holds("token", &|bytes| keys.verify(&text(bytes), 150).is_ok());
     holds("proof", &is_proof);
+    holds("traceparent", &|bytes| TraceContext::parse(bytes).is_some());
     holds("booking_json", &|bytes| BookRequest::from_json(bytes).is_ok());
     holds("booking_json", &|bytes| MoveRequest::from_json(bytes).is_ok());
 }

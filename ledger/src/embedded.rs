@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use talon_journal::{Commit, CommitListener, CommitThread, Journal, JournalFailure, Sequence};
+use talon_telemetry::spans;
 use talon_wire::{AnswerFuture, Command, Health, Ledger};
 use tokio::sync::{Notify, oneshot};
 
@@ -214,7 +215,7 @@ impl Ledger for Handle {
             return Box::pin(std::future::ready(unavailable));
         };
         Box::pin(async move {
-            if durable.await.is_err() {
+            if spans::step("durable", durable).await.is_err() {
                 // The runtime is going down; the outcome is found under the same key.
                 return talon_wire::Answer::Refused(talon_wire::Refusal::Unavailable);
             }

@@ -15,6 +15,7 @@ use talon_journal::Class;
 
 use crate::core::{Authority, Core};
 use crate::measures;
+use crate::open::LIFECYCLE;
 use crate::record::{DayKey, Fact, Record};
 
 /// The longest that [`Core::keep`] asks to be left alone.
@@ -269,7 +270,7 @@ impl Core {
         }
         if let Some((from, to)) = opened {
             let authority = &authority.catalogue.code;
-            tracing::info!(%authority, %service, ?channel, %from, %to, "booking opened");
+            tracing::info!(target: LIFECYCLE, %authority, %service, ?channel, %from, %to, "booking opened");
         }
         self.keeping.next_release.lock().insert(key, next);
         next

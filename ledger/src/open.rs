@@ -18,6 +18,8 @@ use crate::embedded::{self, Embedded};
 use crate::measures;
 use crate::snapshot::keeper::SnapshotKeeper;
 
+/// The target of what is logged of the process as a whole; it is never left out.
+pub const LIFECYCLE: &str = "talon_ledger::lifecycle";
 /// Exit code when the journal is damaged: `EX_DATAERR`.
 pub const EXIT_DATA: u8 = 65;
 /// Exit code when the system refuses something: `EX_OSERR`.

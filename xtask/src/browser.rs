@@ -11,7 +11,7 @@ use anyhow::{Context as _, Result, bail};
 use crate::{installers, metadata, run};
 
 /// The folder of the tests, their packages and their configurations.
-const FOLDER: &str = "gateway/browser";
+pub(crate) const FOLDER: &str = "gateway/browser";
 
 /// Installs what is missing, builds the gateway and runs the tests.
 ///

@@ -1,6 +1,7 @@
 //! Packages of other languages for the checks that need them: installed anew when their list changes.
 //!
-//! Must not know what the packages are for. Called by `api`, `browser`, `clients` and `deploy`.
+//! Must not know what the packages are for. Called by `api`, `browser`, `clients`, `deploy` and
+//! `previews`.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -15,6 +15,7 @@ mod loom;
 mod metadata;
 mod package;
 mod peers;
+mod previews;
 mod production;
 mod redis;
 mod run;
@@ -46,6 +47,8 @@ enum Task {
     Kill(kill::Options),
     /// Build the Debian package of both programs.
     Package(package::Options),
+    /// Draw the dashboards from the data of a rehearsal.
+    Previews(previews::Options),
     /// Count the instructions of the hot functions, against their baseline.
     Instructions(instructions::Options),
     /// Measure the whole path beside what people use today, and write bench/RESULTS.md.
@@ -61,6 +64,7 @@ fn main() -> ExitCode {
         Task::Loom => loom::loom(),
         Task::Kill(options) => kill::kill(&options),
         Task::Package(options) => package::package(&options),
+        Task::Previews(options) => previews::previews(&options),
         Task::Instructions(options) => instructions::instructions(&options),
         Task::Peers(options) => peers::peers(&options),
         Task::Size(options) => peers::size(&options),

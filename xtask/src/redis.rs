@@ -1,7 +1,7 @@
 //! A Redis of our own for the tasks that need one: on a free loopback port, nothing on disk, ended
 //! with the task.
 //!
-//! Must not know what is kept in it. Called by `test`.
+//! Must not know what is kept in it. Called by `test` and `previews`.
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::process::{Child, Stdio};
@@ -65,7 +65,7 @@ impl Drop for Redis {
 }
 
 /// An address that nobody listens on at this moment.
-fn free_address() -> Result<SocketAddr> {
+pub(crate) fn free_address() -> Result<SocketAddr> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("looking for a port")?;
     Ok(listener.local_addr()?)
 }

@@ -78,7 +78,7 @@ impl Step {
             Step::Clippy => clippy(),
             Step::Tidy => tidy::tidy(),
             Step::Deny => deny::check(),
-            Step::Cargo => run::run(run::cargo().args(["test", "--workspace"])),
+            Step::Cargo => cargo(),
             Step::Api => api::check(),
             Step::Clients => clients::check(),
             Step::Browser => browser::check(),
@@ -89,6 +89,13 @@ impl Step {
             Step::Kill => kill(),
         }
     }
+}
+
+/// All tests; then those of what is built only when asked for, on the same builds of the dependencies.
+fn cargo() -> Result<()> {
+    run::run(run::cargo().args(["test", "--workspace"]))?;
+    let traces = ["--workspace", "--features", "talon-gateway/otlp", "--test", "otlp"];
+    run::run(run::cargo().arg("test").args(traces))
 }
 
 /// Without Redis and with it.
@@ -115,7 +122,9 @@ fn clippy() -> Result<()> {
         run::cargo()
             .args(["clippy", "--package", "talon-gateway", "--no-default-features"])
             .args(strict),
-    )
+    )?;
+    let traces = ["--package", "talon-telemetry", "--features", "otlp", "--all-targets"];
+    run::run(run::cargo().arg("clippy").args(traces).args(strict))
 }
 
 /// Runs the chosen steps and stops at the first that fails.

@@ -89,7 +89,7 @@ pub(crate) fn serve(directory: &str, settings: &[&str]) {
     let config = config(directory, settings).expect("the settings are good");
     let outside = Outside {
         read: Box::new(|| unreachable!("nobody asks for a reload")),
-        set_log_filter: Box::new(|_| {}),
+        change_log: Box::new(|_| {}),
     };
     process::run(config, Path::new("."), None, outside).expect("it serves until it is killed");
 }

@@ -51,6 +51,11 @@ impl Machine {
         })
     }
 
+    /// Whether more than half a core was busy before anything was measured.
+    pub(crate) fn is_busy(&self) -> bool {
+        self.load_average.parse::<f64>().is_ok_and(|load| load > 0.5)
+    }
+
     /// One line for a document.
     pub(crate) fn sentence(&self) -> String {
         format!(

@@ -69,7 +69,7 @@ async fn begin_login(lane: &Lane, asked: &Asked) -> Result<Answer, Problem> {
     let expires_at_s = now_s() + lasts_s;
     let start = login::start(&app.keys, &lane.hub, &redirect_uri, &query.return_path, expires_at_s)
         .await
-        .map_err(|error| failed(asked, &error))?;
+        .map_err(|error| failed(&error))?;
     let mut answer = redirect(&start.link);
     let cookie = app.cookies.write(cookies::LOGIN, &start.cookie, lasts_s);
     answer.headers_mut().append(header::SET_COOKIE, cookie);
@@ -105,7 +105,7 @@ async fn finish_login(lane: &Lane, asked: &Asked) -> Result<Answer, Problem> {
     let cookie = app.cookies.read(&asked.parts.headers, cookies::LOGIN);
     let now_s = now_s();
     let returned = login::returned(&app.keys, cookie, &query.state, now_s).map_err(|error| {
-        tracing::info!(request_id = %asked.context.id, %error, "a login is not believed");
+        tracing::info!(%error, "a login is not believed");
         Problem::LoginInvalid
     })?;
     if query.names_somebody() {
@@ -139,16 +139,15 @@ async fn identify_person(
     let lasts_s = u64::from(app.config.session.ttl_minutes) * 60;
     let redirect_uri = redirect_uri(lane, asked);
     let round = Round { state: &query.state, secret, redirect_uri: &redirect_uri };
-    let person =
-        lane.hub.identify(&query.code, round).await.map_err(|error| failed(asked, &error))?;
+    let person = lane.hub.identify(&query.code, round).await.map_err(|error| failed(&error))?;
     let session = operations::log_in(lane, &person, now_s, now_s + lasts_s).await?;
     metrics::counter!(table::LOGINS.name, "outcome" => "identified").increment(1);
     Ok(session)
 }
 
 /// Notes why nobody was identified; citizens are told that it failed.
-pub(super) fn failed(asked: &Asked, error: &ProviderError) -> Problem {
-    tracing::warn!(request_id = %asked.context.id, %error, "a login failed");
+pub(super) fn failed(error: &ProviderError) -> Problem {
+    tracing::warn!(%error, "a login failed");
     metrics::counter!(table::LOGINS.name, "outcome" => failure(error)).increment(1);
     Problem::LoginFailed
 }

@@ -120,7 +120,7 @@ async fn begin_login(lane: &Lane, asked: &Asked) -> Result<Answer, Problem> {
     let request = shown.request;
     let start = login::start_for_app(&app.keys, &lane.hub, &redirect_uri, request, expires_at_s)
         .await
-        .map_err(|error| failed(asked, &error))?;
+        .map_err(|error| failed(&error))?;
     let mut answer = redirect(&start.link);
     let cookie = app.cookies.write(cookies::LOGIN, &start.cookie, lasts_s);
     answer.headers_mut().append(header::SET_COOKIE, cookie);

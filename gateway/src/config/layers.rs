@@ -13,7 +13,7 @@ use super::Config;
 /// Environment variables with this prefix set keys: `TALON_SERVER__LISTEN` sets `server.listen`.
 const ENVIRONMENT_PREFIX: &str = "TALON_";
 /// Variables with the prefix that are no keys.
-const OTHER_VARIABLES: [&str; 2] = ["TALON_CONFIG", "TALON_LOG"];
+const OTHER_VARIABLES: [&str; 2] = ["TALON_CONFIG", talon_telemetry::logs::VARIABLE];
 
 /// A configuration that is refused: where, which key, and what would be right.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

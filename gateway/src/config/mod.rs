@@ -17,8 +17,7 @@ use ipnet::IpNet;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use talon_ledger::snapshot::keeper::MAX_SNAPSHOT_EVERY_SEGMENTS;
-use talon_telemetry::admin;
-use tracing_subscriber::EnvFilter;
+use talon_telemetry::{admin, logs, spans};
 
 pub use admission::{Admission, OnRedisFailure, Shadowed};
 pub use apps::App;
@@ -75,7 +74,10 @@ pub struct Config {
     pub keys: Keys,
     /// What is logged.
     #[serde(default)]
-    pub log: Log,
+    pub log: logs::Settings,
+    /// Traces of requests, in a build with feature `otlp`.
+    #[serde(default)]
+    pub traces: spans::Settings,
     /// The authorities of this ledger partition. Empty in a demonstration: the built-in one.
     #[serde(default, rename = "authority")]
     pub authorities: Vec<AuthorityFiles>,
@@ -190,21 +192,6 @@ pub struct Keys {
     pub directory: PathBuf,
 }
 
-/// What is logged.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct Log {
-    /// A level, or levels by module such as `info,talon_gateway=debug`; the environment variable
-    /// TALON_LOG wins over it.
-    pub filter: String,
-}
-
-impl Default for Log {
-    fn default() -> Self {
-        Self { filter: "info".to_owned() }
-    }
-}
-
 /// The files of one authority.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -303,10 +290,8 @@ impl Config {
         range("session.ttl_minutes", self.session.ttl_minutes.into(), 1, 1_440)?;
         range("session.login_minutes", self.session.login_minutes.into(), 1, 60)?;
         self.ledger.check(self.mode)?;
-        if EnvFilter::try_new(&self.log.filter).is_err() {
-            let remedy = "is no filter such as info or info,talon_gateway=debug";
-            return Err(("log.filter", remedy.to_owned()));
-        }
+        self.log.check()?;
+        self.traces.check()?;
         apps::check(&self.apps).map_err(|problem| ("app", problem))?;
         self.check_mode()
     }

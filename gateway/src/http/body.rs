@@ -25,6 +25,11 @@ pub const MAX_DROPPED_BYTES: usize = 2 << 20;
 /// How long that may take.
 const DROP_DEADLINE: Duration = Duration::from_secs(2);
 
+/// Room for most answers to one person.
+const PRIVATE_BYTES: usize = 512;
+/// Room for the headers of an answer, so that its map grows for none of them.
+const ANSWER_HEADERS: usize = 16;
+
 /// Reads a request's body.
 ///
 /// # Errors
@@ -57,16 +62,25 @@ async fn collect<B>(mut body: Pin<&mut B>) -> Result<Bytes, Problem>
 where
     B: hyper::body::Body<Data = Bytes>,
 {
+    // Most bodies are one frame, which is kept as it came.
+    let mut first = Bytes::new();
     let mut all = BytesMut::new();
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|_| Problem::bad_request("the body broke off"))?;
-        let Some(data) = frame.data_ref() else { continue };
-        if all.len() + data.len() > MAX_BODY_BYTES {
+        let Ok(data) = frame.into_data() else { continue };
+        if first.len().max(all.len()) + data.len() > MAX_BODY_BYTES {
             return Err(Problem::BodyTooLarge);
         }
-        all.extend_from_slice(data);
+        if first.is_empty() {
+            first = data;
+            continue;
+        }
+        if all.is_empty() {
+            all.extend_from_slice(&first);
+        }
+        all.extend_from_slice(&data);
     }
-    Ok(all.freeze())
+    Ok(if all.is_empty() { first } else { all.freeze() })
 }
 
 /// Reads the rest of a body for nothing, within the bounds.
@@ -91,13 +105,15 @@ where
 pub fn answer(status: StatusCode, content_type: &'static str, bytes: Bytes) -> Answer {
     let mut answer = Response::new(Either::Left(Full::new(bytes)));
     *answer.status_mut() = status;
+    *answer.headers_mut() = HeaderMap::with_capacity(ANSWER_HEADERS);
     answer.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
     answer
 }
 
 /// An answer for one person's eyes, as JSON.
 pub fn private_json(status: StatusCode, value: &impl serde::Serialize) -> Answer {
-    let bytes = serde_json::to_vec(value).expect("our answers are plain data");
+    let mut bytes = Vec::with_capacity(PRIVATE_BYTES);
+    serde_json::to_writer(&mut bytes, value).expect("our answers are plain data");
     let mut answer = answer(status, "application/json", bytes.into());
     answer.headers_mut().insert(header::CACHE_CONTROL, NO_STORE);
     answer

@@ -9,4 +9,4 @@ pub mod origin;
 pub mod problem;
 pub mod problem_examples;
 pub mod rate_limit;
-pub mod request_id;
+pub mod trace_context;

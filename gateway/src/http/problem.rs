@@ -11,14 +11,14 @@ use serde_json::{Map, Value, json};
 use talon_domain::civil::UtcMicros;
 use talon_domain::limits::LimitRefusal;
 use talon_domain::policy::LimitKind;
-use talon_telemetry::table;
+use talon_telemetry::request_id::RequestId;
+use talon_telemetry::{handles, table};
 use talon_wire::{BookingState, FreeStart, Refusal, Release};
 
 use crate::slow_lane::BadTicket;
 
 use super::body::{self, Answer, MAX_BODY_BYTES};
 use super::language::{Language, Texts};
-use super::request_id::RequestId;
 
 /// Retries after an overload spread over this many seconds.
 pub const RETRY_JITTER_SECONDS: u64 = 5;
@@ -266,13 +266,24 @@ impl Problem {
 
     /// The title and the explanation in a language.
     pub fn words(&self, texts: &Texts, language: Language, seconds: u64) -> (String, String) {
-        let mut arguments = FluentArgs::new();
+        self.words_for(&self.facts(), texts, language, seconds)
+    }
+
+    fn words_for(
+        &self,
+        facts: &Map<String, Value>,
+        texts: &Texts,
+        language: Language,
+        seconds: u64,
+    ) -> (String, String) {
+        let mut arguments = FluentArgs::with_capacity(3 + facts.len());
         arguments.set("seconds", seconds);
         arguments.set("limit", MAX_BODY_BYTES as u64);
-        for (name, value) in self.facts() {
+        for (name, value) in facts {
+            let name = name.as_str();
             match value {
                 Value::Number(number) => arguments.set(name, number.as_i64().unwrap_or_default()),
-                Value::String(text) => arguments.set(name, text),
+                Value::String(text) => arguments.set(name, text.as_str()),
                 Value::Array(list) => arguments.set(name, list.len() as u64),
                 _ => {}
             }
@@ -319,8 +330,8 @@ impl Problem {
 
     /// The problem document of a language, without the id of a request.
     pub fn document(&self, texts: &Texts, language: Language, seconds: u64) -> Map<String, Value> {
-        let (title, detail) = self.words(texts, language, seconds);
         let mut document = self.facts();
+        let (title, detail) = self.words_for(&document, texts, language, seconds);
         document.insert("type".to_owned(), format!("/problems/{}", self.slug()).into());
         document.insert("title".to_owned(), title.into());
         document.insert("status".to_owned(), self.status().as_u16().into());
@@ -336,7 +347,7 @@ impl Problem {
         id: RequestId,
         now: UtcMicros,
     ) -> Answer {
-        metrics::counter!(table::REFUSALS.name, "type" => self.slug()).increment(1);
+        handles::count(table::REFUSALS, [("type", self.slug())]);
         let retry_after = self.retry_after_seconds(id, now);
         let mut document = self.document(texts, language, retry_after.unwrap_or(0));
         document.insert("request_id".to_owned(), id.to_string().into());

@@ -5,9 +5,10 @@
 //! here. Must not decide anything.
 
 use std::cell::Cell;
-use std::fmt::Write as _;
+use std::io::Write as _;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
+use smallvec::SmallVec;
 
 use super::body::Answer;
 use crate::admission::{Decision, RateRule};
@@ -18,6 +19,9 @@ pub const WRITE: u8 = 1;
 pub const READ: u8 = 2;
 /// The paces by id, and what clients call them.
 const PACES: [(u8, &str); 2] = [(WRITE, "write"), (READ, "read")];
+
+/// What each header says of all paces takes no more, mostly.
+const HEADER_BYTES: usize = 128;
 
 const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
@@ -66,23 +70,24 @@ pub fn note(rule: &RateRule, decision: &Decision) {
 }
 
 fn write(noted: &[Option<Noted>; PACES.len()], headers: &mut HeaderMap) {
-    let (mut limits, mut policies) = (String::new(), String::new());
+    if noted.iter().all(Option::is_none) {
+        return;
+    }
+    let [mut limits, mut policies] = [SmallVec::<[u8; HEADER_BYTES]>::new(), SmallVec::new()];
     for ((_, name), noted) in PACES.iter().zip(noted) {
         let Some(Noted { rule, whole_in_us }) = noted else { continue };
         for text in [&mut limits, &mut policies] {
             if !text.is_empty() {
-                text.push_str(", ");
+                text.extend_from_slice(b", ");
             }
         }
         let (left, quota) = (rule.remaining(*whole_in_us), rule.burst());
         let (reset_s, window_s) = (seconds(*whole_in_us), seconds(rule.whole_burst_us()));
-        write!(limits, "\"{name}\";r={left};t={reset_s}").expect("a string takes all");
-        write!(policies, "\"{name}\";q={quota};w={window_s}").expect("a string takes all");
+        write!(limits, "\"{name}\";r={left};t={reset_s}").expect("memory takes all");
+        write!(policies, "\"{name}\";q={quota};w={window_s}").expect("memory takes all");
     }
     for (name, text) in [(RATE_LIMIT, limits), (RATE_LIMIT_POLICY, policies)] {
-        if !text.is_empty() {
-            headers.insert(name, HeaderValue::from_str(&text).expect("the texts are ASCII"));
-        }
+        headers.insert(name, HeaderValue::from_bytes(&text).expect("the texts are ASCII"));
     }
 }
 

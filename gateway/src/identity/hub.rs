@@ -14,6 +14,8 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use serde::Deserialize;
 
+use crate::http::trace_context;
+
 use super::provider::{Person, ProviderError};
 
 /// Longest answer of the hub that is read, in bytes.
@@ -152,10 +154,11 @@ impl HubClient {
         let uri: Uri = format!("{}/{call}?{}", self.origin, query(parameters))
             .parse()
             .map_err(|_| ProviderError::BadAnswer(call))?;
-        let request = Request::get(uri)
+        let mut request = Request::get(uri)
             .header(http::header::ACCEPT, "application/json")
             .body(Empty::new())
             .map_err(|_| ProviderError::BadAnswer(call))?;
+        trace_context::pass_on(request.headers_mut());
         // The error of the client would name the link, and the link holds secrets.
         let answer = self
             .client

@@ -52,6 +52,8 @@ use reload::Reloader;
 use sockets::Sockets;
 use wiring::{Lasting, wire};
 
+/// The target of what is logged of the process as a whole; it is never left out.
+pub(crate) const LIFECYCLE: &str = "talon_gateway::lifecycle";
 /// How often stores and caches are tidied.
 const TIDY_EVERY: Duration = Duration::from_secs(10);
 /// How often the metrics are tidied.
@@ -252,7 +254,7 @@ pub fn run(
         outcome
     });
     ledger.shutdown();
-    tracing::info!("stopped");
+    tracing::info!(target: LIFECYCLE, "stopped");
     outcome
 }
 
@@ -372,7 +374,7 @@ async fn supervise(
         token,
     });
     tokio::spawn(admin::serve(listener, router));
-    tracing::info!(origin = app.origin, admin = %address, "booking is open");
+    tracing::info!(target: LIFECYCLE, origin = app.origin, admin = %address, "booking is open");
     service::is_ready();
     let (redis, peppers) = (admissions.endpoint(), app.keys.peppers.ids());
     let introduction = ledger::introduce_unless(introduced, redis, peppers, way);
@@ -381,7 +383,7 @@ async fn supervise(
         _ = interrupt.recv() => Ok(()),
         Err(failure) = introduction => Err(failure),
     };
-    tracing::info!("stopping: finishing what is under way");
+    tracing::info!(target: LIFECYCLE, "stopping: finishing what is under way");
     service::is_stopping();
     // Relaxed: a flag of its own.
     serving.store(false, Ordering::Relaxed);

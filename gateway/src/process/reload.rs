@@ -12,7 +12,7 @@ use talon_telemetry::table;
 use tokio::signal::unix::Signal;
 
 use super::wiring::Lasting;
-use super::{Failure, authorities, provider, wire};
+use super::{Failure, LIFECYCLE, authorities, provider, wire};
 use crate::app::App;
 use crate::config::{BadConfig, Config, ProcessMode};
 use crate::identity::keys::Keys;
@@ -22,8 +22,8 @@ use crate::standing::Standings;
 pub struct Outside {
     /// Reads the configuration, as at the start; also where its paths are relative to.
     pub read: Box<dyn Fn() -> Result<(Config, PathBuf), BadConfig> + Send + Sync>,
-    /// Puts the log filter of a configuration in force.
-    pub set_log_filter: Box<dyn Fn(&Config) + Send + Sync>,
+    /// Puts what a configuration says of the log in force.
+    pub change_log: Box<dyn Fn(&Config) + Send + Sync>,
 }
 
 /// Why a reload is refused.
@@ -61,7 +61,7 @@ impl Reloader {
         let outcome = match self.try_reload() {
             Ok(()) => "done",
             Err(refused) => {
-                tracing::error!(%refused, "a reload is refused; everything stays as it was");
+                tracing::error!(target: LIFECYCLE, %refused, "a reload is refused; everything stays as it was");
                 "refused"
             }
         };
@@ -93,12 +93,12 @@ impl Reloader {
         for standing in &self.standings {
             standing.change(Arc::clone(&app), Arc::clone(&hub));
         }
-        (self.outside.set_log_filter)(&app.config);
+        (self.outside.change_log)(&app.config);
         for key in later {
-            tracing::warn!(key, "this setting takes effect at the next start");
+            tracing::warn!(target: LIFECYCLE, key, "this setting takes effect at the next start");
         }
         let policies: Vec<String> = policies.iter().map(ToString::to_string).collect();
-        tracing::info!(policies = policies.join(" "), "reloaded");
+        tracing::info!(target: LIFECYCLE, policies = policies.join(" "), "reloaded");
         Ok(())
     }
 }
@@ -144,6 +144,9 @@ fn keep_until_restart(config: &mut Config, before: &Config) -> Vec<&'static str>
         "server.drain_seconds": server.drain_seconds,
         "admin.listen": admin.listen,
         "admin.token_file": admin.token_file,
+        "log.format": log.format,
+        "traces.endpoint": traces.endpoint,
+        "traces.ratio": traces.ratio,
         "journal.segment_bytes": journal.segment_bytes,
         "journal.snapshot_every_segments": journal.snapshot_every_segments,
         "ledger": ledger,

@@ -23,7 +23,8 @@ use crate::hub::{AuthType, Hub, Login, TOKEN_TTL, Without};
 use crate::misbehaviour::{Step, answer_as_told};
 use crate::people::MAX_PEOPLE;
 use crate::refusal::Refusal;
-use crate::{guard, page, user_info};
+use crate::traces::Call;
+use crate::{guard, page, traces, user_info};
 
 /// The largest body that is read, in bytes.
 const MAX_BODY_BYTES: usize = 16 * 1024;
@@ -34,7 +35,8 @@ const WRONG_STATE: &str = "stand-in-wrong-state";
 
 pub(crate) fn router(hub: Hub) -> Router {
     let told = |step, route: MethodRouter<Hub>| {
-        route.layer(from_fn_with_state((hub.clone(), step), answer_as_told))
+        let route = route.layer(from_fn_with_state((hub.clone(), step), answer_as_told));
+        route.layer(from_fn_with_state(hub.clone(), traces::remember))
     };
     let protocol = Router::new()
         .route("/", get(authorize))
@@ -49,6 +51,7 @@ pub(crate) fn router(hub: Hub) -> Router {
     Router::new()
         .merge(protocol)
         .route("/stand-in/faults", get(faults).post(set_faults))
+        .route("/stand-in/calls", get(calls))
         .route("/stand-in.css", get(stylesheet))
         .fallback(async || Refusal::NotFound)
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
@@ -296,6 +299,10 @@ async fn set_faults(
     let Json(asked) = body.map_err(|rejection| Refusal::bad_request(rejection.body_text()))?;
     hub.faults().set(asked).map_err(|too_long| Refusal::bad_request(too_long.to_string()))?;
     Ok(Json(asked))
+}
+
+async fn calls(State(hub): State<Hub>) -> Json<Vec<Call>> {
+    Json(hub.calls().get())
 }
 
 async fn stylesheet() -> impl IntoResponse {

@@ -19,6 +19,7 @@ use crate::handlers;
 use crate::people::MAX_PEOPLE;
 use crate::refusal::Refusal;
 use crate::store::ExpiringMap;
+use crate::traces::Calls;
 
 /// How long a code works.
 pub const CODE_TTL: Duration = Duration::from_secs(60);
@@ -205,6 +206,7 @@ struct Inner {
     clock: Clock,
     random: Random,
     faults: FaultsHandle,
+    calls: Calls,
     store: Mutex<Store>,
 }
 
@@ -252,6 +254,7 @@ impl Hub {
             clock,
             random,
             faults,
+            calls: Calls::default(),
             store,
         })))
     }
@@ -264,6 +267,11 @@ impl Hub {
     /// The handle that makes this hub misbehave.
     pub fn faults(&self) -> FaultsHandle {
         self.0.faults.clone()
+    }
+
+    /// What programs called last.
+    pub fn calls(&self) -> Calls {
+        self.0.calls.clone()
     }
 
     /// The redirect address a client asked for, if client and address are known.

@@ -7,12 +7,13 @@
 //! Map: [`hub`] is what callers build and serve, `handlers` its endpoints, `store` its codes and
 //! tokens, `page` its HTML, [`faults`] its misbehaviour on command and `misbehaviour` how it is done,
 //! [`people`] and `names` who can log in, [`entities`] for whom they may act, `user_info` what is
-//! said about them, [`guard`] who may talk to a demo at all.
+//! said about them, [`guard`] who may talk to a demo at all, [`traces`] what programs called.
 //!
 //! What a link to the hub may say besides the protocol, so that programs need no page: `person=42`
 //! logs that person in at once, `entity=7` with the signature of that organisation, `without=rnokpp`
 //! or `without=rnokpp,unzr` as somebody who lacks these numbers. What goes wrong on command is set
-//! by `POST /stand-in/faults`, see [`HubFaults`].
+//! by `POST /stand-in/faults`, see [`HubFaults`]; `GET /stand-in/calls` tells what programs called last, and
+//! in which traces.
 
 pub mod entities;
 pub mod faults;
@@ -25,6 +26,7 @@ mod page;
 pub mod people;
 mod refusal;
 mod store;
+pub mod traces;
 mod user_info;
 
 pub use entities::{MAX_ENTITIES, SyntheticEntity, entity};

@@ -19,6 +19,7 @@ mod drills;
 mod harness;
 mod kiosk;
 mod login;
+mod logs;
 mod metrics;
 mod moves;
 #[cfg(feature = "oidc")]
@@ -45,4 +46,5 @@ mod requests;
 mod sessions;
 mod story;
 mod tls;
+mod traces;
 mod units;

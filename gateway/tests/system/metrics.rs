@@ -6,7 +6,8 @@ use std::process::{Command, Stdio};
 use talon_telemetry::metric::{Kind, Metric, Values};
 use talon_telemetry::table;
 
-use crate::harness::{Ask, Browser, Gateway, Launch, Visit, day, log_in};
+use crate::harness::{Ask, Browser, Gateway, Launch, Visit, day, log_in, somebody};
+use crate::proof::proof;
 use crate::redis_server::RedisServer;
 use crate::story::whole_story;
 
@@ -74,6 +75,10 @@ async fn all_that_is_shown_is_in_the_table_with_its_labels_and_help() {
     for (service, key) in [("exam", "1"), ("exam", "2"), ("exchange", "3")] {
         let _ = Visit::any(1, service, &day(2), &day(9)).book(&mut who, key).await;
     }
+    let mut prover = somebody(&gateway);
+    let proven =
+        Visit::any(1, "driving", &day(2), &day(9)).with("altcha", proof(&mut prover).await);
+    proven.book(&mut prover, "1").await.expect(201);
     who.send(Ask::get("/nowhere")).await.refused(404, "not-found");
     let page = page_of(&gateway).await;
     let mut series: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
@@ -107,6 +112,8 @@ async fn all_that_is_shown_is_in_the_table_with_its_labels_and_help() {
         table::JOURNAL_WATERMARK,
         table::DISK_FREE,
         table::LANE_LAG,
+        table::PROOF_CHALLENGE_ROUNDS,
+        table::PROOF_SOLVE_DURATION,
         table::BUILD_INFO,
     ] {
         assert!(series.contains_key(name.name), "{} is not shown", name.name);

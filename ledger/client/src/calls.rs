@@ -11,7 +11,7 @@ use bytes::BytesMut;
 use talon_telemetry::table;
 use talon_wire::frame;
 use talon_wire::repeat::Repeat;
-use talon_wire::{Answer, Command, Refusal};
+use talon_wire::{Answer, Command, Refusal, TraceContext};
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use tokio::time::Instant;
 
@@ -20,6 +20,8 @@ use crate::DISCONNECTED_GRACE;
 /// A call on its way from its caller to the driver.
 pub(crate) struct NewCall {
     pub(crate) command: Command,
+    /// Which trace it belongs to, if any.
+    pub(crate) trace: Option<TraceContext>,
     pub(crate) reply: oneshot::Sender<Answer>,
     pub(crate) at: Instant,
     /// Its place among those that may wait.
@@ -28,6 +30,7 @@ pub(crate) struct NewCall {
 
 struct Call {
     command: Command,
+    trace: Option<TraceContext>,
     reply: oneshot::Sender<Answer>,
     stage: Stage,
     _place: OwnedSemaphorePermit,
@@ -86,9 +89,10 @@ impl Calls {
     fn take(&mut self, call: NewCall) -> u64 {
         let id = self.next;
         self.next += 1;
-        let NewCall { command, reply, at, place } = call;
+        let NewCall { command, trace, reply, at, place } = call;
         self.deadlines.push_back((at + self.deadline, id));
-        self.waiting.insert(id, Call { command, reply, stage: Stage::Unsent, _place: place });
+        self.waiting
+            .insert(id, Call { command, trace, reply, stage: Stage::Unsent, _place: place });
         id
     }
 
@@ -115,7 +119,8 @@ impl Calls {
                 (Stage::Sent | Stage::Asked, Repeat::ByKey { caller, key, fingerprint }) => {
                     call.stage = Stage::Asked;
                     let find = Command::Find { caller, key, fingerprint };
-                    frame::put_request(out, id, &find).expect("a question under a key is short");
+                    let put = frame::put_request(out, id, call.trace, &find);
+                    put.expect("a question under a key is short");
                 }
                 (Stage::Unsent | Stage::Sent | Stage::Asked, _) => self.put_command(id, out),
             }
@@ -174,7 +179,7 @@ impl Calls {
     fn put_command(&mut self, id: u64, out: &mut BytesMut) {
         let Some(call) = self.waiting.get_mut(&id) else { return };
         call.stage = Stage::Sent;
-        if let Err(error) = frame::put_request(out, id, &call.command) {
+        if let Err(error) = frame::put_request(out, id, call.trace, &call.command) {
             tracing::error!(%error, "a command does not fit a frame");
             self.finish(id, Answer::Refused(Refusal::Unavailable));
         }

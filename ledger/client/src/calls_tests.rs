@@ -71,7 +71,7 @@ impl Bench {
     fn call(&self, command: Command) -> (NewCall, oneshot::Receiver<Answer>) {
         let (reply, answer) = oneshot::channel();
         let place = Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap();
-        (NewCall { command, reply, at: self.now, place }, answer)
+        (NewCall { command, trace: None, reply, at: self.now, place }, answer)
     }
 
     fn send(&mut self, command: Command) -> oneshot::Receiver<Answer> {
@@ -96,7 +96,7 @@ impl Bench {
     fn sent(&mut self) -> Vec<(u64, Command)> {
         let mut sent = Vec::new();
         while let Some(frame) = frame::take(&mut self.out).unwrap() {
-            let FromClient::Request { id, command } = frame else { panic!("only requests") };
+            let FromClient::Request { id, command, .. } = frame else { panic!("only requests") };
             sent.push((id, command));
         }
         sent
@@ -122,6 +122,21 @@ fn a_lost_booking_is_asked_for_under_its_key_before_it_is_sent_again() {
     bench.answer(1, refused(Refusal::KeyReused));
     assert_eq!(answer.try_recv(), Ok(refused(Refusal::KeyReused)));
     assert!(bench.sent().is_empty() && bench.calls.is_empty());
+}
+
+#[test]
+fn whatever_is_sent_for_a_call_names_its_trace() {
+    let mut bench = Bench::new();
+    let trace = TraceContext::parse(b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01");
+    let (call, _answer) = bench.call(book());
+    bench.calls.send(NewCall { trace, ..call }, &mut bench.out);
+    bench.calls.broken();
+    bench.calls.reconnected(&mut bench.out);
+    for expected in [book(), find()] {
+        let sent = frame::take(&mut bench.out).unwrap();
+        assert_eq!(sent, Some(FromClient::Request { id: 1, trace, command: expected }));
+    }
+    assert!(trace.is_some() && bench.out.is_empty());
 }
 
 #[test]

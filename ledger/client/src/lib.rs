@@ -19,6 +19,7 @@ use std::future::Future;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use talon_telemetry::scope::Scope;
 use talon_wire::hello::{ClientId, FilesDigest, Mode, Welcome};
 use talon_wire::{Answer, AnswerFuture, Command, Health, Ledger, Refusal};
 use tokio::sync::{Semaphore, mpsc, oneshot};
@@ -105,8 +106,10 @@ impl Ledger for Remote {
             return refused(Refusal::Busy);
         };
         let (reply, answer) = oneshot::channel();
+        let (trace, at) = (Scope::current().trace, Instant::now());
+        let call = NewCall { command, trace, reply, at, place };
         // There are as many places in the queue; it refuses only when its driver is gone.
-        if self.queue.try_send(NewCall { command, reply, at: Instant::now(), place }).is_err() {
+        if self.queue.try_send(call).is_err() {
             return refused(Refusal::Unavailable);
         }
         Box::pin(async move {

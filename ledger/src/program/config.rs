@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use talon_domain::suggest::nearest;
 use talon_ledger::snapshot::keeper::MAX_SNAPSHOT_EVERY_SEGMENTS;
-use talon_telemetry::admin;
+use talon_telemetry::{admin, logs};
 use talon_wire::hello::Mode;
 
 /// All settings.
@@ -29,6 +29,8 @@ pub(super) struct Config {
     pub(super) tls: Option<Tls>,
     #[serde(default)]
     pub(super) journal: Journal,
+    #[serde(default)]
+    pub(super) log: logs::Settings,
     #[serde(default, rename = "authority")]
     pub(super) authorities: Vec<AuthorityFiles>,
 }
@@ -136,6 +138,7 @@ impl Config {
         let has_token = self.admin.token_file().is_some();
         admin::check(self.admin.listen, self.mode == Mode::Demo, has_token)
             .map_err(|problem| format!("admin.listen: {problem}"))?;
+        self.log.check().map_err(|(key, problem)| format!("{key}: {problem}"))?;
         if self.authorities.is_empty() {
             return Err("authority: at least one is needed".into());
         }
@@ -204,6 +207,8 @@ mod tests {
         assert!(refusal(&odd).starts_with("journal.segment_bytes: "));
         let open = format!("{DEMO}[admin]\nlisten = \"0.0.0.0:1\"\n");
         assert!(refusal(&open).starts_with("admin.listen: "));
+        let mute = format!("{DEMO}[log]\nlines_per_second = 0\n");
+        assert_eq!(refusal(&mute), "log.lines_per_second: 0 is not from 1 to 10000");
         assert!(refusal("mode = \"demo\"\ndata_dir = \"d\"\n").starts_with("authority: "));
     }
 

@@ -21,15 +21,17 @@ use talon_journal::JournalKind;
 use talon_ledger::core::{Authority, BadLedger};
 use talon_ledger::embedded::Embedded;
 use talon_ledger::load::{self, BadAuthority};
-use talon_ledger::open::{self, EXIT_CONFIG, EXIT_JOURNAL, EXIT_SYSTEM, Keep, OpenFailure};
+use talon_ledger::open::{
+    self, EXIT_CONFIG, EXIT_JOURNAL, EXIT_SYSTEM, Keep, LIFECYCLE, OpenFailure,
+};
 use talon_ledger::serve::tls::{BadTls, server_config};
 use talon_ledger::serve::{self, Bounds, Server};
 use talon_telemetry::admin::{self, Admin, BadToken, Look, Token};
+use talon_telemetry::logs::{BadLog, Logs};
 use talon_telemetry::{recorder, service, table};
 use talon_wire::Ledger;
 use talon_wire::hello::{Mode, Welcome};
 use tokio::signal::unix::{SignalKind, signal};
-use tracing_subscriber::EnvFilter;
 
 use config::{BadConfig, Config};
 
@@ -68,6 +70,8 @@ enum Failure {
     Open(#[from] OpenFailure),
     #[error(transparent)]
     Reload(#[from] BadLedger),
+    #[error(transparent)]
+    Log(#[from] BadLog),
     #[error("{action}: {source}")]
     System { action: String, source: std::io::Error },
     #[error("the journal failed: {0}")]
@@ -83,7 +87,7 @@ impl Failure {
             | Self::Token(_)
             | Self::Reload(_) => EXIT_CONFIG,
             Self::Open(failure) => failure.exit_code(),
-            Self::System { .. } => EXIT_SYSTEM,
+            Self::Log(_) | Self::System { .. } => EXIT_SYSTEM,
             Self::Journal(_) => EXIT_JOURNAL,
         }
     }
@@ -129,13 +133,6 @@ fn refuse(failure: &Failure) -> ExitCode {
 
 /// Serves until told to stop.
 pub(crate) fn main(flags: &Flags) -> ExitCode {
-    let filter = EnvFilter::try_from_env("TALON_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
-    let ansi = std::io::IsTerminal::is_terminal(&std::io::stderr());
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(ansi)
-        .init();
     match run(flags) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => refuse(&failure),
@@ -144,8 +141,15 @@ pub(crate) fn main(flags: &Flags) -> ExitCode {
 
 fn run(flags: &Flags) -> Result<(), Failure> {
     let config = configure(flags)?;
+    let logs = Logs::start(&config.log)?;
+    let outcome = serve(flags, &config, &logs);
+    logs.report();
+    outcome
+}
+
+fn serve(flags: &Flags, config: &Config, logs: &Logs) -> Result<(), Failure> {
     let base = flags.config.parent().unwrap_or(Path::new("."));
-    let Parts { authorities: served, tls, token } = parts(&config, base)?;
+    let Parts { authorities: served, tls, token } = parts(config, base)?;
     let metrics = recorder::install(&["ledger_"])
         .map_err(|error| Failure::system("metrics")(std::io::Error::other(error)))?;
     let version = env!("CARGO_PKG_VERSION");
@@ -182,8 +186,11 @@ fn run(flags: &Flags) -> Result<(), Failure> {
     let server =
         Server::start(&running.ledger, listener, settings).map_err(Failure::system("threads"))?;
     let reload = || {
-        let authorities = authorities(&configure(flags)?, base)?;
-        running.ledger.core().reload(authorities).map_err(Failure::from)
+        let config = configure(flags)?;
+        let authorities = authorities(&config, base)?;
+        let changed = running.ledger.core().reload(authorities)?;
+        logs.change(&config.log);
+        Ok(changed)
     };
     let observed = running.observed();
     let shown = Shown {
@@ -194,7 +201,7 @@ fn run(flags: &Flags) -> Result<(), Failure> {
     };
     supervise(&running.ledger, server, shown, reload)?;
     running.shutdown().map_err(Failure::Journal)?;
-    tracing::info!("stopped");
+    tracing::info!(target: LIFECYCLE, "stopped");
     Ok(())
 }
 
@@ -296,7 +303,7 @@ fn supervise(
                 metrics.run_upkeep();
             }
         });
-        tracing::info!(address = %server.address(), "the ledger is open");
+        tracing::info!(target: LIFECYCLE, address = %server.address(), "the ledger is open");
         service::is_ready();
         loop {
             tokio::select! {
@@ -306,7 +313,7 @@ fn supervise(
                 _ = hangup.recv() => tell(reload()),
             }
         }
-        tracing::info!("stopping: answering what is under way");
+        tracing::info!(target: LIFECYCLE, "stopping: answering what is under way");
         service::is_stopping();
         // Relaxed: a flag of its own.
         serving.store(false, Ordering::Relaxed);
@@ -322,10 +329,10 @@ fn tell(outcome: Result<Vec<AuthorityId>, Failure>) {
     match outcome {
         Ok(changed) => {
             let policies: Vec<String> = changed.iter().map(ToString::to_string).collect();
-            tracing::info!(policies = policies.join(" "), "reloaded catalogues and policies");
+            tracing::info!(target: LIFECYCLE, policies = policies.join(" "), "reloaded catalogues and policies");
         }
         Err(refused) => {
-            tracing::error!(%refused, "a reload is refused; everything stays as it was");
+            tracing::error!(target: LIFECYCLE, %refused, "a reload is refused; everything stays as it was");
         }
     }
 }

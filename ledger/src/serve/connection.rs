@@ -9,12 +9,13 @@ use std::sync::Arc;
 use bytes::BytesMut;
 use futures_util::FutureExt as _;
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
+use talon_telemetry::scope::Scope;
 use talon_telemetry::table;
 use talon_wire::frame::{self, BadFrame, FrameRefusal, FromClient};
 use talon_wire::hello::{
     self, BadHello, ClientHello, HelloRefusal, PREFIX_BYTES, Prefix, ServerHello, Welcome,
 };
-use talon_wire::{Answer, Health, Ledger as _, Refusal};
+use talon_wire::{Answer, Command, Health, Ledger as _, Refusal, TraceContext};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
@@ -155,7 +156,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Conversation<'a, S> {
 
     /// Answers until the gateway leaves, is superseded, or breaks a rule.
     async fn run(mut self, place: &Place) -> Result<(), Ended> {
-        let Lane { handle, settings, health, stop, .. } = self.lane;
+        let Lane { settings, health, stop, .. } = self.lane;
         let (mut health, mut stop) = (health.clone(), stop.clone());
         let mut in_flight = FuturesUnordered::new();
         let mut beat = tokio::time::interval_at(Instant::now() + HEALTH_EVERY, HEALTH_EVERY);
@@ -206,8 +207,8 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Conversation<'a, S> {
                         metrics::counter!(table::SERVER_REFUSED_BUSY.name).increment(1);
                         self.put_answer(id, &Answer::Refused(Refusal::Busy));
                     }
-                    Ok(Some(FromClient::Request { id, command })) => {
-                        in_flight.push(handle.call(command).map(move |answer| (id, answer)));
+                    Ok(Some(FromClient::Request { id, trace, command })) => {
+                        in_flight.push(self.ask(id, trace, command));
                     }
                     Err(error) => {
                         frame::put_refused(&mut self.out, refusal_of(error));
@@ -225,6 +226,20 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Conversation<'a, S> {
             }
             self.write(place).await?;
         }
+    }
+
+    /// Lets the ledger decide; what is logged meanwhile names the trace.
+    fn ask(
+        &self,
+        id: u64,
+        trace: Option<TraceContext>,
+        command: Command,
+    ) -> impl Future<Output = (u64, Answer)> + use<S> {
+        let call = Scope { trace, ..Scope::default() }.within(|| {
+            tracing::debug!(request = id, "a gateway asks");
+            self.lane.handle.call(command)
+        });
+        call.map(move |answer| (id, answer))
     }
 
     fn put_answer(&mut self, id: u64, answer: &Answer) {

@@ -13,6 +13,7 @@ pub fn markdown() -> String {
          Written by `cargo run -p talon-telemetry --example document` from\n\
          `ledger/telemetry/src/table`; a test compares the two. A gateway shows what begins with\n\
          `gateway_`, and of the ledger what is in its process; a ledger of its own shows the rest.\n\
+         Both show what begins with `talon_`.\n\
          `process_…` is what the operating system says of the process.\n\n\
          | name | kind | labels | meaning |\n|---|---|---|---|\n",
     );

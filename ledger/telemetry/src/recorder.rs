@@ -14,7 +14,8 @@ pub enum BadRecorder {
     Build(#[from] BuildError),
 }
 
-/// Installs the recorder of this process, which shows the metrics whose names begin with one of `prefixes`.
+/// Installs the recorder of this process, which shows the metrics whose names begin with one of `prefixes`, and
+/// those of every process.
 /// Handles of metrics are made after this.
 ///
 /// # Errors
@@ -23,7 +24,7 @@ pub fn install(prefixes: &[&str]) -> Result<PrometheusHandle, BadRecorder> {
     let handle = builder()?.install_recorder()?;
     describe();
     for metric in table::ALL {
-        if prefixes.iter().any(|prefix| metric.name.starts_with(prefix)) {
+        if ["talon_"].iter().chain(prefixes).any(|prefix| metric.name.starts_with(prefix)) {
             begin(metric);
         }
     }

@@ -68,6 +68,21 @@ fn the_files_are_what_the_data_says() {
 }
 
 #[test]
+fn every_dashboard_has_a_small_picture_that_is_linked() {
+    const MAX_PICTURE_BYTES: u64 = 300_000;
+    let readme = read("grafana/README.md");
+    for dashboard in ALL {
+        let path = format!("previews/{}.png", dashboard.uid);
+        assert!(readme.contains(&format!("[{}]({path})", dashboard.title)), "{path}");
+        let file = std::fs::metadata(root().join("grafana").join(&path));
+        let bytes = file.expect("draw it: `cargo xtask previews`").len();
+        assert!(bytes <= MAX_PICTURE_BYTES, "{path}: {bytes} bytes");
+    }
+    let pictures = std::fs::read_dir(root().join("grafana/previews")).unwrap().count();
+    assert_eq!(pictures, ALL.len());
+}
+
+#[test]
 fn every_panel_says_what_it_shows_in_which_unit() {
     let mut titles = BTreeSet::new();
     for dashboard in ALL {

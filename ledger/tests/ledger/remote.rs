@@ -70,7 +70,7 @@ impl Raw {
 
     fn ask(&mut self, id: u64, command: &Command) {
         let mut bytes = BytesMut::new();
-        frame::put_request(&mut bytes, id, command).expect("it is short");
+        frame::put_request(&mut bytes, id, None, command).expect("it is short");
         self.say(&bytes);
     }
 
@@ -212,7 +212,7 @@ fn what_an_earlier_connection_holds_back_is_never_decided_after_the_later_one_as
     let mut earlier = Raw::connect(server.address());
     is_welcome(&earlier.greet(1));
     let mut book = BytesMut::new();
-    frame::put_request(&mut book, 1, &Command::Book(exam(1))).expect("it is short");
+    frame::put_request(&mut book, 1, None, &Command::Book(exam(1))).expect("it is short");
     let (head, tail) = book.split_at(50);
     earlier.say(head);
     let mut later = Raw::connect(server.address());

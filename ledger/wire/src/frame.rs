@@ -1,14 +1,16 @@
 //! Frames: what travels on a connection after the hellos, as bytes.
 //!
 //! A frame is its length (u32, little-endian, of what follows), a kind (u8), a request id (u64,
-//! little-endian; 0 where there is none) and a body (postcard; for some kinds none). There is no
-//! checksum: TLS has one that nobody can forge, and without TLS both sides are on one computer.
+//! little-endian; 0 where there is none) and a body (postcard; for some kinds none). A request that
+//! belongs to a trace is of a kind of its own, with the trace before its body: one that belongs to none
+//! has no byte more. There is no checksum: TLS has one that nobody can forge, and without TLS both sides are on one computer.
 //! Must not read or write a socket.
 
 use bytes::{Buf, BufMut, BytesMut};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use crate::trace::TraceContext;
 use crate::{Answer, Command, Health};
 
 /// The largest frame that a gateway takes, without its length.
@@ -30,14 +32,18 @@ const PING: u8 = 4;
 const PONG: u8 = 5;
 const CLOSING: u8 = 6;
 const REFUSED: u8 = 7;
+const TRACED_REQUEST: u8 = 8;
 
 /// What a gateway sends.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "nearly all are requests, and each is moved once")]
 pub enum FromClient {
     /// A command to carry out.
     Request {
         /// By which its answer is known; not used by two requests at a time.
         id: u64,
+        /// Which trace it belongs to, if any.
+        trace: Option<TraceContext>,
         /// The command.
         command: Command,
     },
@@ -121,8 +127,20 @@ pub struct TooLong {
 ///
 /// # Errors
 /// [`TooLong`]; nothing is appended then.
-pub fn put_request(bytes: &mut BytesMut, id: u64, command: &Command) -> Result<(), TooLong> {
-    put(bytes, REQUEST, id, Some(command), MAX_REQUEST_BYTES)
+pub fn put_request(
+    bytes: &mut BytesMut,
+    id: u64,
+    trace: Option<TraceContext>,
+    command: &Command,
+) -> Result<(), TooLong> {
+    match trace {
+        None => put(bytes, REQUEST, id, Some(command), MAX_REQUEST_BYTES),
+        // An array is in postcard what it is in memory.
+        Some(trace) => {
+            let body = (trace.to_bytes(), command);
+            put(bytes, TRACED_REQUEST, id, Some(&body), MAX_REQUEST_BYTES)
+        }
+    }
 }
 
 /// Appends an answer.
@@ -206,7 +224,12 @@ impl Frame for FromClient {
 
     fn of(kind: u8, id: u64, body: &[u8]) -> Result<Self, BadFrame> {
         match kind {
-            REQUEST => Ok(Self::Request { id, command: read(kind, body)? }),
+            REQUEST => Ok(Self::Request { id, trace: None, command: read(kind, body)? }),
+            TRACED_REQUEST => {
+                let (trace, body) = body.split_first_chunk().ok_or(BadFrame::Body(kind))?;
+                let trace = TraceContext::from_bytes(trace).ok_or(BadFrame::Body(kind))?;
+                Ok(Self::Request { id, trace: Some(trace), command: read(kind, body)? })
+            }
             PING => bare(kind, body).map(|()| Self::Ping { id }),
             _ => Err(BadFrame::Kind(kind)),
         }

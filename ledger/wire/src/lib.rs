@@ -9,6 +9,7 @@ pub mod command;
 pub mod frame;
 pub mod hello;
 pub mod repeat;
+pub mod trace;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -19,6 +20,7 @@ pub use answer::{Answer, BookingView, DayView, FreeStart, Health, Refusal, Relea
 pub use command::{
     Book, Caller, Cancel, Command, Identify, MAX_NAMES, MAX_WISHES, Move, Place, Wishes,
 };
+pub use trace::{SpanId, TraceContext, TraceId};
 
 /// An answer on its way.
 pub type AnswerFuture = Pin<Box<dyn Future<Output = Answer> + Send>>;

@@ -13,7 +13,9 @@ use talon_wire::hello::{
     self, BadHello, ClientHello, ClientId, FilesDigest, HelloRefusal, MAX_HELLO_BYTES, Mode,
     PREFIX_BYTES, Prefix, ServerHello, Welcome,
 };
-use talon_wire::{Answer, Caller, Command, FreeStart, Health, Refusal};
+use talon_wire::{
+    Answer, Caller, Command, FreeStart, Health, Refusal, SpanId, TraceContext, TraceId,
+};
 
 fn caller() -> Caller {
     Caller {
@@ -50,7 +52,7 @@ fn written(put: impl FnOnce(&mut BytesMut)) -> String {
 fn a_gateways_hello_has_these_bytes() {
     let expected = [
         "74616c6f6e6c6772", // magic
-        "0100",             // version
+        "0200",             // version
         "3800",             // 56 bytes follow
         "00",               // demo
         &"cc".repeat(16),   // client
@@ -78,12 +80,12 @@ fn a_ledgers_hello_has_these_bytes() {
     // Magic, version, length; welcome, production, journal, build, no authority.
     assert_eq!(
         hex::encode(hello::encode(&welcome)),
-        "74616c6f6e6c67720100".to_owned() + "0a00" + "0001" + "026162" + "03312e30" + "00"
+        "74616c6f6e6c67720200".to_owned() + "0a00" + "0001" + "026162" + "03312e30" + "00"
     );
     let refused = ServerHello::Refused(HelloRefusal::Mode(Mode::Production));
     assert_eq!(
         hex::encode(hello::encode(&refused)),
-        "74616c6f6e6c67720100".to_owned() + "0300010101"
+        "74616c6f6e6c67720200".to_owned() + "0300010101"
     );
 }
 
@@ -102,10 +104,45 @@ fn a_request_has_these_bytes() {
     ]
     .concat();
     let command = Command::Session(caller());
-    assert_eq!(written(|bytes| frame::put_request(bytes, 7, &command).unwrap()), expected);
+    assert_eq!(written(|bytes| frame::put_request(bytes, 7, None, &command).unwrap()), expected);
     let mut bytes = BytesMut::from(&hex::decode(expected).unwrap()[..]);
-    assert_eq!(frame::take(&mut bytes), Ok(Some(FromClient::Request { id: 7, command })));
+    assert_eq!(
+        frame::take(&mut bytes),
+        Ok(Some(FromClient::Request { id: 7, trace: None, command }))
+    );
     assert!(bytes.is_empty());
+}
+
+#[test]
+fn a_request_of_a_trace_has_these_bytes() {
+    let expected = [
+        "5d000000",         // 93 bytes follow
+        "08",               // request of a trace
+        "0700000000000000", // id
+        &"0a".repeat(16),   // trace
+        &"0b".repeat(8),    // parent
+        "01",               // recorded there
+        "08",               // Session
+        "01",               // authority
+        &"aa".repeat(32),   // person
+        "00",               // no entity
+        &"bb".repeat(16),   // session
+        "8080c489e5c5b206", // session_expires_at
+    ]
+    .concat();
+    let (trace, command) = (Some(trace()), Command::Session(caller()));
+    assert_eq!(written(|bytes| frame::put_request(bytes, 7, trace, &command).unwrap()), expected);
+    let mut bytes = BytesMut::from(&hex::decode(&expected).unwrap()[..]);
+    assert_eq!(frame::take(&mut bytes), Ok(Some(FromClient::Request { id: 7, trace, command })));
+    // A trace of zeros is none, and the ledger is not to guess.
+    let zeros = expected.replace(&"0a".repeat(16), &"00".repeat(16));
+    let mut bytes = BytesMut::from(&hex::decode(zeros).unwrap()[..]);
+    assert_eq!(frame::take::<FromClient>(&mut bytes), Err(BadFrame::Body(8)));
+}
+
+fn trace() -> TraceContext {
+    let (trace, parent) = (TraceId::new([0x0a; 16]).unwrap(), SpanId::new([0x0b; 8]).unwrap());
+    TraceContext { trace, parent, is_sampled: true }
 }
 
 #[test]
@@ -199,9 +236,10 @@ fn a_frame() -> impl Strategy<Value = FromClient> {
     let id = any::<u64>();
     prop_oneof![
         id.prop_map(|id| FromClient::Ping { id }),
-        (id, any::<[u8; 32]>()).prop_map(|(id, person)| {
+        (id, any::<[u8; 32]>(), any::<bool>()).prop_map(|(id, person, is_traced)| {
             let caller = Caller { person: Pseudonym(person), ..caller() };
-            FromClient::Request { id, command: Command::Bookings(caller) }
+            let trace = is_traced.then(trace);
+            FromClient::Request { id, trace, command: Command::Bookings(caller) }
         }),
         (id, any::<u16>(), any::<u32>()).prop_map(|(id, service, office)| {
             let place = talon_wire::Place {
@@ -210,7 +248,7 @@ fn a_frame() -> impl Strategy<Value = FromClient> {
                 service: ServiceId(service),
             };
             let channel = talon_domain::ids::Channel::Web;
-            FromClient::Request { id, command: Command::Days { place, channel } }
+            FromClient::Request { id, trace: None, command: Command::Days { place, channel } }
         }),
     ]
 }
@@ -224,8 +262,8 @@ proptest! {
         let mut bytes = BytesMut::new();
         for frame in &frames {
             match frame {
-                FromClient::Request { id, command } => {
-                    frame::put_request(&mut bytes, *id, command).unwrap();
+                FromClient::Request { id, trace, command } => {
+                    frame::put_request(&mut bytes, *id, *trace, command).unwrap();
                 }
                 FromClient::Ping { id } => frame::put_ping(&mut bytes, *id),
             }
@@ -245,7 +283,7 @@ proptest! {
 
     #[test]
     fn any_body_of_a_known_kind_is_read_or_refused(
-        kind in 1_u8..8, body in proptest::collection::vec(any::<u8>(), 0..200),
+        kind in 1_u8..9, body in proptest::collection::vec(any::<u8>(), 0..200),
     ) {
         let length = u32::try_from(9 + body.len()).unwrap().to_le_bytes();
         let frame = [&length[..], &[kind], &[0; 8], &body].concat();

@@ -15,6 +15,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use openidconnect::{HttpRequest, HttpResponse};
 
+use crate::http::trace_context;
 use crate::identity::hub::MAX_HUB_ANSWER_BYTES;
 
 /// Why there is no answer. Never carries what was asked: it holds secrets.
@@ -75,6 +76,7 @@ impl Transport {
         // The proxy, and the provider behind it, know it by its name.
         let host = HeaderValue::from_str(self.issuer.1.as_str()).map_err(|_| no_answer())?;
         parts.headers.insert(header::HOST, host);
+        trace_context::pass_on(&mut parts.headers);
         let request = http::Request::from_parts(parts, Full::new(Bytes::from(body)));
         // The client's own error would name the address, which holds what was asked.
         let answer = self.client.request(request).await.map_err(|_| no_answer())?;

@@ -5,7 +5,14 @@ use crate::*;
 #[tokio::test]
 async fn every_endpoint_is_behind_the_guard() {
     let stand = Stand::new();
-    for target in [AUTHORIZE, "/stand-in/faults", "/stand-in.css", "/get-user-info", "/nothing"] {
+    for target in [
+        AUTHORIZE,
+        "/stand-in/faults",
+        "/stand-in/calls",
+        "/stand-in.css",
+        "/get-user-info",
+        "/nothing",
+    ] {
         for (name, value) in [("Host", "id.gov.ua"), ("X-Forwarded-For", "127.0.0.1")] {
             let request = Request::get(target).header(name, value);
             let request = if name == "Host" { request } else { request.header(HOST, "localhost") };

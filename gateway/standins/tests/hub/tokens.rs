@@ -17,6 +17,31 @@ async fn a_code_becomes_a_token_in_the_words_of_the_protocol() {
 }
 
 #[tokio::test]
+async fn the_last_calls_of_programs_are_told_with_their_traces_and_without_secrets() {
+    let stand = Stand::new();
+    let trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    let target = exchange_target("talon", "secret", &stand.code(5).await);
+    for value in [trace, &"x".repeat(MAX_TRACEPARENT_BYTES + 1)] {
+        let request = Request::get(&target).header(HOST, "127.0.0.1").header("traceparent", value);
+        stand.send(request.body(Body::empty()).expect("good")).await;
+    }
+    stand.get("/get-user-info").await;
+    let calls = stand.get("/stand-in/calls").await.json();
+    let call = |path: &str, trace: Value| json!({ "path": path, "traceparent": trace });
+    let cut = "x".repeat(MAX_TRACEPARENT_BYTES);
+    let expected = [
+        call("/get-access-token", trace.into()),
+        call("/get-access-token", cut.into()),
+        call("/get-user-info", Value::Null),
+    ];
+    assert_eq!(calls, Value::from(expected.to_vec()));
+    for _ in 0..2 * MAX_CALLS {
+        stand.get("/get-user-info").await;
+    }
+    assert_eq!(stand.hub.calls().get().len(), MAX_CALLS);
+}
+
+#[tokio::test]
 async fn a_code_may_be_posted() {
     let stand = Stand::new();
     let target = exchange_target("talon", "secret", &stand.code(5).await);

@@ -8,7 +8,7 @@ use std::io::{BufRead as _, BufReader};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock, Mutex};
 
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use tempfile::TempDir;
@@ -36,6 +36,7 @@ pub(crate) struct LedgerServer {
     port: u16,
     admin: u16,
     running: Option<(Child, Reaper)>,
+    log: Arc<Mutex<String>>,
 }
 
 impl LedgerServer {
@@ -53,13 +54,20 @@ impl LedgerServer {
         };
         let text = format!(
             "mode = \"demo\"\ndata_dir = {:?}\n{}{}[journal]\nsegment_bytes = 8388608\n[tls]\n\
-             certificate = \"ledger.crt\"\nkey = \"ledger.key\"\nclient_ca = \"gateway.ca\"\n",
+             certificate = \"ledger.crt\"\nkey = \"ledger.key\"\nclient_ca = \"gateway.ca\"\n\
+             [log]\nfilter = \"info,talon_ledger::serve=debug\"\nlines_per_second = 10000\n",
             directory.path().join("data").display().to_string(),
             files("small"),
             files("strict"),
         );
         std::fs::write(directory.path().join("ledger.toml"), text).unwrap();
-        Self { directory, port: free_port(), admin: free_port(), running: None }
+        Self {
+            directory,
+            port: free_port(),
+            admin: free_port(),
+            running: None,
+            log: Arc::default(),
+        }
     }
 
     /// Starts it and waits until it serves.
@@ -67,16 +75,25 @@ impl LedgerServer {
         let mut child = self.command().stderr(Stdio::piped()).spawn().unwrap();
         let reaper = Reaper::watch(child.id(), self.directory.path());
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
-        let mut said = String::new();
+        let log = Arc::clone(&self.log);
+        let keep = move |line: &str| {
+            let mut log = log.lock().unwrap();
+            log.push_str(line);
+            log.push('\n');
+        };
         let is_open = lines.by_ref().map_while(Result::ok).any(|line| {
-            said.push_str(&line);
-            said.push('\n');
+            keep(&line);
             line.contains(OPEN)
         });
-        assert!(is_open, "the ledger does not start:\n{said}");
+        assert!(is_open, "the ledger does not start:\n{}", self.log());
         // Whoever writes must be read, or it waits.
-        std::thread::spawn(move || lines.for_each(drop));
+        std::thread::spawn(move || lines.map_while(Result::ok).for_each(|line| keep(&line)));
         self.running = Some((child, reaper));
+    }
+
+    /// What it has logged, over all its starts.
+    pub(crate) fn log(&self) -> String {
+        self.log.lock().unwrap().clone()
     }
 
     /// Runs a process that is not expected to serve: its exit code and what it printed.

@@ -63,6 +63,21 @@ pub(super) const DASHBOARD: Dashboard = Dashboard {
                         "{{counted}}",
                     )],
                 ),
+                stacked(
+                    "In shadow mode",
+                    "ops",
+                    "What limits on trial would have refused; empty while none has.",
+                    &[
+                        (
+                            "sum by (limit) (rate(gateway_shadow_refusals_total{SEL}[$__rate_interval]))",
+                            "gateway: {{limit}}",
+                        ),
+                        (
+                            "sum by (rule) (rate(ledger_limit_shadow_refusals_total{SEL}[$__rate_interval]))",
+                            "ledger: {{rule}}",
+                        ),
+                    ],
+                ),
             ],
         },
         Row {
@@ -89,18 +104,31 @@ pub(super) const DASHBOARD: Dashboard = Dashboard {
                         ),
                     ],
                 ),
-                stacked(
-                    "In shadow mode",
-                    "ops",
-                    "What limits on trial would have refused.",
+                lines(
+                    "Difficulty",
+                    "short",
+                    "Rounds that challenges given out take on average; a cheap phone computes 134,000 in a second.",
+                    &[(
+                        "sum(rate(gateway_proof_challenge_rounds_sum{SEL}[$__rate_interval])) / sum(rate(gateway_proof_challenge_rounds_count{SEL}[$__rate_interval]))",
+                        "mean",
+                    )],
+                ),
+                lines(
+                    "From challenge to proof",
+                    "s",
+                    "As the server sees it: computing, and waiting for the release. Far below what the difficulty costs a phone: farms.",
                     &[
                         (
-                            "sum by (limit) (rate(gateway_shadow_refusals_total{SEL}[$__rate_interval]))",
-                            "gateway: {{limit}}",
+                            "histogram_quantile(0.05, sum by (le) (rate(gateway_proof_solve_duration_seconds_bucket{SEL}[$__rate_interval])))",
+                            "p5",
                         ),
                         (
-                            "sum by (rule) (rate(ledger_limit_shadow_refusals_total{SEL}[$__rate_interval]))",
-                            "ledger: {{rule}}",
+                            "histogram_quantile(0.5, sum by (le) (rate(gateway_proof_solve_duration_seconds_bucket{SEL}[$__rate_interval])))",
+                            "p50",
+                        ),
+                        (
+                            "histogram_quantile(0.95, sum by (le) (rate(gateway_proof_solve_duration_seconds_bucket{SEL}[$__rate_interval])))",
+                            "p95",
                         ),
                     ],
                 ),

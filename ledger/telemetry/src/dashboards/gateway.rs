@@ -51,11 +51,8 @@ pub(super) const DASHBOARD: Dashboard = Dashboard {
                 lines(
                     "Open connections",
                     "short",
-                    "Against their bound; close to it, one address gets its share only.",
-                    &[
-                        ("sum by (instance) (gateway_connections{SEL})", "{{instance}}"),
-                        ("sum by (instance) (gateway_connections_max{SEL})", "{{instance}} bound"),
-                    ],
+                    "Of citizens, by gateway; what share of the bound that is, below.",
+                    &[("sum by (instance) (gateway_connections{SEL})", "{{instance}}")],
                 ),
                 lines(
                     "Connections refused",
@@ -92,7 +89,7 @@ pub(super) const DASHBOARD: Dashboard = Dashboard {
                 lines(
                     "CPU",
                     "short",
-                    "Cores in use by the process.",
+                    "Cores in use by the process, of which the system tells whole seconds.",
                     &[("rate(process_cpu_seconds_total{SEL}[$__rate_interval])", "{{instance}}")],
                 ),
                 lines(
@@ -102,12 +99,15 @@ pub(super) const DASHBOARD: Dashboard = Dashboard {
                     &[("process_resident_memory_bytes{SEL}", "{{instance}}")],
                 ),
                 lines(
-                    "Open files",
-                    "short",
-                    "Against the limit of the process.",
+                    "Bounds in use",
+                    "percentunit",
+                    "Connections and open files as shares of their bounds; close to the first, one address gets its share only.",
                     &[
-                        ("process_open_fds{SEL}", "{{instance}}"),
-                        ("process_max_fds{SEL}", "{{instance}} limit"),
+                        (
+                            "gateway_connections{SEL} / gateway_connections_max{SEL}",
+                            "{{instance}} connections",
+                        ),
+                        ("process_open_fds{SEL} / process_max_fds{SEL}", "{{instance}} files"),
                     ],
                 ),
             ],
@@ -120,7 +120,7 @@ pub(super) const DASHBOARD: Dashboard = Dashboard {
                     "short",
                     "Reloads by SIGHUP in the last hour, by outcome.",
                     &[(
-                        "sum by (outcome) (increase(gateway_reloads_total{SEL}[1h]))",
+                        "round(sum by (outcome) (increase(gateway_reloads_total{SEL}[1h])))",
                         "{{outcome}}",
                     )],
                 ),
@@ -131,6 +131,15 @@ pub(super) const DASHBOARD: Dashboard = Dashboard {
                     &[(
                         "gateway_certificate_expires_timestamp_seconds{SEL} - time()",
                         "{{instance}}",
+                    )],
+                ),
+                lines(
+                    "Log lines left out",
+                    "ops",
+                    "Lines that were counted and not logged because the same place logged too many, by level.",
+                    &[(
+                        "sum by (level) (rate(talon_log_lines_left_out_total{SEL}[$__rate_interval]))",
+                        "{{level}}",
                     )],
                 ),
                 lines(

@@ -27,11 +27,13 @@ pub fn render(dashboard: &Dashboard) -> String {
         }));
         id += 1;
         top += 1;
-        let width = COLUMNS / row.panels.len().max(1);
         let is_flat = row.panels.iter().all(|panel| panel.draw == Draw::Stat);
         let height = if is_flat { STAT_HEIGHT } else { PANEL_HEIGHT };
+        // Evenly; where that does not come out, some are a column wider.
+        let left = |at: usize| COLUMNS * at / row.panels.len().max(1);
         for (at, panel) in row.panels.iter().enumerate() {
-            let place = json!({ "x": at * width, "y": top, "w": width, "h": height });
+            let (x, width) = (left(at), left(at + 1) - left(at));
+            let place = json!({ "x": x, "y": top, "w": width, "h": height });
             panels.push(of_panel(panel, id, &place));
             id += 1;
         }
@@ -117,7 +119,10 @@ fn of_panel(panel: &Panel, id: usize, place: &Value) -> Value {
         Draw::Lines | Draw::Stacked => (
             "timeseries",
             json!({
-                "legend": { "displayMode": "table", "placement": "bottom", "calcs": ["lastNotNull", "max"] },
+                "legend": {
+                    "displayMode": "table", "placement": "bottom", "calcs": ["lastNotNull", "max"],
+                    "sortBy": "Max", "sortDesc": true,
+                },
                 "tooltip": { "mode": "multi", "sort": "desc" },
             }),
         ),

@@ -135,9 +135,9 @@ pub(super) const DASHBOARD: Dashboard = Dashboard {
                 lines(
                     "Dates opened",
                     "short",
-                    "Dates opened for a service and a channel; late ones had missed their moment.",
+                    "In the last hour, for a service and a channel; late ones had missed their moment.",
                     &[(
-                        "sum by (late) (increase(ledger_releases_total{SEL}[1h]))",
+                        "round(sum by (late) (increase(ledger_releases_total{SEL}[1h])))",
                         "late: {{late}}",
                     )],
                 ),

@@ -1,6 +1,6 @@
 //! The metrics of a gateway, in the order of a request's way.
 
-use super::{COUNTS, MAX_PROBLEM_TYPES, SECONDS};
+use super::{COUNTS, MAX_PROBLEM_TYPES, PEOPLE_SECONDS, ROUNDS, SECONDS};
 use crate::metric::{Metric, at_most, counter, gauge, histogram, one_of};
 
 /// The version that runs.
@@ -10,6 +10,12 @@ pub const BUILD_INFO: Metric = gauge(
     &[one_of("program", &["gateway", "ledger"]), at_most("version", 1, "the version")],
 );
 
+/// Lines that were too many.
+pub const LOG_LINES_LEFT_OUT: Metric = counter(
+    "talon_log_lines_left_out_total",
+    "Lines that were not logged because the same place in the program logged too many, by level.",
+    &[one_of("level", &["error", "warn", "info", "debug", "trace"])],
+);
 /// Open connections.
 pub const CONNECTIONS: Metric = gauge("gateway_connections", "Open connections of citizens.", &[]);
 /// Their bound.
@@ -186,6 +192,20 @@ pub const PROOF_LEVEL: Metric = gauge(
 /// Challenges.
 pub const PROOF_CHALLENGES: Metric =
     counter("gateway_proof_challenges_total", "Challenges given out.", &[]);
+/// How hard they are.
+pub const PROOF_CHALLENGE_ROUNDS: Metric = histogram(
+    "gateway_proof_challenge_rounds",
+    ROUNDS,
+    "Rounds that a challenge given out takes on average: its difficulty.",
+    &[],
+);
+/// How long they take.
+pub const PROOF_SOLVE_DURATION: Metric = histogram(
+    "gateway_proof_solve_duration_seconds",
+    PEOPLE_SECONDS,
+    "From giving out a challenge to its good proof, as the server sees it: computing and waiting.",
+    &[],
+);
 /// Proofs shown.
 pub const PROOFS: Metric = counter(
     "gateway_proofs_total",

@@ -15,6 +15,11 @@ use crate::metric::Metric;
 pub const SECONDS: &[f64] = &[
     0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0,
 ];
+/// Upper bounds of how long people and their devices take, in seconds.
+pub const PEOPLE_SECONDS: &[f64] =
+    &[0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 900.0];
+/// Upper bounds of the work of a proof, in rounds; a citizen's device is asked for fewer than the last.
+pub const ROUNDS: &[f64] = &[250.0, 1e3, 4e3, 8e3, 16e3, 32e3, 64e3, 128e3, 256e3];
 /// Upper bounds of counts.
 pub const COUNTS: &[f64] = &[1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0];
 
@@ -25,6 +30,7 @@ const MAX_PROBLEM_TYPES: usize = 64;
 /// Every metric, in the order of a request's way.
 pub const ALL: &[Metric] = &[
     BUILD_INFO,
+    LOG_LINES_LEFT_OUT,
     CONNECTIONS,
     CONNECTIONS_MAX,
     CONNECTIONS_REFUSED,
@@ -51,6 +57,8 @@ pub const ALL: &[Metric] = &[
     ADMISSION_DATA_LOSSES,
     PROOF_LEVEL,
     PROOF_CHALLENGES,
+    PROOF_CHALLENGE_ROUNDS,
+    PROOF_SOLVE_DURATION,
     PROOFS,
     BOOKINGS,
     RELOADS,

@@ -1,4 +1,7 @@
-//! Request ids: one for every answer, so that a citizen's screenshot finds the log line.
+//! Request ids: one for every answer, so that a citizen's screenshot finds the log lines.
+//!
+//! Must not know what was asked. The gateway makes one for each request; [`crate::scope`] carries it to
+//! every line.
 
 use std::fmt::Write;
 use std::sync::OnceLock;
