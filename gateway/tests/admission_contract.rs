@@ -364,6 +364,22 @@ mod rules {
         assert_eq!(ask(3), Decision::AlreadySpent, "nobody remembers, so nobody is let in");
     }
 
+    /// The nonces of proofs begin with the moment at which they were issued.
+    pub(super) fn proofs_of_one_moment_are_two(subject: &Subject) {
+        let person = subject.person();
+        let issued_at_once = |number| {
+            let mut spend = nonce(number, subject.now_s() + 100);
+            if let Some(spend) = &mut spend {
+                spend.nonce[..8].copy_from_slice(&person.0[..8]);
+            }
+            AdmissionRequest { spend, ..generous(person) }
+        };
+        for number in [1, 2] {
+            assert_eq!(subject.decide(issued_at_once(number)), ADMITTED);
+            assert_eq!(subject.decide(issued_at_once(number)), Decision::AlreadySpent);
+        }
+    }
+
     pub(super) fn a_spend_that_lasts_long_is_remembered_as_long(subject: &Subject) {
         let (person, day_s) = (subject.person(), 24 * 60 * 60);
         let spend =
@@ -402,7 +418,7 @@ mod rules {
                     let mut spend = nonce(number, *expires_at_s);
                     // A store may remember nonces whoever spent them.
                     if let Some(spend) = &mut spend {
-                        spend.nonce[8..].copy_from_slice(&persons[who].0[..8]);
+                        spend.nonce[..8].copy_from_slice(&persons[who].0[..8]);
                     }
                     requests.push(AdmissionRequest { spend, ..generous(persons[who]) });
                 }
@@ -476,6 +492,7 @@ contract! {
     hints_of_a_batch_count_for_its_requests,
     an_expired_hint_is_the_same_as_none,
     a_proof_stays_spent_for_as_long_as_it_could_be_shown,
+    proofs_of_one_moment_are_two,
     a_spend_that_lasts_long_is_remembered_as_long,
     every_sequence_of_spends_agrees_with_the_model,
     the_largest_batch_is_decided_and_a_larger_one_refused_whole,

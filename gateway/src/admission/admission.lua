@@ -16,7 +16,7 @@
 --          all hints: index of the quota field and the value to keep each
 --          all requests: index of the record, of the quota field or 0, of the rule, the proof, and 0 without
 --                        one, 1 for one that fits a record, 2 for one that may outlive it
---          where a proof is the first 48 bits of its nonce, enough among the few of one person, and the Unix
+--          where a proof is the last 48 bits of its nonce, enough among the few of one person, and the Unix
 --          second at which it may be forgotten
 -- Answers  per request: below 0 admitted, the negated time in microseconds after which the whole burst is
 --          back; 0 already spent; above 0 the wait in microseconds; bytes = the kept count that is at the

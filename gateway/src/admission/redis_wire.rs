@@ -240,7 +240,9 @@ fn spend_value(spend: Option<&Spend>) -> [u8; PROOF_BYTES + 5] {
     let mut value = [0; PROOF_BYTES + 5];
     if let Some(spend) = spend {
         let forget_at_s = spend.forget_at_s().min(LAST_SECOND) as u32;
-        value[..PROOF_BYTES].copy_from_slice(&spend.nonce[..PROOF_BYTES]);
+        // The last ones are random; a proof's nonce begins with the moment of its issue.
+        let (_, random) = spend.nonce.split_at(spend.nonce.len() - PROOF_BYTES);
+        value[..PROOF_BYTES].copy_from_slice(random);
         value[PROOF_BYTES..][..4].copy_from_slice(&forget_at_s.to_be_bytes());
         value[PROOF_BYTES + 4] = match spend.lasts {
             Lasts::Short => 1,
