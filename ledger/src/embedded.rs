@@ -18,6 +18,7 @@ use talon_telemetry::spans;
 use talon_wire::{AnswerFuture, Command, Health, Ledger};
 use tokio::sync::{Notify, oneshot};
 
+use crate::committing::{CommitBy, commit_here};
 use crate::core::{Authorities, Core, Outcome};
 use crate::measures::{CommandCounters, Commits};
 
@@ -35,6 +36,7 @@ pub struct Embedded {
     /// Whether the keeper is at work; false when it has panicked or was stopped.
     keeping: Arc<AtomicBool>,
     commits: Option<CommitThread>,
+    commit_by: CommitBy,
     waiters: Arc<AllWaiters>,
 }
 
@@ -63,7 +65,7 @@ impl Observed {
 }
 
 impl Embedded {
-    /// Does what was due while the process was down, then starts the threads.
+    /// Does what was due while the process was down, then starts the threads; commits are up to a thread.
     ///
     /// `on_failure` is called once when a write or a sync fails: nothing is promised any more,
     /// and the process has to end.
@@ -72,6 +74,18 @@ impl Embedded {
     /// When the system gives no thread.
     pub fn start(
         core: Core,
+        on_failure: impl Fn(&JournalFailure) + Send + Sync + 'static,
+    ) -> std::io::Result<Self> {
+        Self::start_with(core, CommitBy::Thread, on_failure)
+    }
+
+    /// Like [`Embedded::start`], with a choice of who commits.
+    ///
+    /// # Errors
+    /// When the system gives no thread.
+    pub fn start_with(
+        core: Core,
+        commit_by: CommitBy,
         on_failure: impl Fn(&JournalFailure) + Send + Sync + 'static,
     ) -> std::io::Result<Self> {
         let core = Arc::new(core);
@@ -90,7 +104,8 @@ impl Embedded {
                 keep_until(&kept, &stop);
             })?;
         let (keeper, commits, waiters) = (Some(keeper), Some(commits), Arc::default());
-        Ok(Self { core, keeper, stopping, keeping, commits, waiters })
+        let commit_by = commit_by.choose();
+        Ok(Self { core, keeper, stopping, keeping, commits, commit_by, waiters })
     }
 
     /// The core, for tools and tests.
@@ -102,7 +117,11 @@ impl Embedded {
     pub fn handle(&self) -> (Handle, impl Future<Output = ()> + Send + use<>) {
         let waiters = Arc::new(Waiters::default());
         self.core.journal().subscribe(Arc::clone(&waiters) as Arc<dyn CommitListener>);
-        let driver = drive(Arc::clone(&waiters), self.core.journal().clone());
+        let waking = drive(Arc::clone(&waiters), self.core.journal().clone());
+        let committing = commit_here(Arc::clone(&self.core), self.commit_by);
+        let driver = async move {
+            tokio::join!(waking, committing);
+        };
         let keeping = Arc::clone(&self.keeping);
         let mut all = self.waiters.lock();
         all.retain(|waiters| waiters.strong_count() > 0);

@@ -12,6 +12,7 @@ pub mod apply;
 pub mod booking;
 pub mod changing;
 pub mod clock;
+pub mod committing;
 pub mod core;
 pub mod day;
 pub mod desk_choice;

@@ -13,6 +13,7 @@ use talon_journal::{
 };
 
 use crate::clock::SystemClock;
+use crate::committing::CommitBy;
 use crate::core::{Authority, BadLedger, Core, Setup};
 use crate::embedded::{self, Embedded};
 use crate::measures;
@@ -81,6 +82,8 @@ pub struct Keep {
     pub segment_bytes: u64,
     /// A snapshot for every so many sealed segments; 0: none.
     pub snapshot_every_segments: u64,
+    /// Who takes the journal's batches to the disk.
+    pub commit_by: CommitBy,
     /// For demonstrations: the next dates that have visits open this long after the start.
     pub release_in: Option<Duration>,
 }
@@ -156,7 +159,7 @@ pub fn open(
     let (core, recovery) = Core::open(setup).map_err(bad)?;
     measures::replayed(began.elapsed());
     report(&recovery);
-    let ledger = Embedded::start(core, |failure| {
+    let ledger = Embedded::start_with(core, keep.commit_by, |failure| {
         // Nothing after the watermark may be promised: the process ends here.
         tracing::error!(%failure, "the journal failed; exiting");
         std::process::exit(EXIT_JOURNAL.into());

@@ -158,11 +158,25 @@ pub struct Journal {
     /// After how many filled segments a snapshot is made, 1 to 1024; 0: never. A start replays at most
     /// about as many. While one is made, the state is in memory a second time.
     pub snapshot_every_segments: u64,
+    /// Who takes batches to the disk.
+    pub commit_by: CommitBy,
+}
+
+/// Who commits the journal.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum CommitBy {
+    /// The threads that serve, by io_uring, where the kernel and the file system have what it takes; else
+    /// a thread.
+    #[default]
+    Auto,
+    /// A thread.
+    Thread,
 }
 
 impl Default for Journal {
     fn default() -> Self {
-        Self { segment_bytes: 64 << 20, snapshot_every_segments: 4 }
+        Self { segment_bytes: 64 << 20, snapshot_every_segments: 4, commit_by: CommitBy::Auto }
     }
 }
 

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use talon_domain::ids::PepperId;
+use talon_ledger::committing;
 use talon_ledger::core::{Authority, Core};
 use talon_ledger::journal::JournalKind;
 use talon_ledger::open::{self, Keep, Running};
@@ -21,7 +22,7 @@ use talon_wire::hello::{ClientId, Mode};
 
 use super::{EXIT_JOURNAL, Failure, peppers, redis_owner};
 use crate::admission::RedisEndpoint;
-use crate::config::{Config, ProcessMode};
+use crate::config::{CommitBy, Config, ProcessMode};
 use crate::edge::Edge;
 
 /// How long a start waits for a ledger elsewhere; then it goes on without, and is not ready.
@@ -69,7 +70,11 @@ impl LedgerOfProcess {
         };
         let segment_bytes = config.journal.segment_bytes;
         let snapshot_every_segments = config.journal.snapshot_every_segments;
-        let keep = Keep { kind, segment_bytes, snapshot_every_segments, release_in };
+        let commit_by = match config.journal.commit_by {
+            CommitBy::Auto => committing::CommitBy::Auto,
+            CommitBy::Thread => committing::CommitBy::Thread,
+        };
+        let keep = Keep { kind, segment_bytes, snapshot_every_segments, commit_by, release_in };
         let running = open::open(&config.journal_directory(), &keep, authorities)?;
         Ok(Self::Embedded(Box::new(running)))
     }

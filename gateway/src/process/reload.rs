@@ -149,6 +149,7 @@ fn keep_until_restart(config: &mut Config, before: &Config) -> Vec<&'static str>
         "traces.ratio": traces.ratio,
         "journal.segment_bytes": journal.segment_bytes,
         "journal.snapshot_every_segments": journal.snapshot_every_segments,
+        "journal.commit_by": journal.commit_by,
         "ledger": ledger,
         "admission.redis_url": admission.redis_url,
         "admission.redis_password_file": admission.redis_password_file,

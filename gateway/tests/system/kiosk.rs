@@ -8,6 +8,7 @@ use talon_domain::civil::{Minute, UtcMicros};
 use talon_domain::ids::{
     AuthorityId, Channel, Fingerprint, KeyHash, OfficeId, ServiceId, SessionId,
 };
+use talon_ledger::committing::CommitBy;
 use talon_ledger::journal::JournalKind;
 use talon_ledger::load;
 use talon_ledger::open::{self, Keep};
@@ -32,6 +33,7 @@ async fn book_at_kiosk(launch: &Launch, files: &Path) -> String {
         kind: JournalKind::Demo,
         segment_bytes: 8 << 20,
         snapshot_every_segments: 0,
+        commit_by: CommitBy::Thread,
         release_in: None,
     };
     let running = open::open(&launch.journal(), &keep, authorities.to_vec()).unwrap();

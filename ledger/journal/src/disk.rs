@@ -3,7 +3,9 @@
 //! It must not know segments or frames. [`RealDisk`](crate::RealDisk) and the simulated disk are its
 //! two implementations; the rest of the crate reaches files only through it.
 
+use std::fs::File;
 use std::io;
+use std::sync::Arc;
 
 /// What a file is opened for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,6 +88,12 @@ pub trait DiskFile: Send + Sync {
     /// Whatever the file system says; it must not be tried again, because a later success would
     /// not mean that the earlier writes are there.
     fn sync(&self) -> io::Result<()>;
+
+    /// The same file for whoever writes past the page cache: a write of whole blocks from aligned memory is durable
+    /// when it has returned, without a sync. `None` where there is no such thing.
+    fn direct(&self) -> Option<Arc<File>> {
+        None
+    }
 }
 
 /// Held as long as the directory is this writer's.

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
+use crate::batch::{Batch, Committer, Next, Registration};
 use crate::disk::Disk;
 use crate::entropy::Entropy;
 use crate::error::{JournalFailure, OpenError, ReserveError, SpareError};
@@ -16,7 +17,7 @@ use crate::options::Options;
 use crate::recovery::{self, Recovery};
 use crate::scan::Entry;
 use crate::segment;
-use crate::shared::{Commit, CommitListener, Shared, reset_frame};
+use crate::shared::{CommitListener, Shared};
 use crate::space::{Claim, Class, SpaceReport, SpareStatus};
 use crate::span::{Covered, Span};
 use crate::words::{ChainHash, SegmentNumber, Sequence};
@@ -174,8 +175,11 @@ impl Journal {
         }
         let first = state.next;
         state.next = first.plus(u64::from(used.records));
+        // Whoever was called for the records before has not come yet.
+        let is_called = state.space.pending_records() > used.records;
+        let next = if is_called { Next::Nobody } else { state.next_committer() };
         drop(state);
-        self.shared.work.notify_one();
+        self.shared.call(next);
         first
     }
 
@@ -187,32 +191,48 @@ impl Journal {
     /// The first failed write or sync ends the journal: this and every later call returns it.
     pub fn commit_pending(&self, at_micros: i64) -> Result<Option<Sequence>, JournalFailure> {
         let shared = &*self.shared;
-        let mut writer = shared.writer.lock();
-        let records;
-        {
-            let mut state = shared.state.lock();
+        let mut state = shared.state.lock();
+        let mut writer = loop {
             if let Some(failure) = &state.failed {
                 return Err(failure.clone());
             }
-            records = state.space.pending_records();
-            if records == 0 {
-                return Ok(None);
+            match state.writer.take() {
+                Some(writer) => break writer,
+                None => shared.writer_back.wait(&mut state),
             }
-            state.space.take_pending();
-            std::mem::swap(&mut state.frame, &mut writer.frame);
-            reset_frame(&mut state.frame);
+        };
+        if state.space.pending_records() == 0 {
+            state.writer = Some(writer);
+            return Ok(None);
         }
+        let records = state.take_pending(&mut writer);
+        drop(state);
         let began = Instant::now();
         match writer.write_batch(shared, records, at_micros) {
             Ok(rotated) => {
                 let watermark = writer.next.previous();
-                let bytes = writer.frame.len() as u64;
-                let commit = Commit { watermark, records, bytes, took: began.elapsed() };
-                shared.publish(&writer, &commit, rotated);
+                shared.publish(writer, records, began.elapsed(), rotated);
                 Ok(Some(watermark))
             }
             Err(fault) => Err(shared.fail(fault.into())),
         }
+    }
+
+    /// Lets `committer` take batches to the disk, as long as the registration lives; on this thread, it is called first.
+    /// What needs the next segment stays with the commit thread, and so does everything on a disk that has no
+    /// [`direct`](crate::DiskFile::direct) files.
+    #[must_use]
+    pub fn register(&self, committer: Arc<dyn Committer>) -> Registration {
+        Registration::new(self.clone(), committer)
+    }
+
+    /// Everything pending as one batch, for a registered committer to take to the disk; `None` when nothing is pending
+    /// or it is somebody else's turn. `at_micros` as for [`Journal::commit_pending`].
+    ///
+    /// # Errors
+    /// The failure that ended the journal.
+    pub fn begin_batch(&self, at_micros: i64) -> Result<Option<Batch>, JournalFailure> {
+        Batch::begin(self, at_micros)
     }
 
     /// Makes the next segment if there is none; `false` when there was nothing to do. May take as long

@@ -19,6 +19,7 @@
 //! What is absent: no retry after a failed write or sync, no clock, no randomness of its own, no
 //! path to a disk except through [`Disk`].
 
+mod batch;
 mod commit_thread;
 mod copy;
 mod disk;
@@ -47,6 +48,7 @@ mod window;
 mod words;
 mod writer;
 
+pub use batch::{Batch, Committer, Registration};
 pub use commit_thread::CommitThread;
 pub use copy::{
     copy_file, copy_growing_segment, give_up_segment, journal_of_segment, segment_name,

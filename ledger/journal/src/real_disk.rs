@@ -1,4 +1,5 @@
-//! The directory of a real file system: `pwrite64`, `fdatasync`, and `fsync` of the directory.
+//! The directory of a real file system: `pwrite64`, `fdatasync`, and `fsync` of the directory; `O_DIRECT` with
+//! `O_DSYNC` for whoever writes past the page cache.
 //!
 //! It must not know what the files hold. Processes give it to [`Journal::open`](crate::Journal::open).
 
@@ -6,6 +7,9 @@ use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rustix::fs::OFlags;
 
 use crate::disk::{Access, Disk, DiskFile, DiskLock};
 
@@ -52,6 +56,20 @@ impl RealDisk {
     }
 }
 
+impl RealDisk {
+    /// Opens a file that is written a second time, past the page cache, where the file system has that.
+    fn with_direct(&self, file: File, name: &str, access: Access) -> RealFile {
+        let direct = || {
+            let flags = OFlags::DIRECT | OFlags::DSYNC;
+            let flags = flags.bits().try_into().ok()?;
+            let path = self.path.join(name);
+            OpenOptions::new().write(true).custom_flags(flags).open(path).ok().map(Arc::new)
+        };
+        let direct = if access == Access::ReadWrite { direct() } else { None };
+        RealFile { file, direct }
+    }
+}
+
 /// A new directory is durable only when the one above it was synced.
 fn make_durable_directory(path: &Path) -> io::Result<()> {
     if path.is_dir() {
@@ -89,7 +107,7 @@ impl Disk for RealDisk {
             .truncate(true)
             .mode(FILE_MODE)
             .open(self.path.join(name))?;
-        Ok(Box::new(RealFile(file)))
+        Ok(Box::new(self.with_direct(file, name, Access::ReadWrite)))
     }
 
     fn open(&self, name: &str, access: Access) -> io::Result<Box<dyn DiskFile>> {
@@ -97,7 +115,7 @@ impl Disk for RealDisk {
             .read(true)
             .write(access == Access::ReadWrite)
             .open(self.path.join(name))?;
-        Ok(Box::new(RealFile(file)))
+        Ok(Box::new(self.with_direct(file, name, access)))
     }
 
     fn rename(&self, from: &str, to: &str) -> io::Result<()> {
@@ -128,23 +146,30 @@ impl Disk for RealDisk {
     }
 }
 
-struct RealFile(File);
+struct RealFile {
+    file: File,
+    direct: Option<Arc<File>>,
+}
 
 impl DiskFile for RealFile {
     fn read_at(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
-        self.0.read_exact_at(out, offset)
+        self.file.read_exact_at(out, offset)
     }
 
     fn write_at(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
-        self.0.write_all_at(bytes, offset)
+        self.file.write_all_at(bytes, offset)
     }
 
     fn length(&self) -> io::Result<u64> {
-        Ok(self.0.metadata()?.len())
+        Ok(self.file.metadata()?.len())
     }
 
     fn sync(&self) -> io::Result<()> {
-        self.0.sync_data()
+        self.file.sync_data()
+    }
+
+    fn direct(&self) -> Option<Arc<File>> {
+        self.direct.clone()
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! It must not know how frames are written (`writer`) or what callers are offered (`journal`).
 //!
-//! Three locks, always taken in this order: the writer (one commit at a time, held over its I/O), the
+//! One commits at a time: whoever has taken the writer out of the state. Two locks, always taken in this order: the
 //! spare's file, the state (short, never held over I/O). Appending takes the state alone.
 
 use std::sync::Arc;
@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex, MutexGuard, RwLock};
 
+use crate::batch::{Next, Registered};
 use crate::disk::{Disk, DiskFile, DiskLock};
 use crate::entropy::Entropy;
 use crate::error::JournalFailure;
@@ -37,7 +38,7 @@ pub struct Commit {
 
 /// Told once per commit, after its records are durable.
 pub trait CommitListener: Send + Sync {
-    /// Every record up to and with the commit's watermark is durable. Called by the committing thread, in
+    /// Every record up to and with the commit's watermark is durable. Called by whoever committed, in
     /// order; it must be quick and must neither commit nor subscribe.
     fn committed(&self, commit: &Commit);
 }
@@ -45,11 +46,12 @@ pub trait CommitListener: Send + Sync {
 pub(crate) struct Shared {
     pub(crate) disk: Arc<dyn Disk>,
     pub(crate) options: Options,
-    pub(crate) writer: Mutex<Writer>,
     pub(crate) spare_file: Mutex<Option<Box<dyn DiskFile>>>,
     pub(crate) state: Mutex<State>,
-    /// Signalled when records are pending, when the journal failed and when it stops.
+    /// Signalled when it is the commit thread's turn, when the journal failed and when it stops.
     pub(crate) work: Condvar,
+    /// Signalled when the writer came back and when the journal failed.
+    pub(crate) writer_back: Condvar,
     /// Signalled when the spare was used up, when the journal failed and when it stops.
     pub(crate) spare_wanted: Condvar,
     /// Signalled when the watermark moved and when the journal failed.
@@ -63,8 +65,12 @@ pub(crate) struct Shared {
     _lock: Box<dyn DiskLock>,
 }
 
-/// What callers and the committing thread share.
+/// What callers and whoever commits share.
 pub(crate) struct State {
+    /// Gone while somebody commits.
+    pub(crate) writer: Option<Box<Writer>>,
+    /// Who commits beside the commit thread.
+    pub(crate) committers: Registered,
     pub(crate) space: Space,
     /// The frame under construction: room for its header, then the pending records.
     pub(crate) frame: Vec<u8>,
@@ -88,16 +94,17 @@ impl Shared {
         let mut frame = Vec::new();
         reset_frame(&mut frame);
         let space = Space::new(&options, remaining);
-        let state = State { space, frame, next, head, failed: None, stopping: false };
         let active_segment = Arc::new(AtomicU64::new(last.header.segment.get()));
-        let writer = Writer::new(file, file_name, last, next, head, entropy);
+        let writer = Some(Box::new(Writer::new(file, file_name, last, next, head, entropy)));
+        let (committers, failed, stopping) = (Vec::new(), None, false);
+        let state = State { writer, committers, space, frame, next, head, failed, stopping };
         Self {
             disk,
             options,
-            writer: Mutex::new(writer),
             spare_file: Mutex::new(None),
             state: Mutex::new(state),
             work: Condvar::new(),
+            writer_back: Condvar::new(),
             spare_wanted: Condvar::new(),
             durable: Condvar::new(),
             watermark: AtomicU64::new(next.previous().get()),
@@ -107,8 +114,10 @@ impl Shared {
         }
     }
 
-    /// The batch is durable: frees its space, moves the watermark, wakes and tells everyone.
-    pub(crate) fn publish(&self, writer: &Writer, commit: &Commit, rotated: bool) {
+    /// The batch is durable: frees its space, moves the watermark, wakes and tells everyone, and puts the writer back.
+    pub(crate) fn publish(&self, writer: Box<Writer>, records: u32, took: Duration, rotated: bool) {
+        let watermark = writer.next.previous();
+        let commit = Commit { watermark, records, bytes: writer.frame.len() as u64, took };
         let remaining = (writer.header.segment_bytes - writer.offset) / BLOCK_BYTES;
         {
             let mut state = self.state.lock();
@@ -123,7 +132,26 @@ impl Shared {
             self.spare_wanted.notify_one();
         }
         for listener in self.listeners.read().iter() {
-            listener.committed(commit);
+            listener.committed(&commit);
+        }
+        // Only now may the next one commit, so that the listeners are told in order.
+        let next = {
+            let mut state = self.state.lock();
+            state.writer = Some(writer);
+            state.next_committer()
+        };
+        self.writer_back.notify_all();
+        self.call(next);
+    }
+
+    /// Tells whose turn it is.
+    pub(crate) fn call(&self, next: Next) {
+        match next {
+            Next::Nobody => {}
+            Next::Thread => {
+                self.work.notify_one();
+            }
+            Next::Registered(committer) => committer.wanted(),
         }
     }
 
@@ -136,6 +164,7 @@ impl Shared {
 
     pub(crate) fn wake_all(&self) {
         self.work.notify_all();
+        self.writer_back.notify_all();
         self.spare_wanted.notify_all();
         self.durable.notify_all();
     }
@@ -150,15 +179,15 @@ impl Shared {
         }
     }
 
-    /// Waits until there is something to commit; `false` when it is time to stop and all is committed.
+    /// Waits until it is the commit thread's turn; `false` when it is time to stop and all is committed.
     pub(crate) fn wait_for_work(&self) -> bool {
         let mut state = self.state.lock();
         loop {
-            if state.space.pending_records() > 0 || state.failed.is_some() {
+            if state.failed.is_some() {
                 return true;
             }
-            if state.stopping {
-                return false;
+            if let Next::Thread = state.next_committer() {
+                return state.space.pending_records() > 0;
             }
             self.work.wait(&mut state);
         }
@@ -185,6 +214,17 @@ impl Shared {
     pub(crate) fn stop_threads(&self) {
         self.state.lock().stopping = true;
         self.wake_all();
+    }
+}
+
+impl State {
+    /// Gives everything pending to the writer; returns how many records that is.
+    pub(crate) fn take_pending(&mut self, writer: &mut Writer) -> u32 {
+        let records = self.space.pending_records();
+        self.space.take_pending();
+        std::mem::swap(&mut self.frame, &mut writer.frame);
+        reset_frame(&mut self.frame);
+        records
     }
 }
 

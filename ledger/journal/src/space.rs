@@ -163,6 +163,11 @@ impl Space {
         assert!(self.promised_blocks() <= self.capacity_blocks(), "promised more than there is");
     }
 
+    /// Whether the pending records, as one batch, no longer fit into the active segment.
+    pub(crate) fn pending_enter_next_segment(&self) -> bool {
+        self.pending_blocks() > self.remaining_blocks
+    }
+
     pub(crate) fn set_spare(&mut self, spare: SpareStatus) {
         self.spare = spare;
     }

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use talon_domain::suggest::nearest;
+use talon_ledger::committing::CommitBy;
 use talon_ledger::snapshot::keeper::MAX_SNAPSHOT_EVERY_SEGMENTS;
 use talon_telemetry::{admin, logs};
 use talon_wire::hello::Mode;
@@ -71,11 +72,12 @@ pub(super) struct Tls {
 pub(super) struct Journal {
     pub(super) segment_bytes: u64,
     pub(super) snapshot_every_segments: u64,
+    pub(super) commit_by: CommitBy,
 }
 
 impl Default for Journal {
     fn default() -> Self {
-        Self { segment_bytes: 64 << 20, snapshot_every_segments: 4 }
+        Self { segment_bytes: 64 << 20, snapshot_every_segments: 4, commit_by: CommitBy::Auto }
     }
 }
 

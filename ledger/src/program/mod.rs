@@ -168,6 +168,7 @@ fn serve(flags: &Flags, config: &Config, logs: &Logs) -> Result<(), Failure> {
         kind,
         segment_bytes: config.journal.segment_bytes,
         snapshot_every_segments: config.journal.snapshot_every_segments,
+        commit_by: config.journal.commit_by,
         release_in: None,
     };
     let directory = config.data_dir.join("journal");

@@ -8,6 +8,7 @@ mod booking;
 mod cancelling;
 mod channels;
 mod clocks;
+mod committing;
 mod configs;
 mod contract;
 mod crowd;

@@ -24,6 +24,8 @@ const TABLE: &[Row] = &[
     row("talon-board", &[]),
     // Knows bytes, not bookings.
     row("talon-journal", &[]),
+    // Knows files and the kernel.
+    row("talon-ring", &[]),
     row("talon-wire", &["talon-domain"]),
     // Certificates of whichever side, and secrets; what they are shown for it does not know.
     row("talon-credentials", &[]),
@@ -36,6 +38,7 @@ const TABLE: &[Row] = &[
             "talon-credentials",
             "talon-domain",
             "talon-journal",
+            "talon-ring",
             "talon-telemetry",
             "talon-wire",
         ],
