@@ -82,8 +82,9 @@ impl Running {
         let disk = RealDisk::create(folder.join("journal")).expect("the folder is new");
         let options = Options::new(JournalKind::Demo);
         let visit = |_: Sequence, _: i64, _: &[u8]| Ok::<(), std::convert::Infallible>(());
-        let (journal, _) = Journal::open(Arc::new(disk), options, Box::new(OsEntropy), visit)
-            .expect("an empty folder becomes a journal");
+        let (journal, _) =
+            Journal::open(Arc::new(disk), options, Box::new(OsEntropy::default()), visit)
+                .expect("an empty folder becomes a journal");
         let commits = CommitThread::spawn(journal.clone(), now_micros, |failure| {
             panic!("the journal failed: {failure}");
         });

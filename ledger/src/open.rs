@@ -147,8 +147,8 @@ pub fn open(
         journal: Options { segment_bytes: keep.segment_bytes, ..Options::new(keep.kind) },
         authorities,
         clock: Box::new(SystemClock::default()),
-        entropy: Box::new(OsEntropy),
-        journal_entropy: Box::new(OsEntropy),
+        entropy: Box::new(OsEntropy::default()),
+        journal_entropy: Box::new(OsEntropy::default()),
         release_in_micros: keep
             .release_in
             .map(|pause| i64::try_from(pause.as_micros()).unwrap_or(i64::MAX)),

@@ -94,8 +94,8 @@ pub(super) fn write(directory: &Path, content: Content) {
     let disk = Arc::new(RealDisk::create(directory).expect("the folder is new"));
     let visit = |_, _, _: &[u8]| Ok::<(), std::convert::Infallible>(());
     let options = Options::new(JournalKind::Demo);
-    let (journal, _) =
-        Journal::open(disk, options, Box::new(OsEntropy), visit).expect("an empty folder opens");
+    let (journal, _) = Journal::open(disk, options, Box::new(OsEntropy::default()), visit)
+        .expect("an empty folder opens");
     journal.allocate_spare().expect("the disk has room");
     let at = SystemClock::default().wall();
     let mut writer = Writer { journal, at, pending: 0, body: Vec::new() };

@@ -119,8 +119,8 @@ impl Ledger {
             journal: Options::new(JournalKind::Demo),
             authorities: vec![authority],
             clock: Box::new(clock.clone()),
-            entropy: Box::new(OsEntropy),
-            journal_entropy: Box::new(OsEntropy),
+            entropy: Box::new(OsEntropy::default()),
+            journal_entropy: Box::new(OsEntropy::default()),
             release_in_micros: None,
         };
         let start = Instant::now();

@@ -114,8 +114,8 @@ fn production_journal(directory: &std::path::Path) {
         journal: Options { segment_bytes: 8 << 20, ..Options::new(JournalKind::Production) },
         authorities: Vec::new(),
         clock: Box::new(talon_ledger::clock::SystemClock::default()),
-        entropy: Box::new(OsEntropy),
-        journal_entropy: Box::new(OsEntropy),
+        entropy: Box::new(OsEntropy::default()),
+        journal_entropy: Box::new(OsEntropy::default()),
         release_in_micros: None,
     };
     Core::open(setup).map(drop).unwrap();

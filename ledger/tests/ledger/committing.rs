@@ -121,7 +121,7 @@ fn open(directory: &Path, seen: &Arc<Seen>) -> Core {
     let disk = Arc::new(SeenDisk { disk, seen: Arc::clone(seen) });
     let clock = ManualClock::new(utc(START));
     let parts = setup(&SimDisk::new(), &authority(&[]), &clock, &TINY_JOURNAL);
-    let journal_entropy = Box::new(OsEntropy);
+    let journal_entropy = Box::new(OsEntropy::default());
     Core::open(Setup { disk, journal_entropy, ..parts }).expect("the directory opens").0
 }
 

@@ -26,7 +26,7 @@ pub(crate) fn open(directory: &Path) -> Result<Core, BadLedger> {
     let disk = Arc::new(RealDisk::create(directory).expect("a directory"));
     let parts = setup(&SimDisk::new(), &authority(&[]), &clock, &TINY_JOURNAL);
     // Journals that differ have names that differ.
-    let journal_entropy = Box::new(OsEntropy);
+    let journal_entropy = Box::new(OsEntropy::default());
     Core::open(Setup { disk, journal_entropy, ..parts }).map(|(core, _)| core)
 }
 

@@ -15,10 +15,11 @@ fn open_real(path: &std::path::Path) -> Result<(Journal, Vec<Vec<u8>>), NoError>
     let disk = Arc::new(RealDisk::create(path).expect("the directory"));
     let options = Options { segment_bytes: 256 << 10, max_batch_bytes: 64 << 10, ..SMALL };
     let mut bodies = Vec::new();
-    let (journal, _) = Journal::open(disk, options, Box::new(OsEntropy), |_, _, body| {
-        bodies.push(body.to_vec());
-        Ok(())
-    })?;
+    let (journal, _) =
+        Journal::open(disk, options, Box::new(OsEntropy::default()), |_, _, body| {
+            bodies.push(body.to_vec());
+            Ok(())
+        })?;
     Ok((journal, bodies))
 }
 
