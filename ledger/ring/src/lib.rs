@@ -182,6 +182,3 @@ impl fmt::Debug for Ring {
         formatter.debug_struct("Ring").field("is_busy", &is_busy).finish_non_exhaustive()
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -1,14 +1,15 @@
 //! Writes to real files by the real kernel. Where it gives no ring there is nothing to be shown, and the tests say so.
 
+use std::fs::File;
 use std::future::Future as _;
 use std::io::{ErrorKind, Read as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::pin::pin;
+use std::sync::Arc;
 use std::task::{Context, Waker};
 
 use rustix::fs::OFlags;
-
-use super::*;
+use talon_ring::Ring;
 
 const BLOCK: usize = 4096;
 
@@ -91,8 +92,8 @@ async fn whoever_stops_waiting_may_wait_again_or_block() {
     let Some(mut ring) = ring() else { return };
     let (_named, file) = file();
     ring.start(Arc::clone(&file), 0, &block(1)).unwrap();
-    let _not_polled_to_its_end = pin!(ring.written()).poll(&mut Context::from_waker(Waker::noop()));
-    if ring.under_way.is_some() {
+    let first_look = pin!(ring.written()).poll(&mut Context::from_waker(Waker::noop()));
+    if first_look.is_pending() {
         ring.written().await.unwrap();
     }
     ring.start(file, 0, &block(2)).unwrap();
