@@ -17,15 +17,25 @@ impl fmt::Display for Table<'_> {
         let report = self.0;
         writeln!(
             f,
-            "\n{:<10} {:>8} {:>7} {:>9} {:>7} {:>7} {:>7} {:>10}",
-            "persona", "persons", "share", "requests", "share", "places", "share", "advantage"
+            "\n{:<10} {:>8} {:>7} {:>9} {:>7} {:>7} {:>7} {:>10} {:>9} {:>5}",
+            "persona",
+            "persons",
+            "share",
+            "requests",
+            "share",
+            "places",
+            "share",
+            "advantage",
+            "as quick",
+            "most"
         )?;
         for row in &report.personas {
-            let advantage =
-                row.advantage.map_or_else(|| "–".to_owned(), |value| format!("{value:.2}"));
+            let ratio = |value: Option<f64>| {
+                value.map_or_else(|| "–".to_owned(), |value| format!("{value:.2}"))
+            };
             writeln!(
                 f,
-                "{:<10} {:>8} {:>6.1}% {:>9} {:>6.1}% {:>7} {:>6.1}% {:>10}",
+                "{:<10} {:>8} {:>6.1}% {:>9} {:>6.1}% {:>7} {:>6.1}% {:>10} {:>9} {:>5}",
                 row.persona,
                 row.persons,
                 row.persons_percent,
@@ -33,8 +43,13 @@ impl fmt::Display for Table<'_> {
                 row.requests_percent,
                 row.places,
                 row.places_percent,
-                advantage,
+                ratio(row.advantage),
+                ratio(row.advantage_as_quick),
+                row.most_places,
             )?;
+        }
+        for sentence in crate::report::meaning(report) {
+            writeln!(f, "{sentence}")?;
         }
         for (name, groups) in [("first try", &report.by_arrival), ("network", &report.by_network)] {
             writeln!(f, "\nhonest people by {name}")?;

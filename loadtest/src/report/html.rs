@@ -115,6 +115,9 @@ fn head(page: &mut String, report: &Report) {
 
 fn fairness(page: &mut String, report: &Report) {
     page.push_str("<h2>Who got the places</h2>");
+    for sentence in super::meaning(report) {
+        let _ = write!(page, "<p>{}</p>", escaped(&sentence));
+    }
     let labels: Vec<String> = report.personas.iter().map(|row| row.persona.to_string()).collect();
     let shares = [
         series("share of persons", &report.personas, |row| row.persons_percent),
@@ -140,13 +143,30 @@ fn fairness(page: &mut String, report: &Report) {
                 format!("{:.1}", row.requests_percent),
                 row.places.to_string(),
                 format!("{:.1}", row.places_percent),
-                row.advantage.map_or_else(|| "–".to_owned(), |value| format!("{value:.2}")),
+                ratio(row.advantage),
+                ratio(row.advantage_as_quick),
+                row.most_places.to_string(),
             ]
         })
         .collect();
-    let columns =
-        ["persona", "persons", "%", "requests", "%", "places", "%", "places % / persons %"];
+    let columns = [
+        "persona",
+        "persons",
+        "%",
+        "requests",
+        "%",
+        "places",
+        "%",
+        "places % / persons %",
+        "as quick",
+        "most of one person",
+    ];
     table(page, "Shares by persona", &columns, &rows);
+}
+
+/// A ratio, or a dash where there is none.
+fn ratio(value: Option<f64>) -> String {
+    value.map_or_else(|| "–".to_owned(), |value| format!("{value:.2}"))
 }
 
 fn groups(page: &mut String, title: &str, id: &str, rows: &[GroupRow]) {
@@ -315,7 +335,7 @@ mod tests {
         for id in ["fairness", "arrival", "network", "rates", "places", "latency"] {
             assert_eq!(page.matches(&format!("id=\"{id}-t\"")).count(), 1, "{id}");
         }
-        for said in ["honest", "slot-taken", "85.7", "within 1 s", "mobile", "book: done"] {
+        for said in ["honest", "slot-taken", "85.7", "within 0.2 s", "mobile", "book: done"] {
             assert!(page.contains(said), "{said}");
         }
         assert_eq!(page.matches("<table>").count(), page.matches("</table>").count());

@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
 
-pub use self::fairness::{ARRIVAL_GROUPS, GroupRow, PersonaRow};
+pub use self::fairness::{ARRIVAL_GROUPS, GroupRow, PersonaRow, meaning};
 pub use self::verdict::{Conclusion, Verdict};
 use crate::client::words::Booking;
 use crate::history::Person;

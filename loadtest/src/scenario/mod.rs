@@ -107,6 +107,10 @@ pub struct Thresholds {
     pub min_honest_places_percent: Option<f64>,
     /// No persona that breaks the rules has a share of places above so many times its share of persons.
     pub max_bot_advantage: Option<f64>,
+    /// No such persona has above so many times the places of honest people who first tried as early.
+    pub max_bot_advantage_as_quick: Option<f64>,
+    /// Nobody has more places than this.
+    pub max_places_of_one_person: Option<u64>,
     /// A hand-over does not succeed more often than this.
     pub max_hand_overs: Option<u64>,
     /// 99 of 100 confirmations came within so many milliseconds.
@@ -239,13 +243,16 @@ impl Scenario {
                 return Err((key.to_owned(), format!("{percent} is not from 0 to 100")));
             }
         }
-        match asked.max_bot_advantage.filter(|most| !(0.0..=MAX_ADVANTAGE).contains(most)) {
-            Some(most) => {
-                let key = "thresholds.max_bot_advantage".to_owned();
-                Err((key, format!("{most} is not from 0 to {MAX_ADVANTAGE}")))
+        let advantages = [
+            ("thresholds.max_bot_advantage", asked.max_bot_advantage),
+            ("thresholds.max_bot_advantage_as_quick", asked.max_bot_advantage_as_quick),
+        ];
+        for (key, most) in advantages {
+            if let Some(most) = most.filter(|most| !(0.0..=MAX_ADVANTAGE).contains(most)) {
+                return Err((key.to_owned(), format!("{most} is not from 0 to {MAX_ADVANTAGE}")));
             }
-            None => Ok(()),
         }
+        Ok(())
     }
 
     /// How many people of each persona come, in the order in which synthetic people are given to
