@@ -99,10 +99,11 @@ impl Actor {
     ) -> Answer<T> {
         sleep_until(due).await;
         let lag = due.elapsed();
-        let [there, back] = self.draw(|random| [self.delay.draw(random), self.delay.draw(random)]);
-        sleep(there).await;
+        let [there, back] = self.draw(|random| [self.delay.way(random), self.delay.way(random)]);
+        self.stage.network_costs.count(there + back);
+        sleep(there.takes).await;
         let answer = request.await;
-        sleep(back).await;
+        sleep(back.takes).await;
         let outcome = match &answer {
             Ok(value) => outcome(value),
             Err(failure) => Outcome::of(failure),

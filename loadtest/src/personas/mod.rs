@@ -32,6 +32,7 @@ pub(crate) use self::sybil::live as sybil;
 use crate::client::words::{BookRequest, Span, Want};
 use crate::history::History;
 use crate::measure::Recorder;
+use crate::network::Costs;
 
 /// A way to go about it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -149,6 +150,8 @@ pub struct Stage {
     pub history: Arc<Mutex<History>>,
     /// The numbers.
     pub recorder: Arc<Mutex<Recorder>>,
+    /// What the networks cost.
+    pub network_costs: Arc<Costs>,
     /// The hand-overs.
     pub hand_overs: Mutex<Vec<HandOverTried>>,
     /// Everybody's devices compute on one core of this computer; waiting for it is the generator's lag.

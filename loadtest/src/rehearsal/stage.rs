@@ -55,6 +55,7 @@ pub(super) async fn set(scenario: &Scenario, client: &Client) -> Result<Stage> {
         goal,
         history: std::sync::Arc::new(Mutex::new(History::new(Box::new(std::io::sink())))),
         recorder: std::sync::Arc::default(),
+        network_costs: std::sync::Arc::default(),
         hand_overs: Mutex::default(),
         solvers: Semaphore::new(SOLVERS),
     })

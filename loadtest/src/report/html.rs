@@ -104,6 +104,8 @@ fn head(page: &mut String, report: &Report) {
         ("identified persons", totals.persons.to_string()),
         ("requests", totals.requests.to_string()),
         ("most requests in one second", totals.peak_per_second.to_string()),
+        ("connections set up", totals.connections.to_string()),
+        ("lost on the way and sent again", totals.resent.to_string()),
         ("places", totals.places.to_string()),
         ("requests without an answer or with a 5xx", totals.errors.to_string()),
         ("generator: 99 of 100 requests sent within, ms", format!("{:.1}", lag.p99_ms)),

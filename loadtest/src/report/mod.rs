@@ -77,6 +77,13 @@ pub struct Totals {
     pub errors: u64,
     /// Most requests answered in one second.
     pub peak_per_second: u64,
+    /// Connections that were set up.
+    #[serde(default)]
+    pub connections: u64,
+    /// Requests, answers and parts of a set-up that the modelled networks lost, so that they were sent
+    /// again.
+    #[serde(default)]
+    pub resent: u64,
 }
 
 /// The generator's own lag.
@@ -165,7 +172,11 @@ impl Report {
                 cores: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
                 verdict: Verdict::default(),
                 thresholds: scenario.thresholds,
-                totals: totals(recorder, places),
+                totals: Totals {
+                    connections: stage.network_costs.connections(),
+                    resent: stage.network_costs.resent(),
+                    ..totals(recorder, places)
+                },
                 generator: lag(recorder),
                 personas: fairness::by_persona(recorder, places),
                 by_arrival: fairness::by_arrival(recorder, places),
@@ -221,6 +232,7 @@ fn totals(recorder: &Recorder, places: &BTreeMap<Person, Vec<Booking>>) -> Total
         places: places.values().map(|bookings| bookings.len() as u64).sum(),
         errors: seconds.clone().map(|second| second.errors).sum(),
         peak_per_second: seconds.map(all).max().unwrap_or(0),
+        ..Totals::default()
     }
 }
 

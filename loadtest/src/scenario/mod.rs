@@ -6,6 +6,7 @@
 
 mod bad;
 mod bounds;
+mod networks;
 mod people;
 
 use std::collections::BTreeMap;
@@ -15,11 +16,11 @@ use serde::{Deserialize, Serialize};
 
 pub use self::bad::{BadScenario, EXIT_CONFIG};
 pub use self::bounds::*;
+pub use self::networks::NetworkDelays;
 pub use self::people::{
     Farm, Hammer, HandOver, Honest, Networks, Personas, Poller, Replayer, Sybil,
 };
 use crate::arrivals::Shape;
-use crate::network::{Delay, Network};
 
 /// One rehearsal.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -90,15 +91,6 @@ pub struct Release {
     pub shape: Shape,
 }
 
-/// How long a request travels, by the kind of network.
-#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct NetworkDelays {
-    near: Delay,
-    far: Delay,
-    mobile: Delay,
-}
-
 /// When a run passes. What is left out is not asked for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -134,28 +126,6 @@ pub struct Generator {
 impl Default for Generator {
     fn default() -> Self {
         Self { max_lag_p99_ms: 100, max_skipped_percent: 1.0 }
-    }
-}
-
-impl Default for NetworkDelays {
-    fn default() -> Self {
-        Self {
-            near: Delay { one_way_ms: 4, jitter_ms: 2 },
-            far: Delay { one_way_ms: 40, jitter_ms: 10 },
-            mobile: Delay { one_way_ms: 60, jitter_ms: 90 },
-        }
-    }
-}
-
-impl NetworkDelays {
-    /// The delay of a kind of network.
-    #[must_use]
-    pub fn of(&self, network: Network) -> Delay {
-        match network {
-            Network::Near => self.near,
-            Network::Far => self.far,
-            Network::Mobile => self.mobile,
-        }
     }
 }
 
@@ -219,12 +189,7 @@ impl Scenario {
         {
             within("release.shape", within_ms, 1..=release.duration_s * 1000)?;
         }
-        for network in Network::ALL {
-            let delay = self.network.of(network);
-            for (key, value) in [("one_way_ms", delay.one_way_ms), ("jitter_ms", delay.jitter_ms)] {
-                within(&format!("network.{network}.{key}"), value, 0..=MAX_DELAY_MS)?;
-            }
-        }
+        self.network.check()?;
         within("generator.max_lag_p99_ms", self.generator.max_lag_p99_ms, 1..=MAX_LAG_MS)?;
         self.check_parts()?;
         self.personas.check()

@@ -1,6 +1,7 @@
 //! Tests of scenario files: good ones are read whole, and each mistake is refused by file and key.
 
 use super::*;
+use crate::network::Network;
 use crate::personas::Persona;
 
 const SMALL: &str = r#"
@@ -98,6 +99,31 @@ fn shares_that_are_none_are_refused() {
     ] {
         let said = thresholds(key, value);
         assert!(said.contains(&format!("thresholds.{key}: {range}")), "{said}");
+    }
+}
+
+#[test]
+fn what_is_left_out_of_a_network_has_the_default_of_its_kind() {
+    let text = format!("{SMALL}[network]\nmobile = {{ loss_percent = 7.5 }}\n");
+    let network = Scenario::parse("s", &text).unwrap().network;
+    let defaults = NetworkDelays::default();
+    assert_eq!(network.of(Network::Near), defaults.of(Network::Near));
+    let mobile = crate::network::Delay { loss_percent: 7.5, ..defaults.of(Network::Mobile) };
+    assert_eq!(network.of(Network::Mobile), mobile);
+}
+
+#[test]
+fn a_network_out_of_range_or_with_an_unknown_key_is_refused() {
+    for (keys, said) in [
+        ("jitter_ms = 5001", "network.far.jitter_ms: 5001 is not from 0 to 5000"),
+        ("retransmit_ms = 5001", "network.far.retransmit_ms: 5001 is not from 0 to 5000"),
+        ("set_up_round_trips = 6", "network.far.set_up_round_trips: 6 is not from 0 to 5"),
+        ("loss_percent = 50.1", "network.far.loss_percent: 50.1 is not from 0 to 50"),
+        ("loss_percent = nan", "network.far.loss_percent: NaN is not from 0 to 50"),
+        ("los_percent = 1.0", "did you mean `network.far.loss_percent`?"),
+    ] {
+        let refusal = refusal(&format!("{SMALL}[network]\nfar = {{ {keys} }}\n"));
+        assert!(refusal.contains(said), "{refusal}");
     }
 }
 
