@@ -100,7 +100,7 @@ fn numbers(report: &Report) -> Vec<(String, f64)> {
             .map(|ratio| (format!("{}: places when as quick", row.persona), ratio));
         numbers.extend(as_quick);
     }
-    for row in report.by_arrival.iter().chain(&report.by_network) {
+    for row in report.by_arrival.iter().chain(&report.by_network).chain(&report.by_manner) {
         numbers.push((format!("honest, {}: with a place, %", row.group), row.with_place_percent));
     }
     for row in &report.latencies {

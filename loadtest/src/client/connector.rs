@@ -82,8 +82,7 @@ mod tests {
         let base = format!("http://{}", listener.local_addr().unwrap());
         tokio::spawn(answer_all(listener));
         let costs = Arc::new(Costs::default());
-        let delay = Delay { set_up_round_trips: 1, loss_percent: 50.0, ..Delay::NONE };
-        let delay = Delay { one_way_ms: 1, ..delay };
+        let delay = Delay { one_way_ms: 1, set_up_round_trips: 2, ..Delay::NONE };
         let random = StdRng::seed_from_u64(2);
         let road = Road::new(delay, random, Arc::clone(&costs));
         let client = Client::over(&base, 4, [127, 1, 1, 1].into(), road);

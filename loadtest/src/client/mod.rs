@@ -26,7 +26,7 @@ use serde::de::DeserializeOwned;
 use tokio::sync::Semaphore;
 
 use self::connector::Connector;
-pub use self::login::{MAX_PEOPLE, Session};
+pub use self::login::{MAX_ENTITIES, MAX_PEOPLE, Session};
 use self::problem::{Problem, is_problem};
 pub use self::requests::{Confirmed, solve};
 use crate::network::Road;

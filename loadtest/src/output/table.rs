@@ -51,13 +51,20 @@ impl fmt::Display for Table<'_> {
         for sentence in crate::report::meaning(report) {
             writeln!(f, "{sentence}")?;
         }
-        for (name, groups) in [("first try", &report.by_arrival), ("network", &report.by_network)] {
+        for (name, groups) in [
+            ("first try", &report.by_arrival),
+            ("network", &report.by_network),
+            ("manner", &report.by_manner),
+        ] {
+            if groups.is_empty() {
+                continue;
+            }
             writeln!(f, "\nhonest people by {name}")?;
             for row in groups {
                 let (group, with, all) = (&row.group, row.with_place, row.persons);
                 writeln!(
                     f,
-                    "  {group:<12} {with:>6} of {all:>6} have a place, {:>5.1}%",
+                    "  {group:<24} {with:>6} of {all:>6} have a place, {:>5.1}%",
                     row.with_place_percent
                 )?;
             }
@@ -98,10 +105,11 @@ impl Table<'_> {
         )?;
         writeln!(
             f,
-            "checked: {} confirmations, {} bookings in the journal, {} persons asked again after \
-             SIGKILL, {} of {} hand-overs succeeded, {} violations",
+            "checked: {} confirmations, {} bookings in the journal ({} of them moves), {} persons asked again \
+             after SIGKILL, {} of {} hand-overs succeeded, {} violations",
             check.confirmed,
             check.in_journal,
+            check.moves,
             check.asked_after_restart,
             check.hand_overs_caught,
             check.hand_overs,

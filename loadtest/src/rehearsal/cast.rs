@@ -14,10 +14,11 @@ use tokio::time::Instant;
 
 use super::IN_FLIGHT_PER_DEVICE;
 use super::addresses::address;
+use super::manners::manners;
 use crate::arrivals;
 use crate::client::{Client, MAX_PEOPLE, Session};
 use crate::network::{Network, Road};
-use crate::personas::{self, Actor, Persona, Stage};
+use crate::personas::{self, Actor, Manner, Persona, Stage};
 use crate::scenario::{Networks, Scenario};
 
 /// Most devices with connections of their own; further people share those of their kind of network.
@@ -33,6 +34,8 @@ struct Casting<'a> {
     devices: BTreeMap<Network, Vec<Client>>,
     next_device: usize,
     random: StdRng,
+    /// Of whoever comes next.
+    manner: Manner,
     tasks: JoinSet<()>,
 }
 
@@ -52,6 +55,7 @@ pub(super) fn send(
         devices: BTreeMap::new(),
         next_device: 0,
         random: StdRng::seed_from_u64(scenario.seed),
+        manner: Manner::default(),
         tasks: JoinSet::new(),
     };
     casting.honest(begins_at);
@@ -71,7 +75,8 @@ impl Casting<'_> {
         // In the order of arrival, networks would go with being early.
         let mut numbers: Vec<u32> = (0..how.count).collect();
         rand::seq::SliceRandom::shuffle(&mut numbers[..], &mut self.random);
-        for number in numbers {
+        for (number, manner) in numbers.into_iter().zip(manners(self.scenario)) {
+            self.manner = manner;
             let Some(actor) = self.actor(Persona::Honest, how.networks, (number, how.count), 1)
             else {
                 return;
@@ -84,6 +89,7 @@ impl Casting<'_> {
             };
             self.tasks.spawn(personas::honest(actor, how, timing));
         }
+        self.manner = Manner::default();
     }
 
     fn bots(&mut self) {
@@ -159,7 +165,11 @@ impl Casting<'_> {
     ) -> Option<Arc<Actor>> {
         let session = self.sessions.next()?;
         let network = networks.of(place.0, place.1);
-        self.stage.record(|recorder| recorder.person(session.person, persona, network));
+        let manner = self.manner;
+        self.stage.record(|recorder| recorder.person(session.person, persona, network, manner));
+        if let Some(entity) = session.entity {
+            self.stage.history(|history| history.acts_for(session.person, entity));
+        }
         Some(self.actor_as(session, persona, networks, place, addresses))
     }
 
@@ -175,7 +185,7 @@ impl Casting<'_> {
         let delay = self.scenario.network.of(network);
         let devices = (0..addresses.max(1)).map(|_| self.device(network)).collect();
         let (stage, seed) = (Arc::clone(self.stage), self.random.random());
-        Arc::new(Actor::new(persona, session, devices, delay, stage, seed))
+        Arc::new(Actor::new(persona, session, devices, delay, stage, seed).in_manner(self.manner))
     }
 
     fn device(&mut self, network: Network) -> Client {

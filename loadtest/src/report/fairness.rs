@@ -205,6 +205,20 @@ pub fn meaning(report: &Report) -> Vec<String> {
     said
 }
 
+/// Honest people by their manner, each against those who are otherwise; nothing of what nobody does.
+pub(super) fn by_manner(recorder: &Recorder, places: &Places) -> Vec<GroupRow> {
+    let pairs: [(fn(&PersonRecord) -> bool, [&str; 2]); 3] = [
+        (|it| it.manner.for_entity, ["for themselves", "for a legal entity"]),
+        (|it| it.manner.slow_lane, ["compute the proof", "wait instead (slow lane)"]),
+        (|it| it.manner.moves, ["keep their place", "would move it"]),
+    ];
+    let split = |(has, names): (fn(&PersonRecord) -> bool, [&str; 2])| {
+        let name = |index: &usize| names[*index].to_owned();
+        groups(recorder, places, |record| usize::from(has(record)), name)
+    };
+    pairs.into_iter().map(split).filter(|rows| rows.len() > 1).flatten().collect()
+}
+
 fn groups<K: Ord>(
     recorder: &Recorder,
     places: &Places,

@@ -26,6 +26,9 @@ pub fn page(report: &Report) -> String {
     fairness(&mut page, report);
     groups(&mut page, "Honest people by when they first tried", "arrival", &report.by_arrival);
     groups(&mut page, "Honest people by network", "network", &report.by_network);
+    if !report.by_manner.is_empty() {
+        groups(&mut page, "Honest people by their manner", "manner", &report.by_manner);
+    }
     over_time(&mut page, report);
     latencies(&mut page, report);
     refusals(&mut page, report);
@@ -286,7 +289,12 @@ fn refusals(page: &mut String, report: &Report) {
             cells
         })
         .collect();
-    table(page, "Bookings that were refused or failed, by rule and persona", &columns, &rows);
+    table(
+        page,
+        "Bookings and moves that were refused or failed, by rule and persona",
+        &columns,
+        &rows,
+    );
 }
 
 fn checked(page: &mut String, report: &Report) {
@@ -295,6 +303,7 @@ fn checked(page: &mut String, report: &Report) {
     let rows = [
         ("bookings that clients were told of", check.confirmed),
         ("bookings in the journal", check.in_journal),
+        ("of them moves", check.moves),
         ("restarts after SIGKILL while people booked", check.restarts),
         ("persons asked again after SIGKILL and a new start", check.asked_after_restart),
         ("hand-overs tried", check.hand_overs),
@@ -332,9 +341,9 @@ mod tests {
     fn every_plot_is_named_once_and_its_numbers_are_in_tables() {
         let page = page(&report());
         let plots = page.matches("<svg ").count();
-        assert_eq!(plots, 6);
+        assert_eq!(plots, 7);
         assert_eq!(page.matches("role=\"img\"").count(), plots);
-        for id in ["fairness", "arrival", "network", "rates", "places", "latency"] {
+        for id in ["fairness", "arrival", "network", "manner", "rates", "places", "latency"] {
             assert_eq!(page.matches(&format!("id=\"{id}-t\"")).count(), 1, "{id}");
         }
         for said in ["honest", "slot-taken", "85.7", "within 0.2 s", "mobile", "book: done"] {

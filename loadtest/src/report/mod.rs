@@ -54,7 +54,10 @@ pub struct Report {
     pub by_arrival: Vec<GroupRow>,
     /// Honest people by their network.
     pub by_network: Vec<GroupRow>,
-    /// Refused and failed bookings by rule.
+    /// Honest people by their manner: for whom, how, and whether they would move.
+    #[serde(default)]
+    pub by_manner: Vec<GroupRow>,
+    /// Refused and failed bookings and moves by rule.
     pub refusals: Vec<RefusalRow>,
     /// Latencies by action and outcome, from when a request was due.
     pub latencies: Vec<LatencyRow>,
@@ -138,6 +141,9 @@ pub struct CheckRow {
     pub confirmed: u64,
     /// Bookings in the journal.
     pub in_journal: u64,
+    /// How many of them were moves.
+    #[serde(default)]
+    pub moves: u64,
     /// How often the gateway was killed and started again while people booked.
     pub restarts: u64,
     /// Persons who were asked again after SIGKILL and a restart.
@@ -181,6 +187,7 @@ impl Report {
                 personas: fairness::by_persona(recorder, places),
                 by_arrival: fairness::by_arrival(recorder, places),
                 by_network: fairness::by_network(recorder, places),
+                by_manner: fairness::by_manner(recorder, places),
                 refusals: refusals(recorder),
                 latencies: latencies(recorder),
                 seconds: whole(recorder.seconds()),
@@ -214,6 +221,7 @@ fn check_row(confirmed: usize, finding: Finding) -> CheckRow {
     CheckRow {
         confirmed: count(confirmed),
         in_journal: count(finding.in_journal),
+        moves: count(finding.moves),
         restarts: finding.restarts,
         asked_after_restart: count(finding.asked),
         hand_overs: finding.hand_overs,

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use super::*;
-use crate::client::words::State;
+use crate::client::words::{State, Subject};
 use crate::measure::{Action, Outcome, Sample};
 use crate::network::Network;
-use crate::personas::Persona;
+use crate::personas::{Manner, Persona};
 use crate::scenario::Generator;
 
 fn booking(number: u32) -> Booking {
@@ -20,6 +20,7 @@ fn booking(number: u32) -> Booking {
         minutes: 40,
         starts_at: "2026-12-01T07:00:00Z".to_owned(),
         state: State::Booked,
+        subject: Subject::Person,
     }
 }
 
@@ -30,7 +31,8 @@ pub(crate) fn report() -> Report {
     for number in 0..10 {
         let persona = if number < 8 { Persona::Honest } else { Persona::Hammer };
         let network = if number < 4 { Network::Near } else { Network::Mobile };
-        recorder.person(number, persona, network);
+        let manner = Manner { slow_lane: number == 7, ..Manner::default() };
+        recorder.person(number, persona, network, manner);
         recorder.tries(number, Duration::from_secs(u64::from(number)));
         let done = number < 6 || number == 8;
         let outcome = if done { Outcome::Done } else { Outcome::Refused("slot-taken".to_owned()) };
@@ -55,6 +57,7 @@ pub(crate) fn report() -> Report {
         personas: fairness::by_persona(&recorder, &places),
         by_arrival: fairness::by_arrival(&recorder, &places),
         by_network: fairness::by_network(&recorder, &places),
+        by_manner: fairness::by_manner(&recorder, &places),
         refusals: refusals(&recorder),
         latencies: latencies(&recorder),
         seconds: recorder.seconds().clone(),
@@ -122,6 +125,8 @@ fn honest_people_are_grouped_by_arrival_and_by_network() {
     let by_arrival = [row("within 0.2 s", 1, 1), row("1 to 5 s", 4, 4), row("5 to 15 s", 3, 1)];
     assert_eq!(groups(&report.by_arrival), by_arrival);
     assert_eq!(groups(&report.by_network), [row("near", 4, 4), row("mobile", 4, 2)]);
+    let manners = [row("compute the proof", 7, 6), row("wait instead (slow lane)", 1, 0)];
+    assert_eq!(groups(&report.by_manner), manners, "and nothing of what nobody does");
 }
 
 #[test]
@@ -197,6 +202,7 @@ fn a_forged_confirmation_fails_a_run() {
         authority: forged.authority.clone(),
         office: forged.office,
         service: forged.service.clone(),
+        subject: Subject::Person,
         want: crate::client::words::Want::Wishes(Vec::new()),
         altcha: None,
     };

@@ -4,6 +4,8 @@
 
 /// Most identified persons: as many as the stand-in hub has.
 pub const MAX_PERSONS: u64 = crate::client::MAX_PEOPLE as u64;
+/// Most legal entities that people act for: as many as the stand-in hub has.
+pub const MAX_ENTITIES: u64 = crate::client::MAX_ENTITIES as u64;
 /// Longest time before or after the release, in seconds.
 pub const MAX_DURATION_S: u64 = 3_600;
 /// Most requests a second of one bot.

@@ -56,6 +56,17 @@ fn every_scenario_of_the_repository_is_good() {
 }
 
 #[test]
+fn the_policy_of_the_release_day_is_the_service_centres_with_a_proof() {
+    let configs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../configs");
+    let read = |file: &str| -> toml::Table {
+        std::fs::read_to_string(configs.join(file)).unwrap().parse().unwrap()
+    };
+    let mut rehearsed = read("scenarios/release-day/policy.toml");
+    assert!(rehearsed["release"].as_table_mut().unwrap().remove("proof").is_some());
+    assert_eq!(rehearsed, read("policies/mvs.toml"));
+}
+
+#[test]
 fn an_unknown_key_is_refused_with_the_nearest() {
     assert_eq!(
         with("duration_s = 10", "duration_s = 10\nled_s = 3"),
@@ -71,6 +82,16 @@ fn a_value_out_of_range_names_its_key_and_the_range() {
         ("count = 10", "count = 0", "personas: 0 is not from 1 to 100000"),
         ("count = 10", "count = 100001", "personas: 100001 is not from 1 to 100000"),
         ("count = 10", "count = 9\nwishes = 17", "personas.honest.wishes: 17 is not from 1 to 16"),
+        (
+            "count = 10",
+            "count = 9\nslow_lane_percent = 101",
+            "personas.honest.slow_lane_percent: 101 is not from 0 to 100",
+        ),
+        (
+            "count = 10",
+            "count = 100000\nfor_entity_percent = 11",
+            "personas.honest.for_entity_percent: 11000 entities are more than 10000",
+        ),
         ("after_s = 5", "after_s = 3601", "release.after_s: 3601 is not from 1 to 3600"),
         ("lead_s = 2", "lead_s = 6", "release.lead_s: 6 is not from 0 to 5"),
         ("duration_s = 10", "duration_s = 3601", "release.duration_s: 3601 is not"),

@@ -16,7 +16,7 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use super::{Ask, Entry, Place};
-use crate::client::words::{BookRequest, Span, Want};
+use crate::client::words::{BookRequest, Span, Subject, Want};
 use crate::client::{Answer, Client, Session};
 use crate::measure::{Action, Outcome, Recorder, Sample};
 use crate::personas::Persona;
@@ -201,7 +201,7 @@ impl Stage {
             Ask::Book { place } => {
                 let Some(place) = place else { return (Action::Book, Ok(())) };
                 let key = format!("replay-{number}");
-                let booked = client.book(session, &key, &self.request(place)).await;
+                let booked = client.book(session, &key, &self.request(place), None).await;
                 let noted = booked.map(|confirmed| {
                     let mut booked = self.booked.lock().expect("nobody panics while noting");
                     booked.insert(visitor, confirmed.booking.id);
@@ -229,6 +229,7 @@ impl Stage {
             authority: place.authority.as_str().to_owned(),
             office: place.office,
             service: place.service.as_str().to_owned(),
+            subject: Subject::Person,
             want: Want::Any(Span {
                 from: self.date(0),
                 to: self.date(DAYS_WANTED),
