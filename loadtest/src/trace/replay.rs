@@ -59,7 +59,7 @@ struct Stage {
     recorder: Mutex<Recorder>,
     today: jiff::civil::Date,
     /// The newest booking of each visitor.
-    booked: Mutex<HashMap<u32, String>>,
+    booked: Mutex<HashMap<u32, (String, Place)>>,
 }
 
 /// Plays a trace.
@@ -204,15 +204,28 @@ impl Stage {
                 let booked = client.book(session, &key, &self.request(place), None).await;
                 let noted = booked.map(|confirmed| {
                     let mut booked = self.booked.lock().expect("nobody panics while noting");
-                    booked.insert(visitor, confirmed.booking.id);
+                    booked.insert(visitor, (confirmed.booking.id, place.clone()));
                 });
                 (Action::Book, noted)
             }
             Ask::Bookings => (Action::Read, client.bookings(session).await.map(drop)),
+            Ask::Move => {
+                let booked = || self.booked.lock().expect("nobody panics while noting");
+                let Some((id, place)) = booked().get(&visitor).cloned() else {
+                    // Nothing to exchange: looking is the nearest to it.
+                    return (Action::Read, client.bookings(session).await.map(drop));
+                };
+                let (key, request) = (format!("replay-{number}"), self.request(&place));
+                let moved = client.book(session, &key, &request, Some(&id)).await;
+                let noted = moved.map(|confirmed| {
+                    booked().insert(visitor, (confirmed.booking.id, place));
+                });
+                (Action::Move, noted)
+            }
             Ask::Cancel => {
                 let mine = self.booked.lock().expect("nobody panics while noting").remove(&visitor);
                 match mine {
-                    Some(id) => (Action::Cancel, client.cancel(session, &id).await.map(drop)),
+                    Some((id, _)) => (Action::Cancel, client.cancel(session, &id).await.map(drop)),
                     // Nothing to give back: looking is the nearest to it.
                     None => (Action::Read, client.bookings(session).await.map(drop)),
                 }
