@@ -51,6 +51,15 @@ impl fmt::Display for Table<'_> {
         for sentence in crate::report::meaning(report) {
             writeln!(f, "{sentence}")?;
         }
+        self.groups(f)?;
+        self.refusals_and_latencies(f)?;
+        self.end(f)
+    }
+}
+
+impl Table<'_> {
+    fn groups(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let report = self.0;
         for (name, groups) in [
             ("first try", &report.by_arrival),
             ("network", &report.by_network),
@@ -69,6 +78,11 @@ impl fmt::Display for Table<'_> {
                 )?;
             }
         }
+        Ok(())
+    }
+
+    fn refusals_and_latencies(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let report = self.0;
         writeln!(f, "\nrefused bookings by rule")?;
         for row in report.refusals.iter().take(MAX_RULES) {
             writeln!(f, "  {:<40} {:>8}", row.rule, row.count)?;
@@ -90,11 +104,9 @@ impl fmt::Display for Table<'_> {
                 row.max_ms
             )?;
         }
-        self.end(f)
+        Ok(())
     }
-}
 
-impl Table<'_> {
     fn end(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let report = self.0;
         let (lag, check) = (&report.generator, &report.check);

@@ -75,6 +75,9 @@ pub(super) fn percent(part: u64, whole: u64) -> f64 {
     if whole == 0 { 0.0 } else { part as f64 * 100.0 / whole as f64 }
 }
 
+/// Whether somebody does something.
+type Has = fn(&PersonRecord) -> bool;
+
 type Places = BTreeMap<Person, Vec<Booking>>;
 
 /// The group of whoever first tried then.
@@ -188,7 +191,7 @@ pub fn meaning(report: &Report) -> Vec<String> {
     if most == 1 {
         said.push(format!(
             "Where nobody has two places, a persona's share of places is at most {scarcity:.1} times its share \
-             of persons, and it is that when each of its persons has one. More requests gave nobody a second."
+             of persons, and it is that when each of its persons has one. More requests gave nobody a second place."
         ));
     }
     let rows = || report.by_arrival.iter().filter(|row| row.persons > 0);
@@ -197,8 +200,8 @@ pub fn meaning(report: &Report) -> Vec<String> {
     {
         said.push(format!(
             "Being quick decided so much: of the honest people who first tried {}, {:.1} % have a place; of \
-             those {}, {:.1} %. The column “as quick” compares each persona with the honest people who came as \
-             early: 1 is no advantage but speed.",
+             those {}, {:.1} %. “As quick” compares each persona with the honest people who came as \
+             early: 1 is no advantage but speed; “most” is the most places of one person.",
             first.group, first.with_place_percent, last.group, last.with_place_percent
         ));
     }
@@ -207,12 +210,12 @@ pub fn meaning(report: &Report) -> Vec<String> {
 
 /// Honest people by their manner, each against those who are otherwise; nothing of what nobody does.
 pub(super) fn by_manner(recorder: &Recorder, places: &Places) -> Vec<GroupRow> {
-    let pairs: [(fn(&PersonRecord) -> bool, [&str; 2]); 3] = [
+    let pairs: [(Has, [&str; 2]); 3] = [
         (|it| it.manner.for_entity, ["for themselves", "for a legal entity"]),
-        (|it| it.manner.slow_lane, ["compute the proof", "wait instead (slow lane)"]),
+        (|it| it.manner.slow_lane, ["compute the proof", "slow lane"]),
         (|it| it.manner.moves, ["keep their place", "would move it"]),
     ];
-    let split = |(has, names): (fn(&PersonRecord) -> bool, [&str; 2])| {
+    let split = |(has, names): (Has, [&str; 2])| {
         let name = |index: &usize| names[*index].to_owned();
         groups(recorder, places, |record| usize::from(has(record)), name)
     };

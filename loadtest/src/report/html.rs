@@ -56,7 +56,12 @@ pub(super) fn escaped(text: &str) -> String {
 /// A table; the first cell of each row names it.
 fn table(page: &mut String, caption: &str, columns: &[&str], rows: &[Vec<String>]) {
     let caption = escaped(caption);
-    let _ = write!(page, "<div class=\"scroll\"><table><caption>{caption}</caption><thead><tr>");
+    // What scrolls is reached by the keyboard, and named.
+    let _ = write!(
+        page,
+        "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"{caption}\"><table>\
+         <caption>{caption}</caption><thead><tr>"
+    );
     for column in columns {
         let _ = write!(page, "<th scope=\"col\">{}</th>", escaped(column));
     }
@@ -164,7 +169,7 @@ fn fairness(page: &mut String, report: &Report) {
         "%",
         "places % / persons %",
         "as quick",
-        "most of one person",
+        "most",
     ];
     table(page, "Shares by persona", &columns, &rows);
 }
