@@ -111,6 +111,18 @@ const GOALS: &[Goal] = &[
         Bound::None,
     ),
     goal(
+        "bookings with a proof, RPS ÷ without",
+        PER_SECOND,
+        [Variant::TalonProof, Variant::Talon],
+        Bound::None,
+    ),
+    goal(
+        "bookings with a proof, server CPU ÷ without",
+        CPU,
+        [Variant::TalonProof, Variant::Talon],
+        Bound::None,
+    ),
+    goal(
         "refusals from memory, RPS ÷ bare POST",
         PER_SECOND,
         [Variant::TalonRefusal, Variant::BarePost],

@@ -62,7 +62,8 @@ impl Keeping {
         Self {
             started_at,
             fresh: Mutex::new(fresh),
-            demo_at: release_in_micros.map(|micros| UtcMicros(started_at.0 + micros)),
+            // At a whole second, as policies have it: clients are told no fractions.
+            demo_at: release_in_micros.map(|micros| UtcMicros(started_at.0 + micros).next_second()),
             demo_dates: Mutex::default(),
             generated: Mutex::default(),
             next_release: Mutex::default(),

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::client::problem::Slug;
 use crate::client::words::{Booking, Slot, State};
-use crate::history::{Attempt, AttemptId, Cancel, History, Person};
+use crate::history::{Attempt, AttemptId, Cancel, Exchange, History, Person};
 
 /// How many desks can hold each place, read before anybody booked there.
 pub type Capacity = BTreeMap<Slot, u32>;
@@ -101,6 +101,24 @@ pub enum Violation {
         id: String,
         /// The refusal.
         slug: Slug,
+    },
+    /// A confirmed exchange is gone.
+    #[error("person {person} moved booking {id}, which was confirmed, and it is {state:?}")]
+    MoveLost {
+        /// Whose.
+        person: Person,
+        /// The id of the booking that was exchanged.
+        id: String,
+        /// How it stands.
+        state: State,
+    },
+    /// A booking was exchanged that its person kept.
+    #[error("booking {id} of person {person} is moved, and nobody asked for it")]
+    MovedByNobody {
+        /// Whose.
+        person: Person,
+        /// The booking's id.
+        id: String,
     },
     /// A booking was cancelled that its person kept.
     #[error("booking {id} of person {person} is cancelled, and nobody asked for it")]
@@ -203,6 +221,7 @@ pub fn check(
 pub fn check_promises(history: &History, observed: &Observed, limits: Limits) -> Vec<Violation> {
     let mut violations = Vec::new();
     let mut explained: BTreeMap<Person, BTreeSet<&str>> = BTreeMap::new();
+    let exchanged = exchanged(history, observed);
     for (id, attempt) in history.attempts() {
         let retries = observed.retries.get(&id).map_or(&[][..], Vec::as_slice);
         let ids = explained.entry(attempt.person).or_default();
@@ -210,11 +229,25 @@ pub fn check_promises(history: &History, observed: &Observed, limits: Limits) ->
         ids.extend(found(retries).map(|booking| booking.id.as_str()));
         check_key(attempt, retries, &mut violations);
         if let Some(bookings) = observed.bookings.get(&attempt.person) {
-            check_bookings(attempt, retries, bookings, &mut violations);
+            check_bookings(attempt, retries, bookings, &exchanged, &mut violations);
         }
     }
     check_persons(observed, &explained, limits, &mut violations);
     violations
+}
+
+/// The bookings that were to be exchanged, with what was found when it was asked again.
+fn exchanged<'a>(history: &'a History, observed: &Observed) -> BTreeMap<&'a str, Exchange> {
+    let mut exchanged = history.exchanged();
+    for (id, attempt) in history.attempts() {
+        let retries = observed.retries.get(&id).map_or(&[][..], Vec::as_slice);
+        if let Some(from) = &attempt.instead_of
+            && found(retries).next().is_some()
+        {
+            exchanged.insert(from, Exchange::Confirmed);
+        }
+    }
+    exchanged
 }
 
 fn found(retries: &[Retry]) -> impl Iterator<Item = &Booking> {
@@ -251,6 +284,7 @@ fn check_bookings(
     attempt: &Attempt,
     retries: &[Retry],
     listed: &[Booking],
+    exchanged: &BTreeMap<&str, Exchange>,
     violations: &mut Vec<Violation>,
 ) {
     let person = attempt.person;
@@ -280,17 +314,29 @@ fn check_bookings(
             let (id, slug) = (id.clone(), slug.clone());
             violations.push(Violation::CancelRefused { person, id, slug });
         }
-        match (&attempt.cancel, now.state) {
-            (Cancel::Confirmed, State::Booked) => {
-                violations.push(Violation::CancelLost { person, id });
-            }
-            (Cancel::NotAsked | Cancel::Refused(_), State::Cancelled) => {
-                violations.push(Violation::CancelledByNobody { person, id });
-            }
-            (Cancel::Confirmed, State::Cancelled)
-            | (Cancel::NotAsked | Cancel::Refused(_), State::Booked)
-            | (Cancel::Unanswered, _) => {}
+        let exchange = exchanged.get(id.as_str()).copied();
+        violations.extend(check_state(person, id, &attempt.cancel, exchange, now.state));
+    }
+}
+
+/// A booking stands as its person left it.
+fn check_state(
+    person: Person,
+    id: String,
+    cancel: &Cancel,
+    exchange: Option<Exchange>,
+    state: State,
+) -> Option<Violation> {
+    match (state, cancel, exchange) {
+        (State::Moved, _, None) => Some(Violation::MovedByNobody { person, id }),
+        (State::Booked | State::Cancelled, _, Some(Exchange::Confirmed)) => {
+            Some(Violation::MoveLost { person, id, state })
         }
+        (State::Booked, Cancel::Confirmed, _) => Some(Violation::CancelLost { person, id }),
+        (State::Cancelled, Cancel::NotAsked | Cancel::Refused(_), _) => {
+            Some(Violation::CancelledByNobody { person, id })
+        }
+        (State::Booked | State::Cancelled | State::Moved, ..) => None,
     }
 }
 
@@ -341,11 +387,13 @@ fn check_places(
     capacity: &Capacity,
     violations: &mut Vec<Violation>,
 ) {
+    let exchanged = exchanged(history, observed);
     let now = observed.bookings.values().flatten().filter(|b| b.state == State::Booked);
     let known = history
         .attempts()
         .filter(|(_, attempt)| !observed.bookings.contains_key(&attempt.person))
-        .filter_map(|(_, attempt)| attempt.live());
+        .filter_map(|(_, attempt)| attempt.live())
+        .filter(|booking| !exchanged.contains_key(booking.id.as_str()));
     let mut live: BTreeMap<Slot, u32> = BTreeMap::new();
     for booking in now.chain(known) {
         *live.entry(booking.slot()).or_default() += 1;

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::client::words::{BookRequest, Want, Wish};
+use crate::client::words::{BookRequest, Subject, Want, Wish};
 
 const LIMITS: Limits = Limits { per_month: 4, live_per_service: 1 };
 const SERVICES: [&str; 5] = ["a", "b", "c", "d", "e"];
@@ -26,6 +26,7 @@ fn booking(id: u32, service: &str, time: u32) -> Booking {
         minutes: 40,
         starts_at: format!("2026-12-01T{time:02}:00:00Z"),
         state: State::Booked,
+        subject: Subject::Person,
     }
 }
 
@@ -35,6 +36,7 @@ fn request_for(booking: &Booking) -> BookRequest {
         authority: booking.authority.clone(),
         office: booking.office,
         service: booking.service.clone(),
+        subject: Subject::Person,
         want: Want::Wishes(vec![wish]),
         altcha: None,
     }
@@ -73,6 +75,14 @@ impl Case {
         self.history.cancel_begun(id);
         self.history.cancel_answered(id, Cancel::Confirmed).unwrap();
         self.listed(person, &booking.id).state = State::Cancelled;
+    }
+
+    /// A person exchanges a booking, is told, and the other place is there.
+    fn exchange(&mut self, person: Person, from: &Booking, to: &Booking) -> AttemptId {
+        let id = self.book(person, to);
+        self.history.is_instead_of(id, &from.id);
+        self.listed(person, &from.id).state = State::Moved;
+        id
     }
 
     fn listed(&mut self, person: Person, id: &str) -> &mut Booking {
@@ -169,6 +179,58 @@ fn a_cancellation_that_nobody_asked_for_is_noticed() {
     case.book(7, &booking(1, "a", 9));
     case.listed(7, &booking(1, "a", 9).id).state = State::Cancelled;
     case.only(|v| matches!(v, Violation::CancelledByNobody { .. }));
+}
+
+#[test]
+fn a_move_that_was_confirmed_passes_when_the_old_booking_is_moved_and_is_noticed_when_not() {
+    let mut case = Case::new();
+    let (old, new) = (booking(1, "a", 9), booking(2, "a", 10));
+    case.book(7, &old);
+    case.exchange(7, &old, &new);
+    assert_eq!(case.violations(), []);
+    case.listed(7, &old.id).state = State::Booked;
+    let violations = case.violations();
+    let lost = |v: &Violation| matches!(v, Violation::MoveLost { state: State::Booked, .. });
+    assert!(violations.iter().any(lost), "{violations:#?}");
+    let twice = |v: &Violation| matches!(v, Violation::OverService { count: 2, .. });
+    assert!(violations.iter().any(twice), "{violations:#?}");
+}
+
+#[test]
+fn a_move_whose_new_place_is_gone_is_noticed() {
+    let mut case = Case::new();
+    let (old, new) = (booking(1, "a", 9), booking(2, "a", 10));
+    case.book(7, &old);
+    case.exchange(7, &old, &new);
+    case.observed.bookings.get_mut(&7).unwrap().retain(|it| it.id == old.id);
+    case.only(|v| matches!(v, Violation::Lost { .. }));
+}
+
+#[test]
+fn a_move_that_nobody_asked_for_is_noticed() {
+    let mut case = Case::new();
+    case.book(7, &booking(1, "a", 9));
+    case.listed(7, &booking(1, "a", 9).id).state = State::Moved;
+    case.only(|v| matches!(v, Violation::MovedByNobody { .. }));
+}
+
+#[test]
+fn an_unanswered_move_may_have_happened_or_not() {
+    for state in [State::Booked, State::Moved] {
+        let mut case = Case::new();
+        let (old, new) = (booking(1, "a", 9), booking(2, "a", 10));
+        case.book(7, &old);
+        let id = case.ask(7, &new);
+        case.history.is_instead_of(id, &old.id);
+        case.listed(7, &old.id).state = state;
+        if state == State::Moved {
+            case.has(7, &new);
+            case.again(id, &new, true);
+        } else {
+            case.observed.retries.insert(id, vec![Retry::Refused(Slug::SlotTaken)]);
+        }
+        assert_eq!(case.violations(), []);
+    }
 }
 
 #[test]
@@ -391,7 +453,7 @@ proptest! {
         let now = case.listed(*person, &turned.id);
         now.state = match now.state {
             State::Booked => State::Cancelled,
-            State::Cancelled => State::Booked,
+            State::Cancelled | State::Moved => State::Booked,
         };
         prop_assert!(!case.violations().is_empty());
     }

@@ -95,8 +95,12 @@ fn numbers(report: &Report) -> Vec<(String, f64)> {
     ];
     for row in &report.personas {
         numbers.push((format!("{}: share of places, %", row.persona), row.places_percent));
+        let as_quick = row
+            .advantage_as_quick
+            .map(|ratio| (format!("{}: places when as quick", row.persona), ratio));
+        numbers.extend(as_quick);
     }
-    for row in report.by_arrival.iter().chain(&report.by_network) {
+    for row in report.by_arrival.iter().chain(&report.by_network).chain(&report.by_manner) {
         numbers.push((format!("honest, {}: with a place, %", row.group), row.with_place_percent));
     }
     for row in &report.latencies {

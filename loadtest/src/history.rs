@@ -12,7 +12,7 @@ use rand::RngExt as _;
 
 use crate::check::{Observed, Retry};
 use crate::client::problem::Slug;
-use crate::client::words::{BookRequest, Booking, State};
+use crate::client::words::{BookRequest, Booking, State, Subject};
 
 /// One of these many confirmed bookings is asked for again by its idempotency key.
 const CONFIRMED_RETRIED_ONE_IN: u32 = 8;
@@ -36,6 +36,8 @@ pub struct Attempt {
     pub key: String,
     /// What was asked for.
     pub request: BookRequest,
+    /// The id of the booking that was to be exchanged for it; nothing when it was one more.
+    pub instead_of: Option<String>,
     /// How many requests got no answer (yet).
     pub unanswered: u32,
     /// The refusals among the answers.
@@ -59,9 +61,29 @@ pub enum Cancel {
     Refused(Slug),
 }
 
+/// Whether a booking was exchanged for another, as its person knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exchange {
+    /// The other one was confirmed.
+    Confirmed,
+    /// It was asked for, and an answer is missing.
+    Unanswered,
+}
+
+/// Whose limits a booking counts in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Holder {
+    /// A person's own.
+    Person(Person),
+    /// A legal entity's, by its number.
+    Entity(u32),
+}
+
 /// Everything that the clients did.
 pub struct History {
     attempts: Vec<Attempt>,
+    /// The legal entities that persons act for.
+    entities: BTreeMap<Person, u32>,
     max_attempts: usize,
     /// Attempts without an answer beyond the bound.
     unremembered: usize,
@@ -89,8 +111,23 @@ pub struct Counts {
 pub struct Questions {
     /// Whom.
     pub person: Person,
+    /// The legal entity that they act for.
+    pub entity: Option<u32>,
     /// The attempts that are sent again under their key.
-    pub again: Vec<(AttemptId, String, BookRequest)>,
+    pub again: Vec<Again>,
+}
+
+/// An attempt that is sent again.
+#[derive(Clone, Debug)]
+pub struct Again {
+    /// Which.
+    pub id: AttemptId,
+    /// Its idempotency key.
+    pub key: String,
+    /// What it asked for.
+    pub request: BookRequest,
+    /// Instead of which booking.
+    pub instead_of: Option<String>,
 }
 
 /// The history, whatever happened to another thread that held it.
@@ -112,7 +149,38 @@ impl History {
     #[must_use]
     pub fn new(log: Box<dyn Write + Send>) -> Self {
         let (attempts, unasked) = (Vec::new(), BTreeSet::new());
-        Self { attempts, max_attempts: MAX_ATTEMPTS, unremembered: 0, unasked, log }
+        let (entities, max_attempts) = (BTreeMap::new(), MAX_ATTEMPTS);
+        Self { attempts, entities, max_attempts, unremembered: 0, unasked, log }
+    }
+
+    /// Somebody acts for a legal entity.
+    pub fn acts_for(&mut self, person: Person, entity: u32) {
+        self.entities.insert(person, entity);
+    }
+
+    /// Whose limits an attempt's booking counts in.
+    #[must_use]
+    pub fn holder(&self, attempt: &Attempt) -> Holder {
+        match (attempt.request.subject, self.entities.get(&attempt.person)) {
+            (Subject::Entity, Some(entity)) => Holder::Entity(*entity),
+            _ => Holder::Person(attempt.person),
+        }
+    }
+
+    /// The bookings that were to be exchanged for others, by id, apart from those where that was
+    /// refused.
+    #[must_use]
+    pub fn exchanged(&self) -> BTreeMap<&str, Exchange> {
+        let mut exchanged = BTreeMap::new();
+        for attempt in &self.attempts {
+            let Some(from) = attempt.instead_of.as_deref() else { continue };
+            if !attempt.confirmed.is_empty() {
+                exchanged.insert(from, Exchange::Confirmed);
+            } else if attempt.unanswered > 0 {
+                exchanged.entry(from).or_insert(Exchange::Unanswered);
+            }
+        }
+        exchanged
     }
 
     /// A wish to book is about to be sent `times` times.
@@ -128,12 +196,18 @@ impl History {
             person,
             key: key.to_owned(),
             request: request.clone(),
+            instead_of: None,
             unanswered: times,
             refusals: Vec::new(),
             confirmed: Vec::new(),
             cancel: Cancel::NotAsked,
         });
         AttemptId(self.attempts.len() - 1)
+    }
+
+    /// What an attempt asks for is instead of a booking.
+    pub fn is_instead_of(&mut self, id: AttemptId, booking: &str) {
+        self.attempts[id.0].instead_of = Some(booking.to_owned());
     }
 
     /// An attempt got no answer; whether there is no room to remember it. Then it may explain a booking
@@ -250,13 +324,18 @@ impl History {
             let sampled =
                 !attempt.confirmed.is_empty() && random.random_ratio(1, CONFIRMED_RETRIED_ONE_IN);
             if persons.contains(&attempt.person) && (attempt.unanswered > 0 || sampled) {
-                let question = (id, attempt.key.clone(), attempt.request.clone());
+                let (key, request) = (attempt.key.clone(), attempt.request.clone());
+                let question = Again { id, key, request, instead_of: attempt.instead_of.clone() };
                 again.entry(attempt.person).or_default().push(question);
             }
         }
         persons
             .into_iter()
-            .map(|person| Questions { person, again: again.remove(&person).unwrap_or_default() })
+            .map(|person| Questions {
+                person,
+                entity: self.entities.get(&person).copied(),
+                again: again.remove(&person).unwrap_or_default(),
+            })
             .collect()
     }
 

@@ -6,7 +6,7 @@ use rand::SeedableRng as _;
 use rand::rngs::StdRng;
 
 use super::*;
-use crate::client::words::{Want, Wish};
+use crate::client::words::{Subject, Want, Wish};
 
 fn request() -> BookRequest {
     let wish = Wish { date: "2026-12-01".to_owned(), time: "09:00".to_owned() };
@@ -14,6 +14,7 @@ fn request() -> BookRequest {
         authority: "mvs".to_owned(),
         office: 8041,
         service: "practical-exam".to_owned(),
+        subject: Subject::Person,
         want: Want::Wishes(vec![wish]),
         altcha: None,
     }
@@ -30,6 +31,7 @@ fn booking(id: &str) -> Booking {
         minutes: 40,
         starts_at: "2026-12-01T07:00:00Z".to_owned(),
         state: State::Booked,
+        subject: Subject::Person,
     }
 }
 
@@ -106,7 +108,7 @@ fn every_attempt_without_an_answer_is_sent_again_once() {
     history.refused(refused, Slug::SlotTaken);
     let questions = all_questions(&history);
     assert_eq!(questions.iter().map(|q| q.person).collect::<Vec<_>>(), [7, 8]);
-    assert_eq!(questions[0].again.iter().map(|(id, ..)| *id).collect::<Vec<_>>(), [id]);
+    assert_eq!(questions[0].again.iter().map(|again| again.id).collect::<Vec<_>>(), [id]);
     assert!(questions[1].again.is_empty());
 
     let found = Retry::Found { booking: booking("b"), replayed: true };
@@ -134,6 +136,36 @@ fn a_cancellation_without_an_answer_is_settled_by_what_is_listed() {
         assert_eq!(history.attempts[0].cancel, expected);
         assert_eq!(history.attempts[0].live().is_some(), state == State::Booked);
     }
+}
+
+#[test]
+fn a_booking_is_exchanged_once_that_is_confirmed_and_may_be_while_an_answer_is_missing() {
+    let mut history = history();
+    let booked = history.begin(7, "k", &request(), 1);
+    history.confirmed(booked, booking("b")).unwrap();
+    assert!(history.exchanged().is_empty());
+    let moving = history.begin(7, "m", &request(), 1);
+    history.is_instead_of(moving, "b");
+    assert_eq!(history.exchanged(), BTreeMap::from([("b", Exchange::Unanswered)]));
+    let again: Vec<_> = all_questions(&history).remove(0).again;
+    let moving_again = again.iter().find(|again| again.id == moving).unwrap();
+    assert_eq!(moving_again.instead_of.as_deref(), Some("b"));
+    history.refused(moving, Slug::SlotTaken);
+    assert!(history.exchanged().is_empty(), "refused");
+    history.confirmed(moving, booking("c")).unwrap();
+    assert_eq!(history.exchanged(), BTreeMap::from([("b", Exchange::Confirmed)]));
+}
+
+#[test]
+fn a_booking_counts_for_the_entity_that_it_was_made_for() {
+    let mut history = history();
+    let own = history.begin(7, "k", &request(), 1);
+    let request = BookRequest { subject: Subject::Entity, ..request() };
+    let theirs = history.begin(7, "l", &request, 1);
+    history.acts_for(7, 3);
+    let holder = |id: AttemptId| history.holder(&history.attempts[id.0]);
+    assert_eq!((holder(own), holder(theirs)), (Holder::Person(7), Holder::Entity(3)));
+    assert_eq!(all_questions(&history)[0].entity, Some(3));
 }
 
 #[test]

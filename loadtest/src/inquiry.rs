@@ -12,9 +12,9 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use crate::check::{Capacity, Observed, Retry};
-use crate::client::words::{BookRequest, Booking};
+use crate::client::words::Booking;
 use crate::client::{Client, Failure, Session};
-use crate::history::{AttemptId, Person, Questions};
+use crate::history::{Again, AttemptId, Person, Questions};
 
 /// An attempt is sent again twice: the second answer must be the first.
 const TIMES_SENT_AGAIN: u32 = 2;
@@ -80,27 +80,23 @@ async fn read_free(
 }
 
 async fn ask_person(client: &Client, questions: Questions) -> Result<Statement> {
-    let session = client.log_in(questions.person).await.context("logging in")?;
+    let session = client.log_in(questions.person, questions.entity).await.context("logging in")?;
     let mut retries = Vec::new();
-    for (id, key, request) in questions.again {
+    for again in questions.again {
         let mut answers = Vec::new();
         for _ in 0..TIMES_SENT_AGAIN {
-            answers.push(send_again(client, &session, &key, &request).await?);
+            answers.push(send_again(client, &session, &again).await?);
         }
-        retries.push((id, answers));
+        retries.push((again.id, answers));
     }
     let bookings = client.bookings(&session).await.context("listing the bookings")?;
     Ok(Statement { person: questions.person, retries, bookings })
 }
 
-async fn send_again(
-    client: &Client,
-    session: &Session,
-    key: &str,
-    request: &BookRequest,
-) -> Result<Retry> {
+async fn send_again(client: &Client, session: &Session, again: &Again) -> Result<Retry> {
+    let Again { key, request, instead_of, .. } = again;
     for _ in 0..MAX_TRIES {
-        match client.book(session, key, request).await {
+        match client.book(session, key, request, instead_of.as_deref()).await {
             Ok(confirmed) => {
                 let (booking, replayed) = (confirmed.booking, confirmed.replayed);
                 return Ok(Retry::Found { booking, replayed });

@@ -107,18 +107,18 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
         }
         Command::Compare { before, after } => {
             let (before, after) = (compare::read(&before)?, compare::read(&after)?);
-            print!("{}", compare::compare(&before, &after));
+            output::print(compare::compare(&before, &after).to_string().trim_end())?;
             Ok(ExitCode::SUCCESS)
         }
         Command::Import { kind, log, trace } => {
             let summary = trace::import(kind, &log, &trace)?;
-            println!("{summary}");
+            output::print(&summary.to_string())?;
             Ok(ExitCode::SUCCESS)
         }
         Command::Replay { trace, options } => {
             let entries = trace::open(&trace)?;
             let replayed = trace::replay(&entries, &options).await?;
-            println!("{}", serde_json::to_string_pretty(&replayed)?);
+            output::print(&serde_json::to_string_pretty(&replayed)?)?;
             Ok(ExitCode::SUCCESS)
         }
     }

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::client::{Failure, NoAnswer};
 use crate::network::Network;
-use crate::personas::Persona;
+use crate::personas::{Manner, Persona};
 
 /// Longest latency that is told apart, in microseconds; longer ones count as this.
 const MAX_LATENCY_US: u64 = 120_000_000;
@@ -35,6 +35,8 @@ pub enum Action {
     Challenge,
     /// A place.
     Book,
+    /// Another place instead of one.
+    Move,
     /// To give a place back.
     Cancel,
 }
@@ -47,6 +49,7 @@ impl Action {
             Self::Read => "read",
             Self::Challenge => "challenge",
             Self::Book => "book",
+            Self::Move => "move",
             Self::Cancel => "cancel",
         }
     }
@@ -140,6 +143,8 @@ pub struct PersonRecord {
     pub persona: Persona,
     /// Where they are.
     pub network: Network,
+    /// In what way they go about it.
+    pub manner: Manner,
     /// When they first tried to book, from the release on; nothing when they never did.
     pub first_try: Option<Duration>,
 }
@@ -163,7 +168,7 @@ pub struct Sample<'a> {
 pub struct Recorder {
     /// By action and outcome.
     latencies: BTreeMap<(Action, String), Histogram<u64>>,
-    /// By outcome of a booking, who met it how often.
+    /// By outcome of a booking or a move, who met it how often.
     refusals: BTreeMap<String, BTreeMap<Persona, u64>>,
     requests: BTreeMap<Persona, u64>,
     lag: Histogram<u64>,
@@ -197,8 +202,8 @@ impl Default for Recorder {
 
 impl Recorder {
     /// Somebody identified takes part.
-    pub fn person(&mut self, number: u32, persona: Persona, network: Network) {
-        let record = PersonRecord { persona, network, first_try: None };
+    pub fn person(&mut self, number: u32, persona: Persona, network: Network, manner: Manner) {
+        let record = PersonRecord { persona, network, manner, first_try: None };
         self.persons.entry(number).or_insert(record);
     }
 
@@ -229,7 +234,7 @@ impl Recorder {
         }
         let latencies = self.latencies.entry(key).or_insert_with(histogram);
         latencies.saturating_record(micros(latency));
-        if outcome.class() != Class::Good && action == Action::Book {
+        if outcome.class() != Class::Good && matches!(action, Action::Book | Action::Move) {
             let mut name = outcome.name();
             if self.refusals.len() >= MAX_OUTCOMES && !self.refusals.contains_key(name) {
                 name = OTHER;
@@ -253,7 +258,7 @@ impl Recorder {
         self.latencies.iter().map(|((action, outcome), all)| (*action, outcome.as_str(), all))
     }
 
-    /// Refused and failed bookings by outcome.
+    /// Refused and failed bookings and moves by outcome.
     #[must_use]
     pub fn refusals(&self) -> &BTreeMap<String, BTreeMap<Persona, u64>> {
         &self.refusals
@@ -340,7 +345,7 @@ mod tests {
     #[test]
     fn the_first_try_of_a_person_counts() {
         let mut recorder = Recorder::default();
-        recorder.person(3, Persona::Poller, Network::Far);
+        recorder.person(3, Persona::Poller, Network::Far, Manner::default());
         recorder.tries(3, Duration::from_secs(1));
         recorder.tries(3, Duration::from_secs(2));
         recorder.tries(4, Duration::from_secs(2));

@@ -30,6 +30,9 @@ shape = { kind = "wave", half_within_ms = 500 }
 [personas.honest]
 count = 20
 networks = { near = 1, mobile = 1 }
+moves_percent = 50
+for_entity_percent = 10
+slow_lane_percent = 10
 [personas.hammer]
 count = 1
 rate_per_second = 10
@@ -101,8 +104,13 @@ fn a_rehearsals_counts_agree_with_the_journal() {
         let inspect = ["inspect", "--kind", kind, journal.to_str().unwrap()];
         text(&run(&programs.join("talon-ledger"), &inspect).stdout).lines().count() as u64
     };
-    let (booked, cancelled) = (records("booked"), records("cancelled"));
-    assert_eq!((report.check.in_journal, report.check.confirmed), (booked, booked));
+    let (booked, cancelled, moved) = (records("booked"), records("cancelled"), records("moved"));
+    let all = booked + moved;
+    assert_eq!((report.check.in_journal, report.check.confirmed), (all, all));
+    assert_eq!(report.check.moves, moved);
+    assert!(moved > 0, "{said}");
+    let of = |group: &str| report.by_manner.iter().find(|row| row.group == group).unwrap().persons;
+    assert_eq!([of("for a legal entity"), of("slow lane")], [2, 2]);
     assert_eq!(report.check.restarts, 1);
     assert_eq!((report.check.hand_overs, report.check.hand_overs_caught), (cancelled, 0));
     assert_eq!(report.totals.places, booked - cancelled);
@@ -119,6 +127,49 @@ fn a_rehearsals_counts_agree_with_the_journal() {
     assert!(compared.contains("honest: share of places"), "{compared}");
 }
 
+/// `talon-ledger`, but the last booking of the journal is not among what it prints.
+#[cfg(unix)]
+fn forgetful(ledger: &Path, folder: &Path) -> PathBuf {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let file = folder.join("forgetful-ledger");
+    let ledger = ledger.display();
+    let script = format!(
+        "#!/bin/sh\nset -e\nprinted=$(\"{ledger}\" \"$@\")\nlast=$(printf '%s\\n' \"$printed\" | grep -n \
+         '\"kind\":\"booked\"' | tail -n 1 | cut -d : -f 1)\nprintf '%s\\n' \"$printed\" | sed \"${{last:+${{last}}d}}\"\n"
+    );
+    std::fs::write(&file, script).expect("the folder is ours");
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o700))
+        .expect("the file is ours");
+    file
+}
+
+#[cfg(unix)]
+#[test]
+fn a_journal_that_lacks_a_confirmed_booking_fails_the_run() {
+    let programs = programs();
+    let folder = tempfile::tempdir().unwrap();
+    let configs = root().join("configs/scenarios").canonicalize().unwrap();
+    let (honest, _) = SCENARIO.split_once("[personas.hammer]").unwrap();
+    let written = honest
+        .replace("CONFIGS", configs.to_str().unwrap())
+        .replace("after_s = 8", "after_s = 6")
+        .replace("duration_s = 6", "duration_s = 3");
+    let scenario = folder.path().join("lacking.toml");
+    std::fs::write(&scenario, format!("{written}[generator]\nmax_lag_p99_ms = 60000\n")).unwrap();
+    let forgetful = forgetful(&programs.join("talon-ledger"), folder.path());
+    let work_dir = folder.path().join("run");
+    let paths = [&scenario, &work_dir, &forgetful].map(|path| path.to_str().unwrap());
+    let loadtest = programs.join("talon-loadtest");
+    let output =
+        run(&loadtest, &["run", paths[0], "--work-dir", paths[1], "--ledger", paths[2], "--plain"]);
+    let (said, failed) = (text(&output.stdout), text(&output.stderr));
+    assert_eq!(output.status.code(), Some(1), "{said}\n{failed}");
+    let lost = "1 promises or rules were broken, the first: person ";
+    assert!(said.contains(lost) && said.contains("and the journal does not have it"), "{said}");
+    assert!(said.contains("small: failed"), "{said}");
+}
+
 #[tokio::test]
 async fn a_trace_is_played_against_a_demonstration() {
     let programs = programs();
@@ -133,7 +184,8 @@ async fn a_trace_is_played_against_a_demonstration() {
         line(1, &format!("GET {days}")),
         line(2, "POST /api/v1/bookings"),
         line(3, "GET /api/v1/bookings"),
-        line(4, "POST /api/v1/bookings/00ff/cancel"),
+        line(4, "POST /api/v1/bookings/00ff/move"),
+        line(5, "POST /api/v1/bookings/00ff/cancel"),
     ];
     std::fs::write(&log, lines.concat()).unwrap();
     let file = folder.path().join("trace.jsonl");
@@ -151,13 +203,14 @@ async fn a_trace_is_played_against_a_demonstration() {
     let gateway = Gateway::start(&launch).await.unwrap();
     let options = trace::ReplayOptions { to: gateway.base().to_owned(), speed: 10.0 };
     let replayed = trace::replay(&entries, &options).await.unwrap();
-    assert_eq!((replayed.sent, replayed.without_place), (5, 0));
+    assert_eq!((replayed.sent, replayed.without_place), (6, 0));
     let answers: Vec<(&str, &str, u64)> = replayed
         .latencies
         .iter()
         .map(|row| (row.action.name(), row.outcome.as_str(), row.count))
         .collect();
-    assert_eq!(answers, [("read", "done", 3), ("book", "done", 1), ("cancel", "done", 1)]);
+    let once = |action| (action, "done", 1);
+    assert_eq!(answers, [("read", "done", 3), once("book"), once("move"), once("cancel")]);
 }
 
 #[test]

@@ -1,7 +1,8 @@
 -- The load of wrk: bookings of persons and places that are new each time, or reads.
 --
 -- Arguments: what ("book", "spread" or "read"), the file of session tokens, the first number, threads,
--- offices, visits of one time at one office, times of a day, minutes of a step, dates with commas.
+-- offices, visits of one time at one office, times of a day, minutes of a step, dates with commas, and the
+-- file of proofs, if bookings carry any.
 -- Number N is of person N modulo tokens. "book" fills one day of an office after the other, "spread" all
 -- days at once.
 
@@ -24,6 +25,10 @@ function init(args)
     step = tonumber(args[8])
     dates = {}
     for date in args[9]:gmatch("[^,]+") do dates[#dates + 1] = date end
+    proofs = {}
+    if args[10] then
+        for line in io.lines(args[10]) do proofs[#proofs + 1] = ',"altcha":"' .. line .. '"' end
+    end
     clock = {}
     for index = 0, times - 1 do
         local minute = 480 + index * step
@@ -57,7 +62,7 @@ function request()
         return path .. " HTTP/1.1\r\n" .. host .. "\r\n"
     end
     local body = '{"authority":"bench","office":' .. office ..
-        ',"service":"visit","wishes":[{"date":"' .. date .. '","time":"' .. time .. '"}]}'
+        ',"service":"visit","wishes":[{"date":"' .. date .. '","time":"' .. time .. '"}]' .. (proofs[n % #tokens + 1] or "") .. '}'
     return "POST /api/v1/bookings HTTP/1.1\r\n" .. host ..
         "Authorization: Bearer " .. tokens[n % #tokens + 1] ..
         "\r\nIdempotency-Key: bench-" .. n ..

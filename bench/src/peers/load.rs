@@ -43,6 +43,7 @@ pub(crate) struct Figures {
 pub(crate) struct Load {
     script: PathBuf,
     tokens: PathBuf,
+    proofs: Option<PathBuf>,
     to: SocketAddr,
     next: u64,
 }
@@ -52,7 +53,19 @@ impl Load {
         let (script, file) = (folder.join("load.lua"), folder.join("tokens"));
         std::fs::write(&script, SCRIPT).context("writing the script")?;
         std::fs::write(&file, tokens.join("\n")).context("writing the tokens")?;
-        Ok(Self { script, tokens: file, to, next: 0 })
+        Ok(Self { script, tokens: file, proofs: None, to, next: 0 })
+    }
+
+    /// The same, with a proof for the person of each token.
+    pub(crate) fn with_proofs(
+        folder: &Path,
+        to: SocketAddr,
+        tokens: &[String],
+        proofs: &[String],
+    ) -> Result<Self> {
+        let file = folder.join("proofs");
+        std::fs::write(&file, proofs.join("\n")).context("writing the proofs")?;
+        Ok(Self { proofs: Some(file), ..Self::new(folder, to, tokens)? })
     }
 
     /// Asks for so long, over so many connections.
@@ -72,7 +85,8 @@ impl Load {
             .arg(&self.tokens)
             .args([self.next, threads as u64].map(|number| number.to_string()))
             .args(site::NUMBERS.map(|number| number.to_string()))
-            .arg(site::dates().join(","));
+            .arg(site::dates().join(","))
+            .args(&self.proofs);
         let said = output(&mut wrk)?;
         let figures = parse(&said).with_context(|| format!("wrk said\n{said}"))?;
         ensure!(figures.requests > 0, "wrk had no answer:\n{said}");

@@ -14,6 +14,7 @@ mod disk;
 mod load;
 pub(crate) mod machine;
 mod processes;
+mod proofs;
 mod site;
 mod talon;
 mod web;
@@ -37,6 +38,10 @@ const WARM_UP_SECONDS: u64 = 1;
 /// Persons who are over their limit and ask again: each well below the pace of the local fence, and asked
 /// of the ledger again once in five seconds, which is one request of some hundred.
 const REFUSED_PERSONS: usize = 5_000;
+/// One proof is good for one booking, and there is one for each person: enough for so many bookings a second,
+/// for so many seconds at most.
+const MAX_PROVED_A_SECOND: u64 = 12_000;
+const MAX_PROVED_SECONDS: u64 = 4;
 /// Of a token that no server looks into; as long as a session's.
 const TOKEN_CHARS: usize = 157;
 
@@ -77,6 +82,8 @@ pub(crate) enum Variant {
     TalonRedis,
     /// Talon with its ledger in a process of its own.
     TalonRemote,
+    /// Talon, each booking with a proof of work that was computed before; what clients compute is not in it.
+    TalonProof,
     /// Talon, one connection: how long a booking takes when nobody else asks.
     TalonAlone,
     /// Talon, persons who are known to be over their limit.
@@ -127,6 +134,7 @@ impl Variant {
                 let talon = Talon::with_remote_ledger(context.programs, folder)?;
                 context.bookings(What::Spread, &talon, None)
             }
+            Self::TalonProof => context.proved(),
             Self::TalonAlone => context.alone(),
             Self::TalonRefusal => context.refusals(),
             Self::TalonRead => context.reads(),
@@ -217,6 +225,19 @@ impl Context<'_> {
         let used = used()? - before;
         let redis_cpu_us = redis.map(|_| used.as_secs_f64() * 1e6 / sample.requests as f64);
         Ok(Sample { redis_cpu_us, ..sample })
+    }
+
+    fn proved(&self) -> Result<Sample> {
+        let talon = Talon::with_proofs(self.programs, self.folder)?;
+        let seconds = self.seconds.min(MAX_PROVED_SECONDS);
+        let count = MAX_PROVED_A_SECOND * (WARM_UP_SECONDS + seconds);
+        let tokens =
+            talon.sessions(usize::try_from(count).unwrap_or(usize::MAX).min(site::PERSONS))?;
+        let proofs = proofs::solved(talon.address, &tokens)?;
+        let mut load = Load::with_proofs(self.folder, talon.address, &tokens, &proofs)?;
+        let shorter = Self { seconds, ..*self };
+        // A person who comes a second time has no proof left, is refused, and so the round fails.
+        shorter.measure(&mut load, What::Spread, CONNECTIONS, &[&talon.servers()[0]])
     }
 
     fn alone(&self) -> Result<Sample> {

@@ -36,8 +36,8 @@ pub(crate) fn dates() -> Vec<String> {
     (1..=DATES).map(|day| today.saturating_add(day.days()).to_string()).collect()
 }
 
-/// Writes catalogue and policy into a folder.
-pub(crate) fn write(folder: &Path) -> Result<()> {
+/// Writes catalogue and policy into a folder; `rule` is what the policy says besides.
+pub(crate) fn write(folder: &Path, rule: &str) -> Result<()> {
     std::fs::write(folder.join("catalogue.toml"), SIZE.catalogue()).context("the catalogue")?;
-    std::fs::write(folder.join("policy.toml"), SIZE.policy()).context("the policy")
+    std::fs::write(folder.join("policy.toml"), SIZE.policy() + rule).context("the policy")
 }

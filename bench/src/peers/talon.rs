@@ -11,7 +11,7 @@ use anyhow::{Context as _, Result, ensure};
 use serde::Deserialize;
 
 use super::processes::{Cores, End, Server, command, free_address};
-use super::site;
+use super::{proofs, site};
 
 /// What the stand-in hub gives in one answer.
 const SESSIONS_AT_ONCE: usize = 500;
@@ -49,7 +49,7 @@ impl Talon {
     /// With a ledger of its own, over TCP.
     pub(crate) fn with_remote_ledger(programs: &Programs, folder: &Path) -> Result<Self> {
         let [address, admin] = [free_address()?, free_address()?];
-        site::write(folder)?;
+        site::write(folder, "")?;
         let data = folder.join("ledger");
         let text = format!(
             "mode = \"demo\"\ndata_dir = {:?}\nlisten = \"{address}\"\n[admin]\n\
@@ -68,9 +68,23 @@ impl Talon {
         Ok(talon)
     }
 
+    /// With the ledger in its process, where each booking needs a proof of work.
+    pub(crate) fn with_proofs(programs: &Programs, folder: &Path) -> Result<Self> {
+        Self::started(programs, folder, &[], proofs::RULE)
+    }
+
     fn gateway(programs: &Programs, folder: &Path, settings: &[String]) -> Result<Self> {
+        Self::started(programs, folder, settings, "")
+    }
+
+    fn started(
+        programs: &Programs,
+        folder: &Path,
+        settings: &[String],
+        rule: &str,
+    ) -> Result<Self> {
         let [address, hub, admin] = [free_address()?, free_address()?, free_address()?];
-        site::write(folder)?;
+        site::write(folder, rule)?;
         let file = folder.join("talon.toml");
         let text = "mode = \"demo\"\n[[authority]]\ncatalogue = \"catalogue.toml\"\n\
                     policy = \"policy.toml\"\n";

@@ -13,7 +13,7 @@ use axum::routing::post;
 use futures_util::future::try_join_all;
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
-use talon_standins::{MAX_PEOPLE, person};
+use talon_standins::{MAX_ENTITIES, MAX_PEOPLE, entity, person};
 
 use super::Asked;
 use crate::app::{Lane, now_s};
@@ -32,6 +32,8 @@ const PATH: &str = "/stand-in/sessions";
 struct Wanted {
     first: u32,
     count: u32,
+    /// The number of the legal entity that all of them act for; nothing: none.
+    entity: Option<u32>,
 }
 
 #[derive(Serialize)]
@@ -58,9 +60,14 @@ async fn make(lane: &Lane, asked: &Asked) -> Result<Answer, Problem> {
     let wanted: Wanted = serde_urlencoded::from_str(query)
         .map_err(|_| Problem::bad_request("first and count are numbers"))?;
     let people = people(&wanted)?;
+    if wanted.entity.is_some_and(|index| index >= MAX_ENTITIES) {
+        return Err(Problem::bad_request(format!("there are {MAX_ENTITIES} entities")));
+    }
+    let edrpou = wanted.entity.map_or_else(String::new, |index| entity(index).edrpou);
     let now_s = now_s();
     let lasts_s = u64::from(lane.app.config.session.ttl_minutes) * 60;
-    let sessions = try_join_all(people.map(|index| session(lane, index, now_s, lasts_s))).await?;
+    let sessions =
+        try_join_all(people.map(|index| session(lane, index, &edrpou, now_s, lasts_s))).await?;
     Ok(body::private_json(StatusCode::OK, &Made { sessions }))
 }
 
@@ -74,9 +81,15 @@ fn people(wanted: &Wanted) -> Result<Range<u32>, Problem> {
     Ok(wanted.first..end)
 }
 
-async fn session(lane: &Lane, index: u32, now_s: u64, lasts_s: u64) -> Result<String, Problem> {
+async fn session(
+    lane: &Lane,
+    index: u32,
+    edrpou: &str,
+    now_s: u64,
+    lasts_s: u64,
+) -> Result<String, Problem> {
     let synthetic = person(index);
-    let person = Person::from_hub(&synthetic.rnokpp, &synthetic.unzr, "")
+    let person = Person::from_hub(&synthetic.rnokpp, &synthetic.unzr, edrpou)
         .map_err(|_| Problem::Unavailable)?;
     let session = operations::log_in(lane, &person, now_s, now_s + lasts_s).await?;
     Ok(lane.app.keys.session.sign(&session))
@@ -87,7 +100,7 @@ mod tests {
     use super::*;
 
     fn wanted(first: u32, count: u32) -> Result<Range<u32>, Problem> {
-        people(&Wanted { first, count })
+        people(&Wanted { first, count, entity: None })
     }
 
     #[test]

@@ -181,7 +181,18 @@ async fn a_session_for_a_rehearsal_is_that_of_whoever_logs_in() {
     let mut browser = log_in(gateway, 70_001).await;
     let bookings = browser.get("/api/v1/bookings").await.expect(200).json();
     assert_eq!(bookings["bookings"][0]["id"], booked["id"]);
-    for wrong in ["first=1", "first=1&count=0", "first=1&count=501", "first=99999&count=2"] {
+    let acting = "/stand-in/sessions?first=70003&count=1&entity=9000";
+    let made = anybody.post(acting).await.expect(200).json();
+    let token = made["sessions"][0].as_str().unwrap();
+    let mut acting = Browser::bearing(gateway.public(), token);
+    assert_eq!(acting.get("/api/v1/session").await.expect(200).json()["entity"], true);
+    for wrong in [
+        "first=1&count=1&entity=10000",
+        "first=1",
+        "first=1&count=0",
+        "first=1&count=501",
+        "first=99999&count=2",
+    ] {
         let reply = anybody.post(&format!("/stand-in/sessions?{wrong}")).await;
         assert_problem(&reply, 400, "bad-request");
     }

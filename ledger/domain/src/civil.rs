@@ -35,6 +35,13 @@ impl UtcMicros {
         Self(self.0.saturating_add(minutes.saturating_mul(MICROS_PER_MINUTE)))
     }
 
+    /// The first whole second that is not before this moment.
+    #[must_use]
+    pub fn next_second(self) -> Self {
+        let over = self.0.rem_euclid(MICROS_PER_SECOND);
+        Self(if over == 0 { self.0 } else { self.0.saturating_add(MICROS_PER_SECOND - over) })
+    }
+
     /// Whole seconds since 1970, rounded down.
     pub fn seconds(self) -> i64 {
         self.0.div_euclid(MICROS_PER_SECOND)

@@ -23,6 +23,8 @@ const MAX_TRIES: u32 = 6;
 const MAX_PAUSE: Duration = Duration::from_secs(2);
 /// How many synthetic people the stand-in hub has.
 pub const MAX_PEOPLE: u32 = 100_000;
+/// How many synthetic legal entities it has.
+pub const MAX_ENTITIES: u32 = 10_000;
 /// How many sessions a demonstration makes in one answer.
 const MAX_SESSIONS_AT_ONCE: u32 = 500;
 
@@ -31,6 +33,8 @@ const MAX_SESSIONS_AT_ONCE: u32 = 500;
 pub struct Session {
     /// The synthetic person's number at the stand-in hub.
     pub person: u32,
+    /// The number of the legal entity that they act for, if any.
+    pub entity: Option<u32>,
     pub(super) cookies: Cookies,
 }
 
@@ -39,20 +43,21 @@ impl Session {
     #[must_use]
     pub fn of_nobody(number: u32, forged: Option<&str>) -> Self {
         let cookies = forged.map_or_else(Cookies::default, |it| Cookies::one(SESSION_COOKIE, it));
-        Self { person: number, cookies }
+        Self { person: number, entity: None, cookies }
     }
 }
 
 impl Client {
-    /// Logs in as synthetic person `person`; waits and tries again, a few times, when put off.
+    /// Logs in as synthetic person `person`, and with the signature of `entity` when they act for one;
+    /// waits and tries again, a few times, when put off.
     ///
     /// # Errors
     /// [`Failure::Refused`] when the gateway refuses the login, [`Failure::NoAnswer`] when a
     /// redirection is missing or no session comes of it.
-    pub async fn log_in(&self, person: u32) -> Answer<Session> {
+    pub async fn log_in(&self, person: u32, entity: Option<u32>) -> Answer<Session> {
         let mut tries = 1;
         loop {
-            match self.log_in_once(person).await {
+            match self.log_in_once(person, entity).await {
                 Err(Failure::Refused(problem)) if problem.is_put_off() && tries < MAX_TRIES => {
                     tries += 1;
                     tokio::time::sleep(problem.retry_after.unwrap_or(MAX_PAUSE).min(MAX_PAUSE))
@@ -69,28 +74,49 @@ impl Client {
     /// # Errors
     /// As every call: [`Failure`].
     pub async fn rehearsal_sessions(&self, people: std::ops::Range<u32>) -> Answer<Vec<Session>> {
-        #[derive(serde::Deserialize)]
-        struct Made {
-            sessions: Vec<String>,
-        }
         let mut all = Vec::new();
         let mut first = people.start;
         while first < people.end {
             let count = (people.end - first).min(MAX_SESSIONS_AT_ONCE);
-            let url = format!("{}/stand-in/sessions?first={first}&count={count}", self.base());
-            let request = Request::post(&url).body(Full::<Bytes>::default());
-            let reply = self.send(super::requests::built(&url, request)?).await?;
-            let made: Made = reply.json()?;
-            all.extend((first..).zip(made.sessions).map(|(person, token)| Session {
-                person,
-                cookies: Cookies::one(SESSION_COOKIE, &token),
-            }));
+            all.extend(self.made_sessions(first..first + count, None).await?);
             first += count;
         }
         Ok(all)
     }
 
-    async fn log_in_once(&self, person: u32) -> Answer<Session> {
+    /// The same for one person who acts for a legal entity; nothing when none was given.
+    ///
+    /// # Errors
+    /// As every call: [`Failure`].
+    pub async fn rehearsal_session_for(&self, person: u32, entity: u32) -> Answer<Option<Session>> {
+        Ok(self.made_sessions(person..person + 1, Some(entity)).await?.pop())
+    }
+
+    async fn made_sessions(
+        &self,
+        people: std::ops::Range<u32>,
+        entity: Option<u32>,
+    ) -> Answer<Vec<Session>> {
+        #[derive(serde::Deserialize)]
+        struct Made {
+            sessions: Vec<String>,
+        }
+        let (first, count) = (people.start, people.len());
+        let entity_part = entity.map(|entity| format!("&entity={entity}")).unwrap_or_default();
+        let base = self.base();
+        let url = format!("{base}/stand-in/sessions?first={first}&count={count}{entity_part}");
+        let request = Request::post(&url).body(Full::<Bytes>::default());
+        let reply = self.send(super::requests::built(&url, request)?).await?;
+        let made: Made = reply.json()?;
+        let session = |(person, token): (u32, String)| Session {
+            person,
+            entity,
+            cookies: Cookies::one(SESSION_COOKIE, &token),
+        };
+        Ok(people.zip(made.sessions).map(session).collect())
+    }
+
+    async fn log_in_once(&self, person: u32, entity: Option<u32>) -> Answer<Session> {
         let mut cookies = Cookies::default();
 
         let reply = self.visit(&format!("{}/login?return=/", self.base()), Some(&cookies)).await?;
@@ -99,7 +125,9 @@ impl Client {
 
         // The hub is another origin: the gateway's cookies are not for it.
         let joint = if hub.contains('?') { '&' } else { '?' };
-        let reply = self.visit(&format!("{hub}{joint}person={person}"), None).await?;
+        let entity_part = entity.map(|entity| format!("&entity={entity}")).unwrap_or_default();
+        let url = format!("{hub}{joint}person={person}{entity_part}");
+        let reply = self.visit(&url, None).await?;
         let callback = next(&reply)?;
 
         let reply = self.visit(&callback, Some(&cookies)).await?;
@@ -108,7 +136,7 @@ impl Client {
         if !cookies.has(SESSION_COOKIE) {
             return Err(reply.unexpected("no session cookie in ").into());
         }
-        Ok(Session { person, cookies })
+        Ok(Session { person, entity, cookies })
     }
 
     async fn visit(&self, url: &str, cookies: Option<&Cookies>) -> Answer<Reply> {

@@ -3,16 +3,17 @@
 //! Owns connections, the bound on requests in flight, and the translation of answers into types. Must
 //! not know what is tested. Called by [`crate::kill`] and by the rehearsal.
 //!
-//! Map: this file sends and receives; `login` walks through the identification hub; `requests` has a
+//! Map: this file sends and receives; `connector` connects over a network; `login` walks through the identification hub; `requests` has a
 //! method for each call of the API; [`words`] are its JSON; [`problem`] are its refusals.
 
+mod connector;
 mod cookies;
 mod login;
 pub mod problem;
 mod requests;
 pub mod words;
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,14 +21,15 @@ use bytes::Bytes;
 use http::{HeaderMap, Request, StatusCode};
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper_util::client::legacy;
-use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use serde::de::DeserializeOwned;
 use tokio::sync::Semaphore;
 
-pub use self::login::{MAX_PEOPLE, Session};
+use self::connector::Connector;
+pub use self::login::{MAX_ENTITIES, MAX_PEOPLE, Session};
 use self::problem::{Problem, is_problem};
 pub use self::requests::{Confirmed, solve};
+use crate::network::Road;
 
 /// Longest answer that is read; the list of all offices is well below.
 pub const MAX_ANSWER_BYTES: usize = 4 << 20;
@@ -95,7 +97,7 @@ pub(crate) struct Reply {
 /// A client of one gateway. Clones share connections and the bound on requests in flight.
 #[derive(Clone, Debug)]
 pub struct Client {
-    http: legacy::Client<HttpConnector, Full<Bytes>>,
+    http: legacy::Client<Connector, Full<Bytes>>,
     /// `http://host:port`, no slash at the end; also the `Origin` of writes.
     base: Arc<str>,
     in_flight: Arc<Semaphore>,
@@ -106,16 +108,16 @@ impl Client {
     /// requests open at once; more of them wait.
     #[must_use]
     pub fn new(base: &str, max_in_flight: usize) -> Self {
-        Self::from_address(base, max_in_flight, None)
+        Self::with(base, max_in_flight, Connector::new(None, None))
     }
 
-    /// The same, coming from one address of this computer.
+    /// The same, coming from one address of this computer, with connections over a network.
     #[must_use]
-    pub fn from_address(base: &str, max_in_flight: usize, address: Option<Ipv4Addr>) -> Self {
-        let mut connector = HttpConnector::new();
-        connector.set_local_address(address.map(IpAddr::V4));
-        // Bookings are small and answered one by one: waiting to fill a packet would be all delay.
-        connector.set_nodelay(true);
+    pub fn over(base: &str, max_in_flight: usize, address: Ipv4Addr, road: Road) -> Self {
+        Self::with(base, max_in_flight, Connector::new(Some(address), Some(road)))
+    }
+
+    fn with(base: &str, max_in_flight: usize, connector: Connector) -> Self {
         let http = legacy::Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .build(connector);

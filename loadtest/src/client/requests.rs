@@ -1,4 +1,4 @@
-//! A method for each call of the API: what is free, mine, book, cancel.
+//! A method for each call of the API: what is free, mine, book, move, cancel.
 //!
 //! Must not decide what to do with a refusal, except to solve a proof when one is asked for. Called
 //! by the kill test and by the rehearsal's personas.
@@ -7,12 +7,12 @@ use bytes::Bytes;
 use http::header::{ACCEPT, CONTENT_TYPE, COOKIE, ORIGIN};
 use http::{Method, Request};
 use http_body_util::Full;
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use talon_pow::Challenge;
 
 use super::problem::Slug;
-use super::words::{BookRequest, Booking, Day, Office, Service, Start};
+use super::words::{BookRequest, Booking, Day, Office, Promise, Service, Start, Want};
 use super::{Answer, Client, Failure, NoAnswer, Reply, Session};
 
 /// How many keys a client tries before it gives up on a proof; far above any challenge's mean.
@@ -25,6 +25,16 @@ pub struct Confirmed {
     pub booking: Booking,
     /// Whether this was said before, to an earlier request with the same key.
     pub replayed: bool,
+}
+
+/// The body of `POST /api/v1/bookings/{id}/move`.
+#[derive(Serialize)]
+struct MoveRequest<'a> {
+    office: u32,
+    #[serde(flatten)]
+    want: &'a Want,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    altcha: Option<&'a str>,
 }
 
 impl Client {
@@ -110,7 +120,8 @@ impl Client {
         Ok(reply.json::<Body>()?.bookings)
     }
 
-    /// Books under the idempotency key `key`; solves a proof, once, when one is required.
+    /// Books under the idempotency key `key`; solves a proof, once, when one is required. With
+    /// `instead_of`, the id of a booking of the person, moves that one.
     ///
     /// # Errors
     /// As every call: [`Failure`]. After [`Failure::NoAnswer`] the same call finds the truth.
@@ -119,18 +130,19 @@ impl Client {
         session: &Session,
         key: &str,
         request: &BookRequest,
+        instead_of: Option<&str>,
     ) -> Answer<Confirmed> {
-        match self.book_once(session, key, request).await {
+        match self.book_once(session, key, request, instead_of).await {
             Err(Failure::Refused(problem)) if problem.slug == Slug::PowRequired => {
                 let altcha = Some(self.prove(session, request).await?);
                 let proved = BookRequest { altcha, ..request.clone() };
-                self.book_once(session, key, &proved).await
+                self.book_once(session, key, &proved, instead_of).await
             }
             other => other,
         }
     }
 
-    /// Books under the idempotency key `key` with what proof the request carries, if any.
+    /// Books or moves under the idempotency key `key` with what proof the request carries, if any.
     ///
     /// # Errors
     /// As [`Client::book`].
@@ -139,11 +151,19 @@ impl Client {
         session: &Session,
         key: &str,
         request: &BookRequest,
+        instead_of: Option<&str>,
     ) -> Answer<Confirmed> {
-        let body = serde_json::to_vec(request).expect("a request has nothing that JSON lacks");
+        let (path, body) = match instead_of {
+            None => ("/api/v1/bookings".to_owned(), serde_json::to_vec(request)),
+            Some(id) => {
+                let BookRequest { office, want, altcha, .. } = request;
+                let body = MoveRequest { office: *office, want, altcha: altcha.as_deref() };
+                (format!("/api/v1/bookings/{id}/move"), serde_json::to_vec(&body))
+            }
+        };
+        let body = body.expect("a request has nothing that JSON lacks");
         let headers = [("idempotency-key", key)];
-        let path = "/api/v1/bookings";
-        let reply = self.call(session, Method::POST, path, &headers, body.into()).await?;
+        let reply = self.call(session, Method::POST, &path, &headers, body.into()).await?;
         let replayed = reply.headers.get("idempotent-replay").is_some_and(|v| v == "true");
         Ok(Confirmed { booking: reply.json()?, replayed })
     }
@@ -162,10 +182,16 @@ impl Client {
     /// # Errors
     /// As every call: [`Failure`].
     pub async fn challenge(&self, session: &Session, request: &BookRequest) -> Answer<Challenge> {
-        let path = format!(
-            "/api/v1/challenge?authority={}&office={}&service={}",
-            request.authority, request.office, request.service
-        );
+        let path = challenge_path(request);
+        self.call(session, Method::GET, &path, &[], Bytes::new()).await?.json()
+    }
+
+    /// A promise to book this request's service without a proof, after a wait.
+    ///
+    /// # Errors
+    /// As every call: [`Failure`]. [`Slug::NotFound`] where the authority does not allow it.
+    pub async fn slow_lane(&self, session: &Session, request: &BookRequest) -> Answer<Promise> {
+        let path = format!("{}&lane=slow", challenge_path(request));
         self.call(session, Method::GET, &path, &[], Bytes::new()).await?.json()
     }
 
@@ -219,6 +245,13 @@ pub async fn solve(challenge: Challenge) -> Result<String, NoAnswer> {
         Ok(Some(altcha)) => Ok(altcha),
         _ => Err(NoAnswer::Unsolved),
     }
+}
+
+fn challenge_path(request: &BookRequest) -> String {
+    format!(
+        "/api/v1/challenge?authority={}&office={}&service={}",
+        request.authority, request.office, request.service
+    )
 }
 
 fn days_path(authority: &str, office: u32, service: &str) -> String {

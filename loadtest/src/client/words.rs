@@ -79,6 +79,24 @@ pub enum Want {
     Any(Span),
 }
 
+/// For whom a booking is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Subject {
+    /// For whoever is logged in.
+    #[default]
+    Person,
+    /// For the legal entity of the login.
+    Entity,
+}
+
+impl Subject {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+    fn is_person(&self) -> bool {
+        *self == Self::Person
+    }
+}
+
 /// The body of `POST /api/v1/bookings`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BookRequest {
@@ -88,10 +106,13 @@ pub struct BookRequest {
     pub office: u32,
     /// `practical-exam`.
     pub service: String,
+    /// For whom.
+    #[serde(rename = "for", default, skip_serializing_if = "Subject::is_person")]
+    pub subject: Subject,
     /// `wishes` or `any`.
     #[serde(flatten)]
     pub want: Want,
-    /// A solved challenge, base64.
+    /// A solved challenge, base64, or a promise to book without one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub altcha: Option<String>,
 }
@@ -114,6 +135,7 @@ impl BookRequest {
             && self.authority == booking.authority
             && self.office == booking.office
             && self.service == booking.service
+            && self.subject == booking.subject
     }
 }
 
@@ -125,6 +147,8 @@ pub enum State {
     Booked,
     /// The person gave it back.
     Cancelled,
+    /// The person has another place instead.
+    Moved,
 }
 
 /// A booking, as every call gives it.
@@ -148,6 +172,18 @@ pub struct Booking {
     pub starts_at: String,
     /// How it stands.
     pub state: State,
+    /// Whose it is.
+    #[serde(rename = "for")]
+    pub subject: Subject,
+}
+
+/// `GET /api/v1/challenge` with `lane=slow`: a promise to book without a proof after a wait.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Promise {
+    /// To be sent instead of a solution.
+    pub altcha: String,
+    /// From when on it is good, in Unix seconds.
+    pub ready_at_s: i64,
 }
 
 impl Booking {
@@ -195,7 +231,7 @@ mod tests {
     /// The example of the API's description.
     const BOOKING: &str = r#"{"id":"00112233445566778899aabbccddeeff","authority":"mvs",
         "office":8041,"service":"practical-exam","date":"2026-12-01","time":"09:00","minutes":40,
-        "starts_at":"2026-12-01T07:00:00Z","zone":"Europe/Kyiv","state":"booked",
+        "starts_at":"2026-12-01T07:00:00Z","zone":"Europe/Kyiv","state":"booked","for":"person","channel":"web",
         "cancel_until":"2026-12-01T05:00:00Z"}"#;
 
     fn request(want: Want) -> BookRequest {
@@ -203,6 +239,7 @@ mod tests {
             authority: "mvs".to_owned(),
             office: 8041,
             service: "practical-exam".to_owned(),
+            subject: Subject::Person,
             want,
             altcha: None,
         }
@@ -234,6 +271,13 @@ mod tests {
     }
 
     #[test]
+    fn a_request_for_an_entity_says_so() {
+        let for_entity =
+            BookRequest { subject: Subject::Entity, ..request(wish("2026-12-01", "09:00")) };
+        assert_eq!(serde_json::to_value(for_entity).unwrap()["for"], "entity");
+    }
+
+    #[test]
     fn a_booking_is_read_as_the_description_says() {
         let booking: Booking = serde_json::from_str(BOOKING).unwrap();
         assert_eq!(booking.state, State::Booked);
@@ -251,5 +295,7 @@ mod tests {
         assert!(!request(wish("2026-12-01", "09:40")).asked_for(&booking));
         let other = BookRequest { office: 1, ..request(wish("2026-12-01", "09:00")) };
         assert!(!other.asked_for(&booking));
+        let for_entity = Booking { subject: Subject::Entity, ..booking };
+        assert!(!request(wish("2026-12-01", "09:00")).asked_for(&for_entity));
     }
 }

@@ -16,7 +16,7 @@ pub use self::lines::{BadLine, KINDS, Seat};
 use self::lines::{Booked, Fact, Line, Policy};
 pub use self::violations::Violation;
 use crate::client::words::Booking;
-use crate::history::{Attempt, Cancel, History, Person};
+use crate::history::{Attempt, Cancel, Exchange, History, Holder, Person};
 
 /// What the journal says, added up.
 #[derive(Debug, Default)]
@@ -30,8 +30,19 @@ pub struct Journal {
 #[derive(Debug)]
 struct Entry {
     booked: Booked,
-    /// Whether it was given back, or exchanged for another.
-    given_back: bool,
+    /// The booking that it was exchanged for.
+    instead_of: Option<String>,
+    end: End,
+}
+
+/// What became of a booking.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    /// Nothing: it is kept.
+    Kept,
+    Cancelled,
+    /// Exchanged for another.
+    Moved,
 }
 
 /// Who has what, while the lines are read.
@@ -69,6 +80,12 @@ impl Journal {
         self.bookings.len()
     }
 
+    /// How many of them were moves.
+    #[must_use]
+    pub fn moves(&self) -> usize {
+        self.bookings.values().filter(|entry| entry.instead_of.is_some()).count()
+    }
+
     /// Where a booking is.
     #[must_use]
     pub fn seat(&self, id: &str) -> Option<&Seat> {
@@ -81,18 +98,21 @@ impl Journal {
         let mut violations = self.violations.clone();
         let mut told = BTreeSet::new();
         let mut services = BTreeMap::new();
-        let mut subjects: BTreeMap<&str, Person> = BTreeMap::new();
+        let mut subjects: BTreeMap<&str, (Holder, Person)> = BTreeMap::new();
+        let exchanged = history.exchanged();
         let mut unknown = history.unremembered();
         for (_, attempt) in history.attempts() {
             unknown += usize::from(attempt.confirmed.is_empty() && attempt.unanswered > 0);
             for booking in &attempt.confirmed {
                 told.insert(booking.id.as_str());
-                self.check_booking(attempt, booking, &mut services, &mut violations);
+                let exchange = exchanged.get(booking.id.as_str()).copied();
+                self.check_booking(attempt, booking, exchange, &mut services, &mut violations);
                 let Some(entry) = self.bookings.get(&booking.id) else { continue };
                 let subject = entry.booked.subject.as_str();
-                let first = *subjects.entry(subject).or_insert(attempt.person);
-                if first != attempt.person {
-                    let persons = [first, attempt.person];
+                let holder = history.holder(attempt);
+                let first = *subjects.entry(subject).or_insert((holder, attempt.person));
+                if first.0 != holder {
+                    let persons = [first.1, attempt.person];
                     violations.push(Violation::OneName { persons });
                 }
             }
@@ -111,11 +131,12 @@ impl Journal {
         &self,
         attempt: &Attempt,
         promised: &Booking,
+        exchange: Option<Exchange>,
         services: &mut BTreeMap<u16, String>,
         violations: &mut Vec<Violation>,
     ) {
         let (person, id) = (attempt.person, promised.id.clone());
-        let Some(Entry { booked, given_back }) = self.bookings.get(&promised.id) else {
+        let Some(Entry { booked, instead_of, end }) = self.bookings.get(&promised.id) else {
             violations.push(Violation::Missing { person, id });
             return;
         };
@@ -131,15 +152,31 @@ impl Journal {
             let found = Box::new(seat.clone());
             violations.push(Violation::Differs { person, promised: id.clone(), found });
         }
-        match (&attempt.cancel, given_back) {
-            (Cancel::Confirmed, false) => violations.push(Violation::CancelMissing { person, id }),
-            (Cancel::NotAsked | Cancel::Refused(_), true) => {
-                violations.push(Violation::GivenBackByNobody { person, id });
-            }
-            (Cancel::Confirmed, true)
-            | (Cancel::NotAsked | Cancel::Refused(_), false)
-            | (Cancel::Unanswered, _) => {}
+        if *instead_of != attempt.instead_of {
+            let found = instead_of.clone();
+            violations.push(Violation::InsteadOfAnother { person, id: id.clone(), found });
         }
+        violations.extend(check_end(person, id, &attempt.cancel, exchange, *end));
+    }
+}
+
+/// A booking is given back or exchanged when its person was told so, and only then.
+fn check_end(
+    person: Person,
+    id: String,
+    cancel: &Cancel,
+    exchange: Option<Exchange>,
+    end: End,
+) -> Option<Violation> {
+    match (end, cancel, exchange) {
+        (End::Moved, _, None) | (End::Cancelled, Cancel::NotAsked | Cancel::Refused(_), _) => {
+            Some(Violation::GivenBackByNobody { person, id })
+        }
+        (End::Kept | End::Cancelled, _, Some(Exchange::Confirmed)) => {
+            Some(Violation::MoveMissing { person, id })
+        }
+        (End::Kept, Cancel::Confirmed, _) => Some(Violation::CancelMissing { person, id }),
+        (End::Kept | End::Cancelled | End::Moved, ..) => None,
     }
 }
 
@@ -149,12 +186,12 @@ impl Adding {
             Fact::PolicySet { policy } => {
                 self.policies.insert(policy.authority, policy);
             }
-            Fact::Booked(booked) => self.take(line.at, booked, line.at),
-            Fact::Cancelled { booking } => self.give_back(&booking, true),
+            Fact::Booked(booked) => self.take(line.at, booked, line.at, None),
+            Fact::Cancelled { booking } => self.give_back(&booking, End::Cancelled, true),
             Fact::Moved { from, counts, booked } => {
-                self.give_back(&from, counts);
+                self.give_back(&from, End::Moved, counts);
                 let registered = self.registered(&from).filter(|_| !counts).unwrap_or(line.at);
-                self.take(line.at, booked, registered);
+                self.take(line.at, booked, registered, Some(from));
             }
             Fact::Returned { booking, seat } => {
                 for step in steps(&seat) {
@@ -174,7 +211,13 @@ impl Adding {
     }
 
     /// A place is taken at a moment; it counts as registered at another when it was moved.
-    fn take(&mut self, at: jiff::Timestamp, booked: Booked, registered: jiff::Timestamp) {
+    fn take(
+        &mut self,
+        at: jiff::Timestamp,
+        booked: Booked,
+        registered: jiff::Timestamp,
+        instead_of: Option<String>,
+    ) {
         for step in steps(&booked.seat) {
             if let Some(owner) = self.owners.insert(step, booked.booking.clone()) {
                 let (owners, seat) =
@@ -198,14 +241,14 @@ impl Adding {
                 });
             }
         }
-        let entry = Entry { given_back: false, booked };
+        let entry = Entry { booked, instead_of, end: End::Kept };
         self.journal.bookings.insert(entry.booked.booking.clone(), entry);
     }
 
     /// A booking is given back: its steps stay taken until they return.
-    fn give_back(&mut self, booking: &str, counts: bool) {
+    fn give_back(&mut self, booking: &str, end: End, counts: bool) {
         if let Some(entry) = self.journal.bookings.get_mut(booking) {
-            entry.given_back = true;
+            entry.end = end;
         }
         for counted in self.counted.values_mut().flatten().filter(|it| it.booking == booking) {
             counted.live = false;

@@ -2,7 +2,7 @@
 //! rule is found.
 
 use super::*;
-use crate::client::words::{BookRequest, State, Want, Wish};
+use crate::client::words::{BookRequest, State, Subject, Want, Wish};
 
 const POLICY: &str = r#"{"at":"2026-11-25T00:00:00Z","kind":"policy-set","policy":{"authority":1,
     "zone":"Europe/Kyiv","limits":[
@@ -61,6 +61,7 @@ fn booking(number: u8) -> Booking {
         minutes: 40,
         starts_at: "2026-12-01T06:00:00Z".to_owned(),
         state: State::Booked,
+        subject: Subject::Person,
     }
 }
 
@@ -74,6 +75,7 @@ fn history(confirmed: &[(Person, u8)]) -> History {
             authority: booking.authority.clone(),
             office: booking.office,
             service: booking.service.clone(),
+            subject: Subject::Person,
             want: Want::Wishes(vec![wish]),
             altcha: None,
         };
@@ -187,6 +189,85 @@ fn a_cancellation_is_in_the_journal_when_it_was_confirmed_and_only_then() {
     assert_eq!(kept.check(&told_cancelled), [missing]);
     let by_nobody = Violation::GivenBackByNobody { person: 7, id: id(1) };
     assert_eq!(given_back.check(&told_kept), [by_nobody]);
+}
+
+/// A line of a move: like that of a booking, in the stead of one that counts no more.
+fn moved(from: u8, number: u8, place: u8, subject: &str) -> String {
+    let moved = format!(r#""kind":"moved","from":"{}","counts":false"#, id(from.into()));
+    booked(NOVEMBER, number, place, subject, 2).replace(r#""kind":"booked""#, &moved)
+}
+
+/// What a person was told who exchanged the first booking for the second.
+fn exchanged() -> History {
+    let mut told = history(&[(7, 1), (7, 2)]);
+    let moving = told.attempts().nth(1).unwrap().0;
+    told.is_instead_of(moving, &id(1));
+    told
+}
+
+#[test]
+fn a_move_is_in_the_journal_when_it_was_confirmed_and_only_then() {
+    let first = booked(NOVEMBER, 1, 1, "aa", 2);
+    let with_move = journal(&[first.clone(), moved(1, 2, 2, "aa")]);
+    assert_eq!((with_move.bookings(), with_move.moves()), (2, 1));
+    assert_eq!(with_move.check(&exchanged()), []);
+
+    let mut missing = Vec::new();
+    let without = journal(&[first, booked(NOVEMBER, 2, 2, "aa", 3)]);
+    for violation in without.check(&exchanged()) {
+        missing.push(match violation {
+            Violation::MoveMissing { id: it, .. } => it == id(1),
+            Violation::InsteadOfAnother { id: it, found: None, .. } => it == id(2),
+            // The other booking is of another service, so that no limit is in the way.
+            Violation::Differs { .. } => true,
+            other => panic!("{other}"),
+        });
+    }
+    assert!(missing.len() >= 2 && missing.iter().all(|it| *it), "{missing:?}");
+
+    let by_nobody = with_move.check(&history(&[(7, 1), (7, 2)]));
+    let given_back = Violation::GivenBackByNobody { person: 7, id: id(1) };
+    assert!(by_nobody.contains(&given_back), "{by_nobody:?}");
+}
+
+#[test]
+fn a_move_is_one_booking_under_a_limit_and_not_two() {
+    let over = |lines: &[String]| journal(lines).violations.len();
+    let (first, second) = (booked(NOVEMBER, 1, 1, "aa", 2), moved(1, 2, 2, "aa"));
+    assert_eq!(over(&[first.clone(), second.clone()]), 0);
+    assert_eq!(over(&[first.clone(), second.clone(), moved(2, 3, 3, "aa")]), 0);
+    assert_eq!(over(&[first, second, booked(NOVEMBER, 3, 3, "aa", 2)]), 1);
+}
+
+#[test]
+fn the_place_that_was_moved_from_is_nobody_elses_until_it_has_returned() {
+    let returned = format!(
+        r#"{{"at":"{NOVEMBER}","kind":"returned","booking":"{}","seat":{}}}"#,
+        id(1),
+        seat(1)
+    );
+    let (first, change) = (booked(NOVEMBER, 1, 1, "aa", 2), moved(1, 2, 2, "aa"));
+    let another = booked(NOVEMBER, 3, 1, "bb", 2);
+    let early = journal(&[first.clone(), change.clone(), another.clone()]);
+    assert!(matches!(&early.violations[..], [Violation::TwoOwners { .. }]), "{early:?}");
+    assert_eq!(journal(&[first, change, returned, another]).violations, []);
+}
+
+#[test]
+fn a_person_and_the_entity_that_they_act_for_are_two_holders() {
+    let lines = [booked(NOVEMBER, 1, 1, "aa", 2), booked(NOVEMBER, 2, 2, "ee", 2)];
+    let mut told = history(&[(7, 1)]);
+    let own = told.attempts().next().unwrap().1.request.clone();
+    let wish = Wish { date: "2026-12-01".to_owned(), time: "10:00".to_owned() };
+    let want = Want::Wishes(vec![wish]);
+    let request = BookRequest { subject: Subject::Entity, want, ..own };
+    told.acts_for(7, 3);
+    let attempt = told.begin(7, "for the entity", &request, 1);
+    told.confirmed(attempt, booking(2)).unwrap();
+    assert_eq!(journal(&lines).check(&told), []);
+    let one_name = lines.map(|line| line.replace("\"ee\"", "\"aa\""));
+    let violations = journal(&one_name).check(&told);
+    assert!(violations.contains(&Violation::OneName { persons: [7, 7] }), "{violations:?}");
 }
 
 #[test]

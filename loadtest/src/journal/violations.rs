@@ -36,6 +36,24 @@ pub enum Violation {
         /// The booking's id.
         id: String,
     },
+    /// A confirmed move that the journal does not have.
+    #[error("person {person} moved booking {id}, and the journal does not have it moved")]
+    MoveMissing {
+        /// Whose.
+        person: Person,
+        /// The id of the booking that was exchanged.
+        id: String,
+    },
+    /// A booking took the place of another than its person said, or of none.
+    #[error("booking {id} of person {person} is instead of {found:?} in the journal")]
+    InsteadOfAnother {
+        /// Whose.
+        person: Person,
+        /// The booking's id.
+        id: String,
+        /// The id of the other.
+        found: Option<String>,
+    },
     /// A booking that its person kept is given back.
     #[error("booking {id} of person {person} is given back, and nobody asked for it")]
     GivenBackByNobody {

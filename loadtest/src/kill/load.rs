@@ -15,7 +15,7 @@ use tokio::task::JoinSet;
 use super::AUTHORITY;
 use super::scenery::Places;
 use super::trigger::Trigger;
-use crate::client::words::{BookRequest, Booking, Slot, Span, Want, Wish};
+use crate::client::words::{BookRequest, Booking, Slot, Span, Subject, Want, Wish};
 use crate::client::{Answer, Client, Failure, Session};
 use crate::history::{AttemptId, Cancel, History, Person, lock};
 
@@ -97,7 +97,7 @@ impl Load {
         if person >= self.end_of_persons {
             bail!("all {} synthetic persons have been used", self.end_of_persons);
         }
-        self.client.log_in(person).await.with_context(|| format!("person {person}"))
+        self.client.log_in(person, None).await.with_context(|| format!("person {person}"))
     }
 }
 
@@ -159,12 +159,12 @@ impl Citizen {
             let id = self.history(|history| history.begin(session.person, &key, &request, times));
             let client = &self.load.client;
             let answers = if twice {
-                let first = client.book(session, &key, &request);
-                let second = client.book(session, &key, &request);
+                let first = client.book(session, &key, &request, None);
+                let second = client.book(session, &key, &request, None);
                 let (first, second) = tokio::join!(first, second);
                 vec![first, second]
             } else {
-                vec![client.book(session, &key, &request).await]
+                vec![client.book(session, &key, &request, None).await]
             };
             let answers = answers.into_iter().map(|answer| answer.map(|yes| yes.booking));
             let (booking, ending) = self.write_down(id, answers)?;
@@ -238,6 +238,7 @@ impl Citizen {
             authority: AUTHORITY.to_owned(),
             office: places.office,
             service: places.service.clone(),
+            subject: Subject::Person,
             want,
             altcha: None,
         }

@@ -5,6 +5,7 @@
 mod table;
 mod view;
 
+use std::io::{ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
@@ -46,9 +47,19 @@ impl Files {
         save(&json, &report.to_json())?;
         let page = self.html.clone().unwrap_or_else(|| work_dir.join("report.html"));
         save(&page, &html::page(report))?;
-        println!("{}", Table(report));
-        println!("reports: {}, {}", page.display(), json.display());
-        Ok(())
+        print(&format!("{}\nreports: {}, {}", Table(report), page.display(), json.display()))
+    }
+}
+
+/// Prints lines. A reader that goes away has seen what it wanted.
+///
+/// # Errors
+/// When they cannot be written.
+pub fn print(text: &str) -> Result<()> {
+    let mut output = std::io::stdout().lock();
+    match writeln!(output, "{text}").and_then(|()| output.flush()) {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        written => written.context("cannot write to standard output"),
     }
 }
 

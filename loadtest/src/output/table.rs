@@ -17,15 +17,25 @@ impl fmt::Display for Table<'_> {
         let report = self.0;
         writeln!(
             f,
-            "\n{:<10} {:>8} {:>7} {:>9} {:>7} {:>7} {:>7} {:>10}",
-            "persona", "persons", "share", "requests", "share", "places", "share", "advantage"
+            "\n{:<10} {:>8} {:>7} {:>9} {:>7} {:>7} {:>7} {:>10} {:>9} {:>5}",
+            "persona",
+            "persons",
+            "share",
+            "requests",
+            "share",
+            "places",
+            "share",
+            "advantage",
+            "as quick",
+            "most"
         )?;
         for row in &report.personas {
-            let advantage =
-                row.advantage.map_or_else(|| "–".to_owned(), |value| format!("{value:.2}"));
+            let ratio = |value: Option<f64>| {
+                value.map_or_else(|| "–".to_owned(), |value| format!("{value:.2}"))
+            };
             writeln!(
                 f,
-                "{:<10} {:>8} {:>6.1}% {:>9} {:>6.1}% {:>7} {:>6.1}% {:>10}",
+                "{:<10} {:>8} {:>6.1}% {:>9} {:>6.1}% {:>7} {:>6.1}% {:>10} {:>9} {:>5}",
                 row.persona,
                 row.persons,
                 row.persons_percent,
@@ -33,20 +43,46 @@ impl fmt::Display for Table<'_> {
                 row.requests_percent,
                 row.places,
                 row.places_percent,
-                advantage,
+                ratio(row.advantage),
+                ratio(row.advantage_as_quick),
+                row.most_places,
             )?;
         }
-        for (name, groups) in [("first try", &report.by_arrival), ("network", &report.by_network)] {
+        for sentence in crate::report::meaning(report) {
+            writeln!(f, "{sentence}")?;
+        }
+        self.groups(f)?;
+        self.refusals_and_latencies(f)?;
+        self.end(f)
+    }
+}
+
+impl Table<'_> {
+    fn groups(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let report = self.0;
+        for (name, groups) in [
+            ("first try", &report.by_arrival),
+            ("network", &report.by_network),
+            ("manner", &report.by_manner),
+        ] {
+            if groups.is_empty() {
+                continue;
+            }
             writeln!(f, "\nhonest people by {name}")?;
             for row in groups {
                 let (group, with, all) = (&row.group, row.with_place, row.persons);
                 writeln!(
                     f,
-                    "  {group:<12} {with:>6} of {all:>6} have a place, {:>5.1}%",
+                    "  {group:<24} {with:>6} of {all:>6} have a place, {:>5.1}%",
                     row.with_place_percent
                 )?;
             }
         }
+        Ok(())
+    }
+
+    fn refusals_and_latencies(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let report = self.0;
         writeln!(f, "\nrefused bookings by rule")?;
         for row in report.refusals.iter().take(MAX_RULES) {
             writeln!(f, "  {:<40} {:>8}", row.rule, row.count)?;
@@ -68,11 +104,9 @@ impl fmt::Display for Table<'_> {
                 row.max_ms
             )?;
         }
-        self.end(f)
+        Ok(())
     }
-}
 
-impl Table<'_> {
     fn end(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let report = self.0;
         let (lag, check) = (&report.generator, &report.check);
@@ -83,10 +117,11 @@ impl Table<'_> {
         )?;
         writeln!(
             f,
-            "checked: {} confirmations, {} bookings in the journal, {} persons asked again after \
-             SIGKILL, {} of {} hand-overs succeeded, {} violations",
+            "checked: {} confirmations, {} bookings in the journal ({} of them moves), {} persons asked again \
+             after SIGKILL, {} of {} hand-overs succeeded, {} violations",
             check.confirmed,
             check.in_journal,
+            check.moves,
             check.asked_after_restart,
             check.hand_overs_caught,
             check.hand_overs,

@@ -13,9 +13,9 @@ use rand::{RngExt as _, SeedableRng as _};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until};
 
-use super::{Persona, Stage};
+use super::{Manner, Persona, Stage, instant_of};
 use crate::client::problem::Slug;
-use crate::client::words::{BookRequest, Booking, Day};
+use crate::client::words::{BookRequest, Booking, Day, Subject, Want};
 use crate::client::{Answer, Client, Confirmed, Failure, Session, solve};
 use crate::history::{AttemptId, Cancel};
 use crate::measure::{Action, Outcome, Sample};
@@ -34,6 +34,8 @@ pub struct Actor {
     pub devices: Vec<Client>,
     /// Over this network.
     pub delay: Delay,
+    /// In what way.
+    pub manner: Manner,
     /// What all share.
     pub stage: Arc<Stage>,
     pub(super) random: Mutex<StdRng>,
@@ -54,7 +56,20 @@ impl Actor {
     ) -> Self {
         let random = Mutex::new(StdRng::seed_from_u64(seed));
         let (turn, attempts) = (AtomicUsize::new(0), Mutex::default());
-        Self { persona, session, devices, delay, stage, random, turn, attempts }
+        let manner = Manner::default();
+        Self { persona, session, devices, delay, manner, stage, random, turn, attempts }
+    }
+
+    /// The same, in a manner of their own.
+    #[must_use]
+    pub fn in_manner(self, manner: Manner) -> Self {
+        Self { manner, ..self }
+    }
+
+    /// A request for places of the date at an office, for whom this person books.
+    pub(super) fn request(&self, office: u32, want: Want) -> BookRequest {
+        let subject = if self.manner.for_entity { Subject::Entity } else { Subject::Person };
+        BookRequest { subject, ..self.stage.goal.request(office, want) }
     }
 
     pub(super) fn draw<T>(&self, f: impl FnOnce(&mut StdRng) -> T) -> T {
@@ -99,10 +114,11 @@ impl Actor {
     ) -> Answer<T> {
         sleep_until(due).await;
         let lag = due.elapsed();
-        let [there, back] = self.draw(|random| [self.delay.draw(random), self.delay.draw(random)]);
-        sleep(there).await;
+        let [there, back] = self.draw(|random| [self.delay.way(random), self.delay.way(random)]);
+        self.stage.network_costs.count(there + back);
+        sleep(there.takes).await;
         let answer = request.await;
-        sleep(back).await;
+        sleep(back.takes).await;
         let outcome = match &answer {
             Ok(value) => outcome(value),
             Err(failure) => Outcome::of(failure),
@@ -171,6 +187,21 @@ impl Actor {
         Ok(Some(solved))
     }
 
+    /// A promise to book without a proof, if one is asked for, and from when on it is good.
+    pub(super) async fn promise(
+        &self,
+        due: Instant,
+        request: &BookRequest,
+    ) -> Answer<Option<(String, Instant)>> {
+        if !self.stage.goal.proof {
+            return Ok(None);
+        }
+        let asked = self.device().slow_lane(&self.session, request);
+        let promise = self.timed(due, Action::Challenge, asked, |_| Outcome::Done).await?;
+        let ready_at = jiff::Timestamp::from_second(promise.ready_at_s);
+        Ok(ready_at.ok().map(|ready_at| (promise.altcha, instant_of(ready_at))))
+    }
+
     /// Books under a key, and notes what was answered.
     pub(super) async fn book(
         &self,
@@ -181,13 +212,35 @@ impl Actor {
         let opens_at = self.stage.goal.opens_at;
         let after = due.saturating_duration_since(opens_at);
         self.stage.record(|recorder| recorder.tries(self.session.person, after));
+        self.take(due, key, request, None).await
+    }
+
+    /// Exchanges a booking under a key, and notes what was answered.
+    pub(super) async fn move_to(
+        &self,
+        due: Instant,
+        key: &str,
+        request: &BookRequest,
+        instead_of: &str,
+    ) -> Answer<Confirmed> {
+        self.take(due, key, request, Some(instead_of)).await
+    }
+
+    async fn take(
+        &self,
+        due: Instant,
+        key: &str,
+        request: &BookRequest,
+        instead_of: Option<&str>,
+    ) -> Answer<Confirmed> {
         self.sent(key);
-        let answer = self.device().book_once(&self.session, key, request);
+        let answer = self.device().book_once(&self.session, key, request, instead_of);
         let outcome = |confirmed: &Confirmed| {
             if confirmed.replayed { Outcome::Repeated } else { Outcome::Done }
         };
-        let answer = self.timed(due, Action::Book, answer, outcome).await;
-        self.write_down(key, request, &answer);
+        let action = if instead_of.is_some() { Action::Move } else { Action::Book };
+        let answer = self.timed(due, action, answer, outcome).await;
+        self.write_down(key, request, instead_of, &answer);
         answer
     }
 
@@ -200,7 +253,13 @@ impl Actor {
     }
 
     /// Only what may have booked something is remembered: refusals are the greater part by far.
-    fn write_down(&self, key: &str, request: &BookRequest, answer: &Answer<Confirmed>) {
+    fn write_down(
+        &self,
+        key: &str,
+        request: &BookRequest,
+        instead_of: Option<&str>,
+        answer: &Answer<Confirmed>,
+    ) {
         let mut attempts = self.attempts.lock().expect("nobody panics while noting");
         let known = attempts.get(key).copied();
         if let (None, Err(Failure::Refused(_))) = (known, answer) {
@@ -213,6 +272,9 @@ impl Actor {
             }
             let id = known.unwrap_or_else(|| history.begin(self.session.person, key, request, 1));
             attempts.insert(key.to_owned(), id);
+            if let Some(booking) = instead_of {
+                history.is_instead_of(id, booking);
+            }
             match answer {
                 Ok(confirmed) => history
                     .confirmed(id, confirmed.booking.clone())

@@ -23,13 +23,13 @@ pub(in crate::personas) fn actor() -> Arc<Actor> {
         goal,
         history: Arc::new(Mutex::new(History::new(Box::new(std::io::sink())))),
         recorder: Arc::new(Mutex::new(Recorder::default())),
+        network_costs: Arc::default(),
         hand_overs: Mutex::default(),
         solvers: tokio::sync::Semaphore::new(1),
     };
     let session = Session::of_nobody(7, None);
     let devices = vec![Client::new("http://127.0.0.1:1", 1)];
-    let delay = Delay { one_way_ms: 0, jitter_ms: 0 };
-    Arc::new(Actor::new(Persona::Hammer, session, devices, delay, Arc::new(stage), 1))
+    Arc::new(Actor::new(Persona::Hammer, session, devices, Delay::NONE, Arc::new(stage), 1))
 }
 
 #[tokio::test(start_paused = true)]
@@ -83,11 +83,22 @@ async fn a_request_that_leaves_late_is_measured_from_when_it_was_due() {
 #[tokio::test(start_paused = true)]
 async fn a_request_travels_both_ways() {
     let mut actor = Arc::into_inner(actor()).unwrap();
-    actor.delay = Delay { one_way_ms: 50, jitter_ms: 0 };
+    actor.delay = Delay { one_way_ms: 50, ..Delay::NONE };
     let at_once = async { Ok(()) };
     actor.timed(Instant::now(), Action::Read, at_once, |()| Outcome::Done).await.unwrap();
     let latency = actor.stage.record(|recorder| recorder.latencies().next().unwrap().2.max());
     assert!((99_000..105_000).contains(&latency), "{latency}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_lost_on_the_way_is_in_the_latency_and_is_counted() {
+    let mut actor = Arc::into_inner(actor()).unwrap();
+    actor.delay = Delay { loss_percent: 100.0, retransmit_ms: 1, ..Delay::NONE };
+    let at_once = async { Ok(()) };
+    actor.timed(Instant::now(), Action::Read, at_once, |()| Outcome::Done).await.unwrap();
+    let latency = actor.stage.record(|recorder| recorder.latencies().next().unwrap().2.max());
+    assert!((61_000..70_000).contains(&latency), "{latency}");
+    assert_eq!(actor.stage.network_costs.resent(), 2 * u64::from(crate::network::MAX_RESENT));
 }
 
 #[tokio::test(start_paused = true)]

@@ -41,16 +41,21 @@ pub(crate) async fn live(actor: Arc<Actor>, how: Honest, timing: Timing) {
     let office = actor.office();
     // What they see does not matter to what they want: the list was made at home.
     let _ = actor.days(timing.looks_at, office).await;
-    let mut request = actor.stage.goal.request(office, wishes(&actor, office, how.wishes));
-    request.altcha = prove(&actor, Instant::now() + actor.pause(READING_MS), &request).await;
+    let mut request = actor.request(office, wishes(&actor, office, how.wishes, None));
+    let good_from = prove(&actor, Instant::now() + actor.pause(READING_MS), &mut request).await;
     // Whoever came late reads first: that is their own time, and no lateness of anybody else.
-    let (mut key, mut due) = (actor.key(), timing.acts_at.max(Instant::now()));
+    let (mut key, mut due) = (actor.key(), timing.acts_at.max(good_from));
     for _ in 0..MAX_TRIES {
         if actor.is_over(due) {
             return;
         }
         let next = match actor.book(due, &key, &request).await {
-            Ok(_) => return,
+            Ok(confirmed) => {
+                if actor.manner.moves {
+                    super::change::mind(&actor, how, &confirmed.booking).await;
+                }
+                return;
+            }
             // The same key: if it was booked, the answer says so.
             Err(Failure::NoAnswer(_)) => Some(Instant::now() + actor.pause(LATER_MS)),
             Err(Failure::Refused(problem)) => {
@@ -74,17 +79,19 @@ async fn react(
     request: &mut BookRequest,
 ) -> Option<Instant> {
     match problem.slug {
-        Slug::RateLimited | Slug::Overloaded | Slug::JournalFull => {
+        Slug::RateLimited | Slug::Overloaded | Slug::JournalFull | Slug::SlowLaneEarly => {
             let told = problem.retry_after.map(|pause| pause.min(MAX_PATIENCE));
             Some(Instant::now() + told.unwrap_or_else(|| actor.pause(LATER_MS)))
         }
         Slug::NotReleased => {
-            request.altcha = prove(actor, Instant::now(), request).await;
-            Some(Instant::now() + actor.pause(LATER_MS))
+            let good_from = prove(actor, Instant::now(), request).await;
+            Some(good_from.max(Instant::now() + actor.pause(LATER_MS)))
         }
+        // One promise a day: without one there is nothing more that this device can do.
+        Slug::PowInvalid | Slug::PowExpired | Slug::PowReplayed if actor.manner.slow_lane => None,
         Slug::PowRequired | Slug::PowInvalid | Slug::PowExpired | Slug::PowReplayed => {
-            request.altcha = prove(actor, Instant::now(), request).await;
-            Some(Instant::now())
+            let good_from = prove(actor, Instant::now(), request).await;
+            (request.altcha.is_some() || !actor.manner.slow_lane).then_some(good_from)
         }
         Slug::SlotTaken | Slug::UnknownStart => look_again(actor, how, request).await,
         _ => None,
@@ -97,9 +104,9 @@ async fn look_again(actor: &Actor, how: Honest, request: &mut BookRequest) -> Op
     while !actor.is_over(due) {
         let office = actor.office();
         if actor.free(due, office).await.is_ok_and(|free| free > 0) {
-            *request = actor.stage.goal.any(office);
-            request.altcha = prove(actor, Instant::now(), request).await;
-            return Some(Instant::now() + actor.pause(READING_MS));
+            *request = actor.request(office, actor.stage.goal.any(office).want);
+            let good_from = prove(actor, Instant::now(), request).await;
+            return Some(good_from.max(Instant::now() + actor.pause(READING_MS)));
         }
         let gives_up = actor.draw(|random| random.random_range(0..100)) >= how.repoll_percent;
         if gives_up {
@@ -110,17 +117,27 @@ async fn look_again(actor: &Actor, how: Honest, request: &mut BookRequest) -> Op
     None
 }
 
-/// Without a proof one is refused, and tries again.
-async fn prove(actor: &Actor, due: Instant, request: &BookRequest) -> Option<String> {
-    actor.prove(due, request).await.ok().flatten()
+/// Gives a request a proof, or a promise in its stead, and says from when on that is good. Without one
+/// the request is refused, and its person tries again.
+pub(super) async fn prove(actor: &Actor, due: Instant, request: &mut BookRequest) -> Instant {
+    if !actor.manner.slow_lane {
+        request.altcha = actor.prove(due, request).await.ok().flatten();
+        return Instant::now();
+    }
+    let promise = actor.promise(due, request).await.ok().flatten();
+    let (altcha, good_from) = promise.unzip();
+    request.altcha = altcha;
+    good_from.unwrap_or_else(Instant::now).max(Instant::now())
 }
 
-fn wishes(actor: &Actor, office: u32, count: u64) -> Want {
+/// So many starts of an office, apart from one.
+pub(super) fn wishes(actor: &Actor, office: u32, count: u64, but: Option<&str>) -> Want {
     let goal = &actor.stage.goal;
     let starts = goal.offices.iter().find(|(id, _)| *id == office).map(|(_, starts)| starts);
     let starts = starts.expect("an office is one of the goal's");
     let count = usize::try_from(count).unwrap_or(usize::MAX);
-    let chosen: Vec<&String> = actor.draw(|random| starts.sample(random, count).collect());
+    let starts: Vec<&String> = starts.iter().filter(|it| Some(it.as_str()) != but).collect();
+    let chosen: Vec<&String> = actor.draw(|random| starts.sample(random, count).copied().collect());
     let wish = |time: &String| Wish { date: goal.date.clone(), time: time.clone() };
     Want::Wishes(chosen.into_iter().map(wish).collect())
 }
@@ -136,7 +153,18 @@ mod tests {
 
     fn how() -> Honest {
         let networks = crate::scenario::Networks::default();
-        Honest { count: 1, networks, wishes: 6, repoll_percent: 0 }
+        let count = 1;
+        let (wishes, repoll_percent) = (6, 0);
+        let (moves_percent, for_entity_percent, slow_lane_percent) = (0, 0, 0);
+        Honest {
+            count,
+            networks,
+            wishes,
+            repoll_percent,
+            moves_percent,
+            for_entity_percent,
+            slow_lane_percent,
+        }
     }
 
     fn problem(slug: Slug, retry_after: Option<u64>) -> Problem {
@@ -173,13 +201,34 @@ mod tests {
         }
     }
 
+    #[tokio::test(start_paused = true)]
+    async fn whoever_cannot_compute_leaves_when_the_promise_is_spent() {
+        for slug in [Slug::PowReplayed, Slug::PowRequired] {
+            let mut actor = Arc::into_inner(actor()).unwrap();
+            actor.manner.slow_lane = true;
+            let mut request = actor.stage.goal.any(1);
+            assert_eq!(react(&actor, how(), &problem(slug, None), &mut request).await, None);
+        }
+        assert_eq!(pause(Slug::SlowLaneEarly, Some(9)).await, Some(Duration::from_secs(9)));
+    }
+
+    #[test]
+    fn whoever_acts_for_an_entity_asks_for_it() {
+        let mut actor = Arc::into_inner(actor()).unwrap();
+        actor.manner.for_entity = true;
+        let request = actor.request(1, wishes(&actor, 1, 1, None));
+        assert_eq!(request.subject, crate::client::words::Subject::Entity);
+    }
+
     #[test]
     fn a_wish_list_has_different_starts_and_no_more_than_there_are() {
         let actor = actor();
         for (count, expected) in [(2, 2), (16, 3)] {
-            let Want::Wishes(wishes) = wishes(&actor, 1, count) else { panic!("no list") };
+            let Want::Wishes(wishes) = wishes(&actor, 1, count, None) else { panic!("no list") };
             let times: BTreeSet<String> = wishes.into_iter().map(|wish| wish.time).collect();
             assert_eq!(times.len(), expected);
         }
+        let Want::Wishes(others) = wishes(&actor, 1, 16, Some("09:40")) else { panic!("no list") };
+        assert!(others.len() == 2 && others.iter().all(|wish| wish.time != "09:40"));
     }
 }

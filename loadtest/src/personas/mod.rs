@@ -5,6 +5,7 @@
 //! judge anything: answers go into the history, numbers into the recorder. Called by the rehearsal.
 
 mod actor;
+mod change;
 mod farm;
 mod hammer;
 mod hand_over;
@@ -16,6 +17,7 @@ mod sybil;
 
 use std::fmt;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use tokio::sync::Semaphore;
@@ -29,9 +31,10 @@ pub(crate) use self::honest::{Timing, live as honest};
 pub(crate) use self::poller::live as poller;
 pub(crate) use self::replayer::live as replayer;
 pub(crate) use self::sybil::live as sybil;
-use crate::client::words::{BookRequest, Span, Want};
+use crate::client::words::{BookRequest, Span, Subject, Want};
 use crate::history::History;
 use crate::measure::Recorder;
+use crate::network::Costs;
 
 /// A way to go about it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -86,6 +89,17 @@ impl fmt::Display for Persona {
     }
 }
 
+/// In what way an honest person goes about it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Manner {
+    /// Exchanges the place for another when there is one.
+    pub moves: bool,
+    /// Books for a legal entity.
+    pub for_entity: bool,
+    /// Has a device that cannot compute a proof, and waits instead.
+    pub slow_lane: bool,
+}
+
 /// What everybody wants: a date that opens at a moment.
 #[derive(Clone, Debug)]
 pub struct Goal {
@@ -128,7 +142,8 @@ impl Goal {
     #[must_use]
     pub fn request(&self, office: u32, want: Want) -> BookRequest {
         let (authority, service) = (self.authority.clone(), self.service.clone());
-        BookRequest { authority, office, service, want, altcha: None }
+        let subject = Subject::Person;
+        BookRequest { authority, office, service, subject, want, altcha: None }
     }
 }
 
@@ -149,10 +164,22 @@ pub struct Stage {
     pub history: Arc<Mutex<History>>,
     /// The numbers.
     pub recorder: Arc<Mutex<Recorder>>,
+    /// What the networks cost.
+    pub network_costs: Arc<Costs>,
     /// The hand-overs.
     pub hand_overs: Mutex<Vec<HandOverTried>>,
     /// Everybody's devices compute on one core of this computer; waiting for it is the generator's lag.
     pub solvers: Semaphore,
+}
+
+/// A moment on the clock of this process: client and gateway are on one computer.
+pub(crate) fn instant_of(moment: jiff::Timestamp) -> Instant {
+    let ahead = moment.duration_since(jiff::Timestamp::now());
+    let now = Instant::now();
+    match Duration::try_from(ahead) {
+        Ok(ahead) => now + ahead,
+        Err(_) => now.checked_sub(ahead.unsigned_abs()).unwrap_or(now),
+    }
 }
 
 impl Stage {

@@ -14,7 +14,7 @@ use crate::check::{Capacity, Limits, check_promises};
 use crate::client::Client;
 use crate::client::words::Booking;
 use crate::gateway::{self, Gateway, Launch};
-use crate::history::{Cancel, Person};
+use crate::history::{Cancel, Exchange, Person};
 use crate::inquiry;
 use crate::journal::{Journal, KINDS};
 use crate::personas::Stage;
@@ -33,6 +33,8 @@ pub struct Finding {
     pub asked: usize,
     /// How many bookings the journal has.
     pub in_journal: usize,
+    /// How many of them were moves.
+    pub moves: usize,
     /// How often the gateway was killed and started again during the run.
     pub restarts: u64,
     /// Everything that was wrong.
@@ -47,8 +49,11 @@ pub struct Finding {
 pub(super) fn places(stage: &Stage) -> BTreeMap<Person, Vec<Booking>> {
     let mut places: BTreeMap<Person, Vec<Booking>> = BTreeMap::new();
     stage.history(|history| {
+        let exchanged = history.exchanged();
+        let is_kept =
+            |booking: &&Booking| exchanged.get(booking.id.as_str()) != Some(&Exchange::Confirmed);
         for (_, attempt) in history.attempts().filter(|(_, it)| it.cancel != Cancel::Confirmed) {
-            for booking in &attempt.confirmed {
+            for booking in attempt.confirmed.iter().filter(is_kept) {
                 places.entry(attempt.person).or_default().push(booking.clone());
             }
         }
@@ -107,6 +112,7 @@ fn read_journal(
     let printed = gateway::read_journal(&options.ledger, &data_dir, &tool)?;
     let journal = Journal::read(&printed)?;
     finding.in_journal = journal.bookings();
+    finding.moves = journal.moves();
     let broken = stage.history(|history| journal.check(history));
     finding.violations.extend(broken.iter().map(ToString::to_string));
     let tried = stage.hand_overs.lock().expect("nobody panics while counting");

@@ -3,6 +3,7 @@
 //! Owns the dealing of synthetic people and addresses. Must not know what a persona does. Called by
 //! the rehearsal.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,12 +14,14 @@ use tokio::time::Instant;
 
 use super::IN_FLIGHT_PER_DEVICE;
 use super::addresses::address;
+use super::manners::manners;
 use crate::arrivals;
 use crate::client::{Client, MAX_PEOPLE, Session};
-use crate::personas::{self, Actor, Persona, Stage};
+use crate::network::{Network, Road};
+use crate::personas::{self, Actor, Manner, Persona, Stage};
 use crate::scenario::{Networks, Scenario};
 
-/// Most devices with connections of their own; further people share them.
+/// Most devices with connections of their own; further people share those of their kind of network.
 const MAX_DEVICES: usize = 4_096;
 /// What a sybil shows instead of a session, every second one; the others show nothing.
 const FORGED: &str = "t2.00000000.AAAA.AAAA";
@@ -28,9 +31,11 @@ struct Casting<'a> {
     stage: &'a Arc<Stage>,
     base: &'a str,
     sessions: std::vec::IntoIter<Session>,
-    devices: Vec<Client>,
+    devices: BTreeMap<Network, Vec<Client>>,
     next_device: usize,
     random: StdRng,
+    /// Of whoever comes next.
+    manner: Manner,
     tasks: JoinSet<()>,
 }
 
@@ -47,9 +52,10 @@ pub(super) fn send(
         stage,
         base,
         sessions: sessions.into_iter(),
-        devices: Vec::new(),
+        devices: BTreeMap::new(),
         next_device: 0,
         random: StdRng::seed_from_u64(scenario.seed),
+        manner: Manner::default(),
         tasks: JoinSet::new(),
     };
     casting.honest(begins_at);
@@ -69,7 +75,8 @@ impl Casting<'_> {
         // In the order of arrival, networks would go with being early.
         let mut numbers: Vec<u32> = (0..how.count).collect();
         rand::seq::SliceRandom::shuffle(&mut numbers[..], &mut self.random);
-        for number in numbers {
+        for (number, manner) in numbers.into_iter().zip(manners(self.scenario)) {
+            self.manner = manner;
             let Some(actor) = self.actor(Persona::Honest, how.networks, (number, how.count), 1)
             else {
                 return;
@@ -82,6 +89,7 @@ impl Casting<'_> {
             };
             self.tasks.spawn(personas::honest(actor, how, timing));
         }
+        self.manner = Manner::default();
     }
 
     fn bots(&mut self) {
@@ -157,7 +165,11 @@ impl Casting<'_> {
     ) -> Option<Arc<Actor>> {
         let session = self.sessions.next()?;
         let network = networks.of(place.0, place.1);
-        self.stage.record(|recorder| recorder.person(session.person, persona, network));
+        let manner = self.manner;
+        self.stage.record(|recorder| recorder.person(session.person, persona, network, manner));
+        if let Some(entity) = session.entity {
+            self.stage.history(|history| history.acts_for(session.person, entity));
+        }
         Some(self.actor_as(session, persona, networks, place, addresses))
     }
 
@@ -169,19 +181,26 @@ impl Casting<'_> {
         place: (u32, u32),
         addresses: usize,
     ) -> Arc<Actor> {
-        let delay = self.scenario.network.of(networks.of(place.0, place.1));
-        let devices = (0..addresses.max(1)).map(|_| self.device()).collect();
+        let network = networks.of(place.0, place.1);
+        let delay = self.scenario.network.of(network);
+        let devices = (0..addresses.max(1)).map(|_| self.device(network)).collect();
         let (stage, seed) = (Arc::clone(self.stage), self.random.random());
-        Arc::new(Actor::new(persona, session, devices, delay, stage, seed))
+        Arc::new(Actor::new(persona, session, devices, delay, stage, seed).in_manner(self.manner))
     }
 
-    fn device(&mut self) -> Client {
+    fn device(&mut self, network: Network) -> Client {
         let number = self.next_device;
         self.next_device += 1;
-        if number < MAX_DEVICES {
-            let from = Some(address(number));
-            self.devices.push(Client::from_address(self.base, IN_FLIGHT_PER_DEVICE, from));
+        let made: usize = self.devices.values().map(Vec::len).sum();
+        let like_it = self.devices.entry(network).or_default();
+        if made >= MAX_DEVICES && !like_it.is_empty() {
+            return like_it[number % like_it.len()].clone();
         }
-        self.devices[number % MAX_DEVICES].clone()
+        let random = StdRng::seed_from_u64(self.random.random());
+        let costs = Arc::clone(&self.stage.network_costs);
+        let road = Road::new(self.scenario.network.of(network), random, costs);
+        let device = Client::over(self.base, IN_FLIGHT_PER_DEVICE, address(made), road);
+        like_it.push(device.clone());
+        device
     }
 }

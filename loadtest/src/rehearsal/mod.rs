@@ -5,7 +5,8 @@
 //! (that is [`crate::check`], [`crate::journal`] and [`crate::report`]). Called by the binary.
 //!
 //! Map: `options` is what can be told; `configuration` writes the gateway's; `stage` finds what
-//! everybody wants and makes their sessions; `cast` sends everybody on, from `addresses` of their own;
+//! everybody wants and makes their sessions; `cast` sends everybody on, from `addresses` of their own and with
+//! `manners` of their own;
 //! `aftermath` asks again; `demo` is the built-in scenario.
 
 mod addresses;
@@ -13,6 +14,7 @@ mod aftermath;
 mod cast;
 mod configuration;
 mod demo;
+mod manners;
 mod options;
 mod stage;
 

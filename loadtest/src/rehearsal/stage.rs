@@ -8,12 +8,12 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, ensure};
 use jiff::Timestamp;
 use tokio::sync::Semaphore;
-use tokio::time::Instant;
 
+use super::manners::manners;
 use crate::client::words::Day;
 use crate::client::{Client, Session};
 use crate::history::History;
-use crate::personas::{Goal, Stage};
+use crate::personas::{Goal, Stage, instant_of};
 use crate::scenario::Scenario;
 
 /// How many proofs are computed at once: one core's worth.
@@ -55,6 +55,7 @@ pub(super) async fn set(scenario: &Scenario, client: &Client) -> Result<Stage> {
         goal,
         history: std::sync::Arc::new(Mutex::new(History::new(Box::new(std::io::sink())))),
         recorder: std::sync::Arc::default(),
+        network_costs: std::sync::Arc::default(),
         hand_overs: Mutex::default(),
         solvers: Semaphore::new(SOLVERS),
     })
@@ -68,20 +69,21 @@ fn opens_next(days: &[Day]) -> Option<(String, Timestamp)> {
         .min_by_key(|(_, opens_at): &(String, Timestamp)| *opens_at)
 }
 
-/// The same moment on the clock of this process: client and gateway are on one computer.
-fn instant_of(moment: Timestamp) -> Instant {
-    let ahead = moment.duration_since(Timestamp::now());
-    let now = Instant::now();
-    match Duration::try_from(ahead) {
-        Ok(ahead) => now + ahead,
-        Err(_) => now.checked_sub(ahead.unsigned_abs()).unwrap_or(now),
-    }
-}
-
 /// A session for every identified person of the scenario.
 pub(super) async fn sessions(scenario: &Scenario, client: &Client) -> Result<Vec<Session>> {
     let count = scenario.persons().values().sum();
-    Ok(client.rehearsal_sessions(0..count).await?)
+    let mut sessions = client.rehearsal_sessions(0..count).await?;
+    let mut entities = 0..;
+    // Honest people are the first of all, in this order.
+    for (session, manner) in sessions.iter_mut().zip(manners(scenario)) {
+        if manner.for_entity
+            && let Some(entity) = entities.next()
+        {
+            let made = client.rehearsal_session_for(session.person, entity).await?;
+            *session = made.context("no session for a person who acts for an entity")?;
+        }
+    }
+    Ok(sessions)
 }
 
 #[cfg(test)]

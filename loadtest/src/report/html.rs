@@ -26,6 +26,9 @@ pub fn page(report: &Report) -> String {
     fairness(&mut page, report);
     groups(&mut page, "Honest people by when they first tried", "arrival", &report.by_arrival);
     groups(&mut page, "Honest people by network", "network", &report.by_network);
+    if !report.by_manner.is_empty() {
+        groups(&mut page, "Honest people by their manner", "manner", &report.by_manner);
+    }
     over_time(&mut page, report);
     latencies(&mut page, report);
     refusals(&mut page, report);
@@ -53,7 +56,12 @@ pub(super) fn escaped(text: &str) -> String {
 /// A table; the first cell of each row names it.
 fn table(page: &mut String, caption: &str, columns: &[&str], rows: &[Vec<String>]) {
     let caption = escaped(caption);
-    let _ = write!(page, "<div class=\"scroll\"><table><caption>{caption}</caption><thead><tr>");
+    // What scrolls is reached by the keyboard, and named.
+    let _ = write!(
+        page,
+        "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"{caption}\"><table>\
+         <caption>{caption}</caption><thead><tr>"
+    );
     for column in columns {
         let _ = write!(page, "<th scope=\"col\">{}</th>", escaped(column));
     }
@@ -104,6 +112,8 @@ fn head(page: &mut String, report: &Report) {
         ("identified persons", totals.persons.to_string()),
         ("requests", totals.requests.to_string()),
         ("most requests in one second", totals.peak_per_second.to_string()),
+        ("connections set up", totals.connections.to_string()),
+        ("lost on the way and sent again", totals.resent.to_string()),
         ("places", totals.places.to_string()),
         ("requests without an answer or with a 5xx", totals.errors.to_string()),
         ("generator: 99 of 100 requests sent within, ms", format!("{:.1}", lag.p99_ms)),
@@ -115,6 +125,9 @@ fn head(page: &mut String, report: &Report) {
 
 fn fairness(page: &mut String, report: &Report) {
     page.push_str("<h2>Who got the places</h2>");
+    for sentence in super::meaning(report) {
+        let _ = write!(page, "<p>{}</p>", escaped(&sentence));
+    }
     let labels: Vec<String> = report.personas.iter().map(|row| row.persona.to_string()).collect();
     let shares = [
         series("share of persons", &report.personas, |row| row.persons_percent),
@@ -140,13 +153,30 @@ fn fairness(page: &mut String, report: &Report) {
                 format!("{:.1}", row.requests_percent),
                 row.places.to_string(),
                 format!("{:.1}", row.places_percent),
-                row.advantage.map_or_else(|| "–".to_owned(), |value| format!("{value:.2}")),
+                ratio(row.advantage),
+                ratio(row.advantage_as_quick),
+                row.most_places.to_string(),
             ]
         })
         .collect();
-    let columns =
-        ["persona", "persons", "%", "requests", "%", "places", "%", "places % / persons %"];
+    let columns = [
+        "persona",
+        "persons",
+        "%",
+        "requests",
+        "%",
+        "places",
+        "%",
+        "places % / persons %",
+        "as quick",
+        "most",
+    ];
     table(page, "Shares by persona", &columns, &rows);
+}
+
+/// A ratio, or a dash where there is none.
+fn ratio(value: Option<f64>) -> String {
+    value.map_or_else(|| "–".to_owned(), |value| format!("{value:.2}"))
 }
 
 fn groups(page: &mut String, title: &str, id: &str, rows: &[GroupRow]) {
@@ -264,7 +294,12 @@ fn refusals(page: &mut String, report: &Report) {
             cells
         })
         .collect();
-    table(page, "Bookings that were refused or failed, by rule and persona", &columns, &rows);
+    table(
+        page,
+        "Bookings and moves that were refused or failed, by rule and persona",
+        &columns,
+        &rows,
+    );
 }
 
 fn checked(page: &mut String, report: &Report) {
@@ -273,6 +308,7 @@ fn checked(page: &mut String, report: &Report) {
     let rows = [
         ("bookings that clients were told of", check.confirmed),
         ("bookings in the journal", check.in_journal),
+        ("of them moves", check.moves),
         ("restarts after SIGKILL while people booked", check.restarts),
         ("persons asked again after SIGKILL and a new start", check.asked_after_restart),
         ("hand-overs tried", check.hand_overs),
@@ -310,12 +346,12 @@ mod tests {
     fn every_plot_is_named_once_and_its_numbers_are_in_tables() {
         let page = page(&report());
         let plots = page.matches("<svg ").count();
-        assert_eq!(plots, 6);
+        assert_eq!(plots, 7);
         assert_eq!(page.matches("role=\"img\"").count(), plots);
-        for id in ["fairness", "arrival", "network", "rates", "places", "latency"] {
+        for id in ["fairness", "arrival", "network", "manner", "rates", "places", "latency"] {
             assert_eq!(page.matches(&format!("id=\"{id}-t\"")).count(), 1, "{id}");
         }
-        for said in ["honest", "slot-taken", "85.7", "within 1 s", "mobile", "book: done"] {
+        for said in ["honest", "slot-taken", "85.7", "within 0.2 s", "mobile", "book: done"] {
             assert!(page.contains(said), "{said}");
         }
         assert_eq!(page.matches("<table>").count(), page.matches("</table>").count());

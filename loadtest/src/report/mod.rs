@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
 
-pub use self::fairness::{ARRIVAL_GROUPS, GroupRow, PersonaRow};
+pub use self::fairness::{ARRIVAL_GROUPS, GroupRow, PersonaRow, meaning};
 pub use self::verdict::{Conclusion, Verdict};
 use crate::client::words::Booking;
 use crate::history::Person;
@@ -54,7 +54,10 @@ pub struct Report {
     pub by_arrival: Vec<GroupRow>,
     /// Honest people by their network.
     pub by_network: Vec<GroupRow>,
-    /// Refused and failed bookings by rule.
+    /// Honest people by their manner: for whom, how, and whether they would move.
+    #[serde(default)]
+    pub by_manner: Vec<GroupRow>,
+    /// Refused and failed bookings and moves by rule.
     pub refusals: Vec<RefusalRow>,
     /// Latencies by action and outcome, from when a request was due.
     pub latencies: Vec<LatencyRow>,
@@ -77,6 +80,13 @@ pub struct Totals {
     pub errors: u64,
     /// Most requests answered in one second.
     pub peak_per_second: u64,
+    /// Connections that were set up.
+    #[serde(default)]
+    pub connections: u64,
+    /// Requests, answers and parts of a set-up that the modelled networks lost, so that they were sent
+    /// again.
+    #[serde(default)]
+    pub resent: u64,
 }
 
 /// The generator's own lag.
@@ -131,6 +141,9 @@ pub struct CheckRow {
     pub confirmed: u64,
     /// Bookings in the journal.
     pub in_journal: u64,
+    /// How many of them were moves.
+    #[serde(default)]
+    pub moves: u64,
     /// How often the gateway was killed and started again while people booked.
     pub restarts: u64,
     /// Persons who were asked again after SIGKILL and a restart.
@@ -165,11 +178,16 @@ impl Report {
                 cores: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
                 verdict: Verdict::default(),
                 thresholds: scenario.thresholds,
-                totals: totals(recorder, places),
+                totals: Totals {
+                    connections: stage.network_costs.connections(),
+                    resent: stage.network_costs.resent(),
+                    ..totals(recorder, places)
+                },
                 generator: lag(recorder),
                 personas: fairness::by_persona(recorder, places),
                 by_arrival: fairness::by_arrival(recorder, places),
                 by_network: fairness::by_network(recorder, places),
+                by_manner: fairness::by_manner(recorder, places),
                 refusals: refusals(recorder),
                 latencies: latencies(recorder),
                 seconds: whole(recorder.seconds()),
@@ -203,6 +221,7 @@ fn check_row(confirmed: usize, finding: Finding) -> CheckRow {
     CheckRow {
         confirmed: count(confirmed),
         in_journal: count(finding.in_journal),
+        moves: count(finding.moves),
         restarts: finding.restarts,
         asked_after_restart: count(finding.asked),
         hand_overs: finding.hand_overs,
@@ -221,6 +240,7 @@ fn totals(recorder: &Recorder, places: &BTreeMap<Person, Vec<Booking>>) -> Total
         places: places.values().map(|bookings| bookings.len() as u64).sum(),
         errors: seconds.clone().map(|second| second.errors).sum(),
         peak_per_second: seconds.map(all).max().unwrap_or(0),
+        ..Totals::default()
     }
 }
 

@@ -120,7 +120,7 @@ impl Scale {
 fn begin(caption: Caption<'_>, scale: &Scale) -> String {
     let Caption { id, title, description, unit } = caption;
     let mut svg = format!(
-        r#"<figure><svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-labelledby="{id}-t {id}-d"><title id="{id}-t">{}</title><desc id="{id}-d">{}</desc>"#,
+        r#"<figure class="scroll" tabindex="0"><svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-labelledby="{id}-t {id}-d"><title id="{id}-t">{}</title><desc id="{id}-d">{}</desc>"#,
         escaped(title),
         escaped(description)
     );

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use super::*;
-use crate::client::words::State;
+use crate::client::words::{State, Subject};
 use crate::measure::{Action, Outcome, Sample};
 use crate::network::Network;
-use crate::personas::Persona;
+use crate::personas::{Manner, Persona};
 use crate::scenario::Generator;
 
 fn booking(number: u32) -> Booking {
@@ -20,6 +20,7 @@ fn booking(number: u32) -> Booking {
         minutes: 40,
         starts_at: "2026-12-01T07:00:00Z".to_owned(),
         state: State::Booked,
+        subject: Subject::Person,
     }
 }
 
@@ -30,7 +31,8 @@ pub(crate) fn report() -> Report {
     for number in 0..10 {
         let persona = if number < 8 { Persona::Honest } else { Persona::Hammer };
         let network = if number < 4 { Network::Near } else { Network::Mobile };
-        recorder.person(number, persona, network);
+        let manner = Manner { slow_lane: number == 7, ..Manner::default() };
+        recorder.person(number, persona, network, manner);
         recorder.tries(number, Duration::from_secs(u64::from(number)));
         let done = number < 6 || number == 8;
         let outcome = if done { Outcome::Done } else { Outcome::Refused("slot-taken".to_owned()) };
@@ -55,6 +57,7 @@ pub(crate) fn report() -> Report {
         personas: fairness::by_persona(&recorder, &places),
         by_arrival: fairness::by_arrival(&recorder, &places),
         by_network: fairness::by_network(&recorder, &places),
+        by_manner: fairness::by_manner(&recorder, &places),
         refusals: refusals(&recorder),
         latencies: latencies(&recorder),
         seconds: recorder.seconds().clone(),
@@ -82,15 +85,48 @@ fn shares_of_places_stand_against_shares_of_persons() {
 }
 
 #[test]
+fn a_persona_stands_against_honest_people_who_came_as_early() {
+    let report = report();
+    let [honest, hammer] = &report.personas[..] else { panic!("{:?}", report.personas) };
+    assert!((honest.advantage_as_quick.unwrap() - 1.0).abs() < 1e-9, "measured by itself");
+    // Of three honest people who came from the fifth second on, one has a place.
+    assert!((hammer.advantage_as_quick.unwrap() - 1.5).abs() < 1e-9);
+    assert_eq!((hammer.with_place, hammer.most_places), (1, 1));
+}
+
+#[test]
+fn a_report_says_how_scarce_places_were_and_what_being_quick_was_worth() {
+    let said = meaning(&report()).join(" ");
+    for part in [
+        "10 persons wanted and 7 places were given: 1.4 persons for each",
+        "Nobody has more than 1",
+        "first tried within 0.2 s, 100.0 % have a place; of those 5 to 15 s, 33.3 %",
+    ] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+    let mut two = report();
+    two.personas[1].most_places = 2;
+    let said = meaning(&two).join(" ");
+    assert!(
+        said.contains("Nobody has more than 2") && !said.contains("at most 1.4 times"),
+        "{said}"
+    );
+    two.totals.places = 0;
+    assert_eq!(meaning(&two), Vec::<String>::new());
+}
+
+#[test]
 fn honest_people_are_grouped_by_arrival_and_by_network() {
     let report = report();
     let groups = |rows: &[GroupRow]| -> Vec<(String, u64, u64)> {
         rows.iter().map(|row| (row.group.clone(), row.persons, row.with_place)).collect()
     };
     let row = |name: &str, persons, with_place| (name.to_owned(), persons, with_place);
-    let by_arrival = [row("within 1 s", 1, 1), row("1 to 5 s", 4, 4), row("5 to 15 s", 3, 1)];
+    let by_arrival = [row("within 0.2 s", 1, 1), row("1 to 5 s", 4, 4), row("5 to 15 s", 3, 1)];
     assert_eq!(groups(&report.by_arrival), by_arrival);
     assert_eq!(groups(&report.by_network), [row("near", 4, 4), row("mobile", 4, 2)]);
+    let manners = [row("compute the proof", 7, 6), row("slow lane", 1, 0)];
+    assert_eq!(groups(&report.by_manner), manners, "and nothing of what nobody does");
 }
 
 #[test]
@@ -127,11 +163,15 @@ fn each_threshold_that_is_missed_fails_a_run_and_says_so() {
     missed(|it| it.min_places = Some(8), "7 places were given");
     missed(|it| it.min_honest_places_percent = Some(86.0), "85.7 % of the places");
     missed(|it| it.max_bot_advantage = Some(0.7), "the share of places of hammer is 0.71");
+    missed(|it| it.max_bot_advantage_as_quick = Some(1.4), "hammer have 1.50 times the places");
+    missed(|it| it.max_places_of_one_person = Some(0), "somebody has 1 places");
     missed(|it| it.max_confirmed_p99_ms = Some(17), "99 of 100 confirmations took 18 ms");
     let held = |report: &mut Report| {
         report.thresholds = Thresholds {
             min_honest_places_percent: Some(85.0),
             max_bot_advantage: Some(0.72),
+            max_bot_advantage_as_quick: Some(1.51),
+            max_places_of_one_person: Some(1),
             max_hand_overs: Some(0),
             max_confirmed_p99_ms: Some(19),
             max_errors_percent: Some(0.0),
@@ -162,6 +202,7 @@ fn a_forged_confirmation_fails_a_run() {
         authority: forged.authority.clone(),
         office: forged.office,
         service: forged.service.clone(),
+        subject: Subject::Person,
         want: crate::client::words::Want::Wishes(Vec::new()),
         altcha: None,
     };

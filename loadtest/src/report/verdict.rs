@@ -123,8 +123,8 @@ fn missed(report: &Report) -> Vec<String> {
             format!("honest people have {share:.1} % of the places, at least {least} % wanted");
         require(share >= least, reason);
     }
-    if let Some(most) = asked.max_bot_advantage {
-        for row in report.personas.iter().filter(|row| row.persona != Persona::Honest) {
+    for row in report.personas.iter().filter(|row| row.persona != Persona::Honest) {
+        if let Some(most) = asked.max_bot_advantage {
             let advantage = row.advantage.unwrap_or(0.0);
             let reason = format!(
                 "the share of places of {} is {advantage:.2} times its share of persons, at most \
@@ -133,6 +133,21 @@ fn missed(report: &Report) -> Vec<String> {
             );
             require(advantage <= most, reason);
         }
+        if let Some(most) = asked.max_bot_advantage_as_quick {
+            // Without an honest person as early there is nobody to compare with.
+            let advantage = row.advantage_as_quick.unwrap_or(0.0);
+            let reason = format!(
+                "{} have {advantage:.2} times the places of honest people who came as early, at most {most} \
+                 wanted",
+                row.persona
+            );
+            require(advantage <= most, reason);
+        }
+    }
+    if let Some(most) = asked.max_places_of_one_person {
+        let found = report.personas.iter().map(|row| row.most_places).max().unwrap_or(0);
+        let reason = format!("somebody has {found} places, at most {most} wanted");
+        require(found <= most, reason);
     }
     if let Some(most) = asked.max_hand_overs {
         let caught = report.check.hand_overs_caught;

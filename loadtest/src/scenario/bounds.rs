@@ -4,6 +4,8 @@
 
 /// Most identified persons: as many as the stand-in hub has.
 pub const MAX_PERSONS: u64 = crate::client::MAX_PEOPLE as u64;
+/// Most legal entities that people act for: as many as the stand-in hub has.
+pub const MAX_ENTITIES: u64 = crate::client::MAX_ENTITIES as u64;
 /// Longest time before or after the release, in seconds.
 pub const MAX_DURATION_S: u64 = 3_600;
 /// Most requests a second of one bot.
@@ -16,8 +18,12 @@ pub const MAX_ADDRESSES: u64 = 1_000;
 pub const MAX_OFFICES: u64 = 200;
 /// Most settings of the gateway.
 pub const MAX_SETTINGS: u64 = 64;
-/// Longest delay of a network, one way, in milliseconds.
+/// Longest delay of a network, one way, and longest timeout, in milliseconds.
 pub const MAX_DELAY_MS: u64 = 5_000;
+/// Most round trips of a new connection.
+pub const MAX_SET_UP_ROUND_TRIPS: u64 = 5;
+/// Most segments in a hundred that a network loses.
+pub const MAX_LOSS_PERCENT: f64 = 50.0;
 /// Longest lag of the generator that a scenario may allow, in milliseconds.
 pub const MAX_LAG_MS: u64 = 60_000;
 /// Greatest advantage of bots that can be allowed: everybody could be one person's bot.

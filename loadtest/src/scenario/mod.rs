@@ -6,6 +6,7 @@
 
 mod bad;
 mod bounds;
+mod networks;
 mod people;
 
 use std::collections::BTreeMap;
@@ -15,11 +16,11 @@ use serde::{Deserialize, Serialize};
 
 pub use self::bad::{BadScenario, EXIT_CONFIG};
 pub use self::bounds::*;
+pub use self::networks::NetworkDelays;
 pub use self::people::{
     Farm, Hammer, HandOver, Honest, Networks, Personas, Poller, Replayer, Sybil,
 };
 use crate::arrivals::Shape;
-use crate::network::{Delay, Network};
 
 /// One rehearsal.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -90,15 +91,6 @@ pub struct Release {
     pub shape: Shape,
 }
 
-/// How long a request travels, by the kind of network.
-#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct NetworkDelays {
-    near: Delay,
-    far: Delay,
-    mobile: Delay,
-}
-
 /// When a run passes. What is left out is not asked for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -107,6 +99,10 @@ pub struct Thresholds {
     pub min_honest_places_percent: Option<f64>,
     /// No persona that breaks the rules has a share of places above so many times its share of persons.
     pub max_bot_advantage: Option<f64>,
+    /// No such persona has above so many times the places of honest people who first tried as early.
+    pub max_bot_advantage_as_quick: Option<f64>,
+    /// Nobody has more places than this.
+    pub max_places_of_one_person: Option<u64>,
     /// A hand-over does not succeed more often than this.
     pub max_hand_overs: Option<u64>,
     /// 99 of 100 confirmations came within so many milliseconds.
@@ -130,28 +126,6 @@ pub struct Generator {
 impl Default for Generator {
     fn default() -> Self {
         Self { max_lag_p99_ms: 100, max_skipped_percent: 1.0 }
-    }
-}
-
-impl Default for NetworkDelays {
-    fn default() -> Self {
-        Self {
-            near: Delay { one_way_ms: 4, jitter_ms: 2 },
-            far: Delay { one_way_ms: 40, jitter_ms: 10 },
-            mobile: Delay { one_way_ms: 60, jitter_ms: 90 },
-        }
-    }
-}
-
-impl NetworkDelays {
-    /// The delay of a kind of network.
-    #[must_use]
-    pub fn of(&self, network: Network) -> Delay {
-        match network {
-            Network::Near => self.near,
-            Network::Far => self.far,
-            Network::Mobile => self.mobile,
-        }
     }
 }
 
@@ -215,12 +189,7 @@ impl Scenario {
         {
             within("release.shape", within_ms, 1..=release.duration_s * 1000)?;
         }
-        for network in Network::ALL {
-            let delay = self.network.of(network);
-            for (key, value) in [("one_way_ms", delay.one_way_ms), ("jitter_ms", delay.jitter_ms)] {
-                within(&format!("network.{network}.{key}"), value, 0..=MAX_DELAY_MS)?;
-            }
-        }
+        self.network.check()?;
         within("generator.max_lag_p99_ms", self.generator.max_lag_p99_ms, 1..=MAX_LAG_MS)?;
         self.check_parts()?;
         self.personas.check()
@@ -239,13 +208,16 @@ impl Scenario {
                 return Err((key.to_owned(), format!("{percent} is not from 0 to 100")));
             }
         }
-        match asked.max_bot_advantage.filter(|most| !(0.0..=MAX_ADVANTAGE).contains(most)) {
-            Some(most) => {
-                let key = "thresholds.max_bot_advantage".to_owned();
-                Err((key, format!("{most} is not from 0 to {MAX_ADVANTAGE}")))
+        let advantages = [
+            ("thresholds.max_bot_advantage", asked.max_bot_advantage),
+            ("thresholds.max_bot_advantage_as_quick", asked.max_bot_advantage_as_quick),
+        ];
+        for (key, most) in advantages {
+            if let Some(most) = most.filter(|most| !(0.0..=MAX_ADVANTAGE).contains(most)) {
+                return Err((key.to_owned(), format!("{most} is not from 0 to {MAX_ADVANTAGE}")));
             }
-            None => Ok(()),
         }
+        Ok(())
     }
 
     /// How many people of each persona come, in the order in which synthetic people are given to

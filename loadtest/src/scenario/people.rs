@@ -60,6 +60,15 @@ pub struct Honest {
     /// How many in a hundred look again for a place when theirs is gone.
     #[serde(default = "thirty")]
     pub repoll_percent: u64,
+    /// How many in a hundred exchange their place for another time of that day, if one is free.
+    #[serde(default)]
+    pub moves_percent: u64,
+    /// How many in a hundred book for a legal entity, each for one of its own.
+    #[serde(default)]
+    pub for_entity_percent: u64,
+    /// How many in a hundred have a device that cannot compute a proof, and wait instead.
+    #[serde(default)]
+    pub slow_lane_percent: u64,
 }
 
 /// Asks every few seconds whether something is free, and books it.
@@ -203,7 +212,19 @@ impl Personas {
         within("personas", persons, 1..=MAX_PERSONS)?;
         if let Some(honest) = self.honest {
             within("personas.honest.wishes", honest.wishes, 1..=MAX_WISHES)?;
-            within("personas.honest.repoll_percent", honest.repoll_percent, 0..=100)?;
+            for (key, percent) in [
+                ("repoll_percent", honest.repoll_percent),
+                ("moves_percent", honest.moves_percent),
+                ("for_entity_percent", honest.for_entity_percent),
+                ("slow_lane_percent", honest.slow_lane_percent),
+            ] {
+                within(&format!("personas.honest.{key}"), percent, 0..=100)?;
+            }
+            let entities = u64::from(honest.count) * honest.for_entity_percent / 100;
+            if entities > MAX_ENTITIES {
+                let problem = format!("{entities} entities are more than {MAX_ENTITIES}");
+                return Err(("personas.honest.for_entity_percent".to_owned(), problem));
+            }
         }
         if let Some(Poller { pause_ms: [least, most], .. }) = self.poller {
             within("personas.poller.pause_ms", most, 1..=MAX_POLL_MS)?;

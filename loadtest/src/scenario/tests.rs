@@ -1,6 +1,7 @@
 //! Tests of scenario files: good ones are read whole, and each mistake is refused by file and key.
 
 use super::*;
+use crate::network::Network;
 use crate::personas::Persona;
 
 const SMALL: &str = r#"
@@ -55,6 +56,17 @@ fn every_scenario_of_the_repository_is_good() {
 }
 
 #[test]
+fn the_policy_of_the_release_day_is_the_service_centres_with_a_proof() {
+    let configs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../configs");
+    let read = |file: &str| -> toml::Table {
+        std::fs::read_to_string(configs.join(file)).unwrap().parse().unwrap()
+    };
+    let mut rehearsed = read("scenarios/release-day/policy.toml");
+    assert!(rehearsed["release"].as_table_mut().unwrap().remove("proof").is_some());
+    assert_eq!(rehearsed, read("policies/mvs.toml"));
+}
+
+#[test]
 fn an_unknown_key_is_refused_with_the_nearest() {
     assert_eq!(
         with("duration_s = 10", "duration_s = 10\nled_s = 3"),
@@ -70,6 +82,16 @@ fn a_value_out_of_range_names_its_key_and_the_range() {
         ("count = 10", "count = 0", "personas: 0 is not from 1 to 100000"),
         ("count = 10", "count = 100001", "personas: 100001 is not from 1 to 100000"),
         ("count = 10", "count = 9\nwishes = 17", "personas.honest.wishes: 17 is not from 1 to 16"),
+        (
+            "count = 10",
+            "count = 9\nslow_lane_percent = 101",
+            "personas.honest.slow_lane_percent: 101 is not from 0 to 100",
+        ),
+        (
+            "count = 10",
+            "count = 100000\nfor_entity_percent = 11",
+            "personas.honest.for_entity_percent: 11000 entities are more than 10000",
+        ),
         ("after_s = 5", "after_s = 3601", "release.after_s: 3601 is not from 1 to 3600"),
         ("lead_s = 2", "lead_s = 6", "release.lead_s: 6 is not from 0 to 5"),
         ("duration_s = 10", "duration_s = 3601", "release.duration_s: 3601 is not"),
@@ -98,6 +120,31 @@ fn shares_that_are_none_are_refused() {
     ] {
         let said = thresholds(key, value);
         assert!(said.contains(&format!("thresholds.{key}: {range}")), "{said}");
+    }
+}
+
+#[test]
+fn what_is_left_out_of_a_network_has_the_default_of_its_kind() {
+    let text = format!("{SMALL}[network]\nmobile = {{ loss_percent = 7.5 }}\n");
+    let network = Scenario::parse("s", &text).unwrap().network;
+    let defaults = NetworkDelays::default();
+    assert_eq!(network.of(Network::Near), defaults.of(Network::Near));
+    let mobile = crate::network::Delay { loss_percent: 7.5, ..defaults.of(Network::Mobile) };
+    assert_eq!(network.of(Network::Mobile), mobile);
+}
+
+#[test]
+fn a_network_out_of_range_or_with_an_unknown_key_is_refused() {
+    for (keys, said) in [
+        ("jitter_ms = 5001", "network.far.jitter_ms: 5001 is not from 0 to 5000"),
+        ("retransmit_ms = 5001", "network.far.retransmit_ms: 5001 is not from 0 to 5000"),
+        ("set_up_round_trips = 6", "network.far.set_up_round_trips: 6 is not from 0 to 5"),
+        ("loss_percent = 50.1", "network.far.loss_percent: 50.1 is not from 0 to 50"),
+        ("loss_percent = nan", "network.far.loss_percent: NaN is not from 0 to 50"),
+        ("los_percent = 1.0", "did you mean `network.far.loss_percent`?"),
+    ] {
+        let refusal = refusal(&format!("{SMALL}[network]\nfar = {{ {keys} }}\n"));
+        assert!(refusal.contains(said), "{refusal}");
     }
 }
 

@@ -81,6 +81,8 @@ pub enum Ask {
     },
     /// One's own bookings.
     Bookings,
+    /// To exchange one's newest booking for another.
+    Move,
     /// To give one's newest booking back.
     Cancel,
 }

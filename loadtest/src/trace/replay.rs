@@ -16,7 +16,7 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use super::{Ask, Entry, Place};
-use crate::client::words::{BookRequest, Span, Want};
+use crate::client::words::{BookRequest, Span, Subject, Want};
 use crate::client::{Answer, Client, Session};
 use crate::measure::{Action, Outcome, Recorder, Sample};
 use crate::personas::Persona;
@@ -59,7 +59,7 @@ struct Stage {
     recorder: Mutex<Recorder>,
     today: jiff::civil::Date,
     /// The newest booking of each visitor.
-    booked: Mutex<HashMap<u32, String>>,
+    booked: Mutex<HashMap<u32, (String, Place)>>,
 }
 
 /// Plays a trace.
@@ -201,18 +201,31 @@ impl Stage {
             Ask::Book { place } => {
                 let Some(place) = place else { return (Action::Book, Ok(())) };
                 let key = format!("replay-{number}");
-                let booked = client.book(session, &key, &self.request(place)).await;
+                let booked = client.book(session, &key, &self.request(place), None).await;
                 let noted = booked.map(|confirmed| {
                     let mut booked = self.booked.lock().expect("nobody panics while noting");
-                    booked.insert(visitor, confirmed.booking.id);
+                    booked.insert(visitor, (confirmed.booking.id, place.clone()));
                 });
                 (Action::Book, noted)
             }
             Ask::Bookings => (Action::Read, client.bookings(session).await.map(drop)),
+            Ask::Move => {
+                let booked = || self.booked.lock().expect("nobody panics while noting");
+                let Some((id, place)) = booked().get(&visitor).cloned() else {
+                    // Nothing to exchange: looking is the nearest to it.
+                    return (Action::Read, client.bookings(session).await.map(drop));
+                };
+                let (key, request) = (format!("replay-{number}"), self.request(&place));
+                let moved = client.book(session, &key, &request, Some(&id)).await;
+                let noted = moved.map(|confirmed| {
+                    booked().insert(visitor, (confirmed.booking.id, place));
+                });
+                (Action::Move, noted)
+            }
             Ask::Cancel => {
                 let mine = self.booked.lock().expect("nobody panics while noting").remove(&visitor);
                 match mine {
-                    Some(id) => (Action::Cancel, client.cancel(session, &id).await.map(drop)),
+                    Some((id, _)) => (Action::Cancel, client.cancel(session, &id).await.map(drop)),
                     // Nothing to give back: looking is the nearest to it.
                     None => (Action::Read, client.bookings(session).await.map(drop)),
                 }
@@ -229,6 +242,7 @@ impl Stage {
             authority: place.authority.as_str().to_owned(),
             office: place.office,
             service: place.service.as_str().to_owned(),
+            subject: Subject::Person,
             want: Want::Any(Span {
                 from: self.date(0),
                 to: self.date(DAYS_WANTED),

@@ -29,6 +29,7 @@ pub(super) fn ask(method: &Method, target: &str, body: &[u8], first: Date) -> Op
             Some(Ask::Book { place: body_place(body) })
         }
         ["api", "v1", "bookings", _, "cancel"] if *method == Method::POST => Some(Ask::Cancel),
+        ["api", "v1", "bookings", _, "move"] if *method == Method::POST => Some(Ask::Move),
         ["api", ..] => None,
         // Which page does not matter, and its address may say whose it was.
         _ if is_get => Some(Ask::Page),

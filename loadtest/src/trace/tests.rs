@@ -182,3 +182,15 @@ proptest! {
         prop_assert_eq!(trace.len(), summary.kept);
     }
 }
+
+#[test]
+fn a_log_of_another_kind_is_refused_and_leaves_no_trace() {
+    let folder = tempfile::tempdir().unwrap();
+    let (log, trace) = (folder.path().join("access.log"), folder.path().join("trace.jsonl"));
+    std::fs::write(&log, "192.0.2.1 - - [25/Nov/2026:06:00:00 +0200] \"GET / HTTP/1.1\" 200 5\n")
+        .unwrap();
+    let refused = import(Kind::Har, &log, &trace).unwrap_err().to_string();
+    assert!(refused.contains("no request that can be used as Har"), "{refused}");
+    assert!(!trace.exists());
+    assert_eq!(import(Kind::Combined, &log, &trace).unwrap().kept, 1);
+}
