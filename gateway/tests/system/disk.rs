@@ -112,7 +112,8 @@ fn bookings_in(journal: &Path) -> u64 {
 
 /// Books by several clients until the injected error comes; checks how the process ends.
 async fn fail(call: &str, error: &str, persists: Option<&str>, clients: usize) -> Failed {
-    let launch = Launch::new();
+    // What strace can make fail is a thread's.
+    let launch = Launch::new().set("journal.commit_by=thread");
     let log = launch.directory().join("strace.log");
     let inject = format!("inject={call}:error={error}:when={BEFORE}{}", persists.unwrap_or(""));
     let trace = format!("trace={call}");

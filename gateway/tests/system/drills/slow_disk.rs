@@ -18,7 +18,8 @@ pub(super) const SLOW: Sign = Sign {
 
 #[tokio::test]
 async fn people_wait_for_a_slow_disk_and_get_their_places() {
-    let launch = Launch::new();
+    // What strace can slow down is a thread's.
+    let launch = Launch::new().set("journal.commit_by=thread");
     let log = launch.directory().join("strace.log").to_str().unwrap().to_owned();
     let inject = format!("inject=fdatasync:delay_enter={DELAY_MICROS}:when={BEFORE}+");
     let strace = ["-f", "--seccomp-bpf", "-o", &log, "-e", "trace=fdatasync", "-e", &inject];
