@@ -1,5 +1,6 @@
 //! The journal's promises as tests, on the simulated disk unless real files are the point.
 
+mod batches;
 mod bytes;
 mod crashes;
 mod faults;
