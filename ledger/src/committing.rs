@@ -1,8 +1,9 @@
 //! Who takes the journal's batches to the disk: the runtimes themselves by io_uring, or a thread.
 //!
 //! Owns the choice and a runtime's part in it. With io_uring, whichever runtime has appended first writes what all have
-//! appended until then, and its own answers need no wake-up from another thread. The thread stays for what a runtime
-//! must not do, such as entering the next segment. Must not know what is committed.
+//! appended until then, and its own answers need no wake-up from another thread. A runtime that is held up with a batch
+//! under way holds up the others' answers: so only those that serve commit, and they never block. The thread stays for
+//! what a runtime must not do, such as entering the next segment. Must not know what is committed.
 
 use std::sync::Arc;
 
@@ -26,21 +27,18 @@ pub enum CommitBy {
 
 impl CommitBy {
     /// Looks whether runtimes can; what comes of it is logged.
-    pub(crate) fn choose(self) -> Self {
+    pub(crate) fn choose(self, journal: &Journal) -> Self {
         if self == Self::Thread {
             tracing::info!("the journal is committed by a thread, as configured");
-            return Self::Thread;
+        } else if let Err(error) = talon_ring::check() {
+            tracing::info!(%error, "the journal is committed by a thread: no io_uring");
+        } else if !journal.is_direct() {
+            tracing::info!("the journal is committed by a thread: its file system has no O_DIRECT");
+        } else {
+            tracing::info!("the journal is committed by the runtimes with io_uring");
+            return Self::Auto;
         }
-        match talon_ring::check() {
-            Ok(()) => {
-                tracing::info!("the journal is committed by the runtimes with io_uring");
-                Self::Auto
-            }
-            Err(error) => {
-                tracing::info!(%error, "the journal is committed by a thread: no io_uring");
-                Self::Thread
-            }
-        }
+        Self::Thread
     }
 }
 
@@ -77,7 +75,8 @@ impl<'r> UnderWay<'r> {
 impl Drop for UnderWay<'_> {
     fn drop(&mut self) {
         if let Some(batch) = self.batch.take() {
-            let written = self.ring.wait().unwrap_or(Ok(()));
+            let unknown = || Err(std::io::Error::other("nobody knows what was written"));
+            let written = self.ring.wait().unwrap_or_else(unknown);
             // Whoever waits for the journal learns of a failure from itself.
             let _told = batch.finish(written);
         }

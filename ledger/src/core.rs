@@ -327,6 +327,14 @@ impl Core {
         Some(self.journal.append(reservation, &body))
     }
 
+    /// Appends a fact of the ledger's own making if there is room at this moment: whoever serves must not wait.
+    pub(crate) fn append_now(&self, at: UtcMicros, fact: Fact) -> Result<Sequence, ReserveError> {
+        let mut body = Vec::new();
+        Record { at, fact }.encode_into(&mut body);
+        let reservation = self.journal.reserve_records(Class::Ordinary, 1, body.len())?;
+        Ok(self.journal.append(reservation, &body))
+    }
+
     /// Reserves room for a fact of the ledger's own making, as [`Core::append_own`] does.
     pub(crate) fn reserve_own(&self, at: UtcMicros, body_bytes: usize) -> Option<Reservation> {
         loop {

@@ -104,7 +104,7 @@ impl Embedded {
                 keep_until(&kept, &stop);
             })?;
         let (keeper, commits, waiters) = (Some(keeper), Some(commits), Arc::default());
-        let commit_by = commit_by.choose();
+        let commit_by = commit_by.choose(core.journal());
         Ok(Self { core, keeper, stopping, keeping, commits, commit_by, waiters })
     }
 
@@ -113,12 +113,25 @@ impl Embedded {
         &self.core
     }
 
-    /// A handle for one runtime, and the future that this runtime has to run for it.
+    /// A handle for one runtime that serves, and the future that this runtime has to run for it: answers wait
+    /// for it, and where runtimes commit the journal, it does. Such a runtime needs its I/O enabled.
     pub fn handle(&self) -> (Handle, impl Future<Output = ()> + Send + use<>) {
+        self.handle_with(self.commit_by)
+    }
+
+    /// A handle for a runtime that has other things to do: it commits nothing, so nobody waits for it.
+    pub fn bystander(&self) -> (Handle, impl Future<Output = ()> + Send + use<>) {
+        self.handle_with(CommitBy::Thread)
+    }
+
+    fn handle_with(
+        &self,
+        commit_by: CommitBy,
+    ) -> (Handle, impl Future<Output = ()> + Send + use<>) {
         let waiters = Arc::new(Waiters::default());
         self.core.journal().subscribe(Arc::clone(&waiters) as Arc<dyn CommitListener>);
         let waking = drive(Arc::clone(&waiters), self.core.journal().clone());
-        let committing = commit_here(Arc::clone(&self.core), self.commit_by);
+        let committing = commit_here(Arc::clone(&self.core), commit_by);
         let driver = async move {
             tokio::join!(waking, committing);
         };

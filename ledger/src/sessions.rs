@@ -4,7 +4,7 @@
 
 use talon_domain::ids::{PepperId, Pseudonym};
 use talon_domain::pepper::MAX_PEPPERS;
-use talon_journal::{Class, Sequence};
+use talon_journal::{Class, ReserveError, Sequence};
 use talon_wire::{Answer, Caller, Identify, MAX_NAMES, Refusal};
 
 use crate::core::{Core, Outcome, refusal_of};
@@ -107,9 +107,11 @@ impl Core {
                 return Outcome::refused(Refusal::PepperCounts { persons });
             }
         }
-        let Some(sequence) = self.append_own(now, Fact::PeppersSet { peppers: ids.to_vec() })
-        else {
-            return Outcome::refused(Refusal::JournalFull);
+        let fact = Fact::PeppersSet { peppers: ids.to_vec() };
+        let sequence = match self.append_now(now, fact) {
+            Ok(sequence) => sequence,
+            Err(ReserveError::Busy) => return Outcome::refused(Refusal::Busy),
+            Err(_) => return Outcome::refused(Refusal::JournalFull),
         };
         known.set(now, ids);
         *said_by = Some(sequence);

@@ -12,6 +12,7 @@ use std::time::Duration;
 use talon_domain::ids::PepperId;
 use talon_ledger::committing;
 use talon_ledger::core::{Authority, Core};
+use talon_ledger::embedded::Handle;
 use talon_ledger::journal::JournalKind;
 use talon_ledger::open::{self, Keep, Running};
 use talon_ledger::serve::digests;
@@ -44,6 +45,12 @@ pub(super) struct Way {
     pub(super) remote: Option<Remote>,
     /// What that runtime has to run.
     pub(super) driver: Pin<Box<dyn Future<Output = ()> + Send>>,
+}
+
+impl Way {
+    fn embedded((handle, driver): (Handle, impl Future<Output = ()> + Send + 'static)) -> Self {
+        Self { ledger: Arc::new(handle), remote: None, driver: Box::pin(driver) }
+    }
 }
 
 impl LedgerOfProcess {
@@ -101,16 +108,24 @@ impl LedgerOfProcess {
         })
     }
 
-    /// A way for one runtime.
+    /// A way for one runtime that serves.
     ///
     /// # Errors
     /// [`Failure::System`] when the system gives no randomness.
     pub(super) fn way(&self) -> Result<Way, Failure> {
         match self {
-            Self::Embedded(running) => {
-                let (handle, driver) = running.ledger.handle();
-                Ok(Way { ledger: Arc::new(handle), remote: None, driver: Box::pin(driver) })
-            }
+            Self::Embedded(running) => Ok(Way::embedded(running.ledger.handle())),
+            Self::Remote(_) => self.way_of_bystander(),
+        }
+    }
+
+    /// A way for a runtime for which nobody may have to wait.
+    ///
+    /// # Errors
+    /// [`Failure::System`] when the system gives no randomness.
+    pub(super) fn way_of_bystander(&self) -> Result<Way, Failure> {
+        match self {
+            Self::Embedded(running) => Ok(Way::embedded(running.ledger.bystander())),
             Self::Remote(settings) => {
                 let mut id = [0; 16];
                 getrandom::fill(&mut id)

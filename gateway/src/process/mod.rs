@@ -228,7 +228,7 @@ pub fn run(
     let sockets = Sockets::bind(&config, lane_count(&config))?;
     let ledger = LedgerOfProcess::open(&config, base, authorities.clone(), release_in)?;
     let runtime = runtime()?;
-    let mut way = ledger.way()?;
+    let mut way = ledger.way_of_bystander()?;
     runtime.spawn(std::mem::replace(&mut way.driver, Box::pin(std::future::ready(()))));
     let introduction = ledger.introduce(admissions.endpoint(), keys.peppers.ids(), &way);
     let introduced = runtime.block_on(introduction)?;
@@ -253,6 +253,8 @@ pub fn run(
         }
         outcome
     });
+    // Whoever had work there is done; what is pending is committed now.
+    drop((way, runtime));
     ledger.shutdown();
     tracing::info!(target: LIFECYCLE, "stopped");
     outcome

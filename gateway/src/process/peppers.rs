@@ -12,14 +12,23 @@ use super::Failure;
 
 /// How long the ledger may take; it learns the names with the next start otherwise.
 const DEADLINE: Duration = Duration::from_secs(10);
+/// A ledger that is busy is asked again after this.
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// Tells the ledger the names of the peppers, newest first.
 ///
 /// # Errors
 /// [`Failure::Setting`] when one that still counts is missing.
 pub(super) async fn declare(ledger: &dyn Ledger, ids: Vec<PepperId>) -> Result<(), Failure> {
-    let answer = tokio::time::timeout(DEADLINE, ledger.call(Command::Peppers(ids))).await;
-    match answer {
+    let answer = tokio::time::timeout(DEADLINE, async {
+        loop {
+            match ledger.call(Command::Peppers(ids.clone())).await {
+                Answer::Refused(Refusal::Busy) => tokio::time::sleep(PAUSE).await,
+                answer => return answer,
+            }
+        }
+    });
+    match answer.await {
         Ok(Answer::PeppersKnown) => Ok(()),
         Ok(Answer::Refused(Refusal::PepperCounts { persons })) => Err(Failure::setting(
             "keys.directory",

@@ -12,7 +12,7 @@ use std::time::Instant;
 
 use crate::error::JournalFailure;
 use crate::journal::Journal;
-use crate::shared::{Shared, State};
+use crate::shared::{PanicGuard, Shared, State};
 use crate::writer::{Sealed, Writer};
 
 /// Somebody who takes batches to the disk beside the commit thread.
@@ -107,6 +107,13 @@ pub struct Batch {
     taken: Option<Taken>,
 }
 
+/// What was taken, not sealed yet.
+struct Pending {
+    writer: Box<Writer>,
+    file: Arc<File>,
+    records: u32,
+}
+
 struct Taken {
     writer: Box<Writer>,
     sealed: Sealed,
@@ -119,7 +126,8 @@ impl Batch {
     pub(crate) fn begin(journal: &Journal, at_micros: i64) -> Result<Option<Self>, JournalFailure> {
         let shared = journal.shared();
         let began = Instant::now();
-        let Some((mut writer, file, records)) = take(shared)? else { return Ok(None) };
+        let _guard = PanicGuard(shared);
+        let Some(Pending { mut writer, file, records }) = take(shared)? else { return Ok(None) };
         match writer.seal(records, at_micros) {
             Ok(sealed) => {
                 let taken = Some(Taken { writer, sealed, file, began });
@@ -159,6 +167,7 @@ impl Batch {
         let Taken { mut writer, sealed, began, .. } =
             self.taken.take().expect("it is finished once");
         let shared = self.journal.shared();
+        let _guard = PanicGuard(shared);
         match written {
             Ok(()) => {
                 writer.written(&sealed);
@@ -195,7 +204,7 @@ impl fmt::Debug for Batch {
 }
 
 /// Takes the writer and everything pending, if that is a registered committer's.
-fn take(shared: &Shared) -> Result<Option<(Box<Writer>, Arc<File>, u32)>, JournalFailure> {
+fn take(shared: &Shared) -> Result<Option<Pending>, JournalFailure> {
     let mut state = shared.state.lock();
     if let Some(failure) = &state.failed {
         return Err(failure.clone());
@@ -209,5 +218,5 @@ fn take(shared: &Shared) -> Result<Option<(Box<Writer>, Arc<File>, u32)>, Journa
     let mut writer = state.writer.take().expect("it is a committer's turn when it is there");
     let file = writer.direct.clone().expect("it is a committer's turn when it is there");
     let records = state.take_pending(&mut writer);
-    Ok(Some((writer, file, records)))
+    Ok(Some(Pending { writer, file, records }))
 }

@@ -94,6 +94,10 @@ pub trait DiskFile: Send + Sync {
     fn direct(&self) -> Option<Arc<File>> {
         None
     }
+
+    /// What is in memory of the file's synced contents is not needed: a direct write has to throw it out first, which
+    /// costs it a thread of the kernel's.
+    fn forget_cached(&self) {}
 }
 
 /// Held as long as the directory is this writer's.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
-use crate::batch::{Batch, Committer, Next, Registration};
+use crate::batch::{Batch, Committer, Registration};
 use crate::disk::Disk;
 use crate::entropy::Entropy;
 use crate::error::{JournalFailure, OpenError, ReserveError, SpareError};
@@ -17,7 +17,7 @@ use crate::options::Options;
 use crate::recovery::{self, Recovery};
 use crate::scan::Entry;
 use crate::segment;
-use crate::shared::{CommitListener, Shared};
+use crate::shared::{CommitListener, PanicGuard, Shared};
 use crate::space::{Claim, Class, SpaceReport, SpareStatus};
 use crate::span::{Covered, Span};
 use crate::words::{ChainHash, SegmentNumber, Sequence};
@@ -175,9 +175,7 @@ impl Journal {
         }
         let first = state.next;
         state.next = first.plus(u64::from(used.records));
-        // Whoever was called for the records before has not come yet.
-        let is_called = state.space.pending_records() > used.records;
-        let next = if is_called { Next::Nobody } else { state.next_committer() };
+        let next = state.next_committer();
         drop(state);
         self.shared.call(next);
         first
@@ -185,7 +183,8 @@ impl Journal {
 
     /// Commits everything pending as one batch: seals it, writes it, syncs it, publishes the watermark
     /// and calls the listeners. `at_micros` is the batch's time, in microseconds since the Unix epoch.
-    /// Returns the new watermark, or `None` when nothing was pending.
+    /// Returns the new watermark, or `None` when nothing was pending. When somebody else has a batch under
+    /// way it waits for that one instead; so it must not be called where that batch has to be finished.
     ///
     /// # Errors
     /// The first failed write or sync ends the journal: this and every later call returns it.
@@ -196,9 +195,14 @@ impl Journal {
             if let Some(failure) = &state.failed {
                 return Err(failure.clone());
             }
-            match state.writer.take() {
-                Some(writer) => break writer,
-                None => shared.writer_back.wait(&mut state),
+            if let Some(writer) = state.writer.take() {
+                break writer;
+            }
+            let before = self.watermark();
+            shared.writer_back.wait(&mut state);
+            // Others are quicker to take the writer again; but what they have made durable serves as well.
+            if self.watermark() > before {
+                return Ok(Some(self.watermark()));
             }
         };
         if state.space.pending_records() == 0 {
@@ -207,6 +211,7 @@ impl Journal {
         }
         let records = state.take_pending(&mut writer);
         drop(state);
+        let _guard = PanicGuard(shared);
         let began = Instant::now();
         match writer.write_batch(shared, records, at_micros) {
             Ok(rotated) => {
@@ -224,6 +229,13 @@ impl Journal {
     #[must_use]
     pub fn register(&self, committer: Arc<dyn Committer>) -> Registration {
         Registration::new(self.clone(), committer)
+    }
+
+    /// Whether there is something for a registered committer to do: the disk has
+    /// [`direct`](crate::DiskFile::direct) files.
+    #[must_use]
+    pub fn is_direct(&self) -> bool {
+        self.shared.is_direct
     }
 
     /// Everything pending as one batch, for a registered committer to take to the disk; `None` when nothing is pending

@@ -9,9 +9,10 @@ use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rustix::fs::OFlags;
+use rustix::fs::{Advice, AtFlags, OFlags, StatxFlags, fadvise, statx};
 
 use crate::disk::{Access, Disk, DiskFile, DiskLock};
+use crate::format::BLOCK_BYTES;
 
 /// Journal files are their owner's alone.
 const FILE_MODE: u32 = 0o600;
@@ -57,17 +58,35 @@ impl RealDisk {
 }
 
 impl RealDisk {
-    /// Opens a file that is written a second time, past the page cache, where the file system has that.
+    /// Opens a file that is written a second time, past the page cache, where the file system has that and takes
+    /// our blocks.
+    ///
+    /// A write that the kernel was given may outlive the process that gave it. The lock is the open file's, which
+    /// such a write holds on to: whoever has the lock knows that no earlier process writes any more, and waits here
+    /// until that is so.
     fn with_direct(&self, file: File, name: &str, access: Access) -> RealFile {
         let direct = || {
-            let flags = OFlags::DIRECT | OFlags::DSYNC;
-            let flags = flags.bits().try_into().ok()?;
+            let flags = (OFlags::DIRECT | OFlags::DSYNC).bits().try_into().ok()?;
             let path = self.path.join(name);
-            OpenOptions::new().write(true).custom_flags(flags).open(path).ok().map(Arc::new)
+            let direct = OpenOptions::new().write(true).custom_flags(flags).open(path).ok()?;
+            direct.lock().ok()?;
+            takes_blocks(&direct).then(|| Arc::new(direct))
         };
         let direct = if access == Access::ReadWrite { direct() } else { None };
         RealFile { file, direct }
     }
+}
+
+/// Whether a file takes direct writes of whole blocks at their places. Linux before 6.1 does not say; there and then
+/// blocks of devices are no larger than ours.
+fn takes_blocks(file: &File) -> bool {
+    let said = statx(file, "", AtFlags::EMPTY_PATH, StatxFlags::DIOALIGN);
+    let Ok(said) = said else { return true };
+    if said.stx_mask & StatxFlags::DIOALIGN.bits() == 0 {
+        return true;
+    }
+    let fits = |align: u32| align > 0 && BLOCK_BYTES.is_multiple_of(align.into());
+    fits(said.stx_dio_mem_align) && fits(said.stx_dio_offset_align)
 }
 
 /// A new directory is durable only when the one above it was synced.
@@ -170,6 +189,11 @@ impl DiskFile for RealFile {
 
     fn direct(&self) -> Option<Arc<File>> {
         self.direct.clone()
+    }
+
+    fn forget_cached(&self) {
+        // Advice: without it everything works as well, only slower.
+        let _taken = fadvise(&self.file, 0, None, Advice::DontNeed);
     }
 }
 

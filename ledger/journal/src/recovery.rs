@@ -71,10 +71,23 @@ pub(crate) fn open<E>(
     options.validate()?;
     let lock = disk.lock(names::LOCK).map_err(DiskFault::of("lock", names::LOCK));
     let lock = lock.map_err(JournalError::from)?.ok_or(JournalError::Locked)?;
+    wait_for_the_writer_before(disk)?;
     match scan::scan_directory(disk, span, Some(options.kind), visit, &mut |_, _| {})? {
         Some(scanned) => Ok(continue_journal(disk, lock, scanned)?),
         None => Ok(create_journal(disk, lock, options, entropy)?),
     }
+}
+
+/// A process that was killed may have left a write with the kernel, and only to the last segment. Opening that for
+/// writing waits until it is done, so that what is read now stays.
+fn wait_for_the_writer_before(disk: &dyn Disk) -> Result<(), JournalError> {
+    let names = disk.list().map_err(DiskFault::of("list", "."))?;
+    let last = names.iter().filter_map(|name| Some((names::parse_segment(name)?, name))).max();
+    if let Some((_, name)) = last {
+        let opened = disk.open(name, Access::ReadWrite);
+        drop(opened.map_err(DiskFault::of("open for writing", name))?);
+    }
+    Ok(())
 }
 
 /// An empty directory, or one whose first segment never got its name: nothing was ever promised.
@@ -132,6 +145,7 @@ fn continue_journal(
         Some(tail) => Some(cut_tail(disk, &*file, &file_name, tail)?),
         None => None,
     };
+    file.forget_cached();
     let header = &scanned.last.header;
     let recovery = Recovery {
         journal: header.journal,

@@ -62,6 +62,7 @@ pub(crate) fn make_spare(
     };
     write_zeros(&*file, names::SPARE, 0, segment_bytes)?;
     file.sync().map_err(DiskFault::of("sync", names::SPARE))?;
+    file.forget_cached();
     Ok(file)
 }
 

@@ -46,6 +46,8 @@ pub trait CommitListener: Send + Sync {
 pub(crate) struct Shared {
     pub(crate) disk: Arc<dyn Disk>,
     pub(crate) options: Options,
+    /// Whether the first segment has a direct file; the others are on the same disk.
+    pub(crate) is_direct: bool,
     pub(crate) spare_file: Mutex<Option<Box<dyn DiskFile>>>,
     pub(crate) state: Mutex<State>,
     /// Signalled when it is the commit thread's turn, when the journal failed and when it stops.
@@ -95,12 +97,14 @@ impl Shared {
         reset_frame(&mut frame);
         let space = Space::new(&options, remaining);
         let active_segment = Arc::new(AtomicU64::new(last.header.segment.get()));
+        let is_direct = file.direct().is_some();
         let writer = Some(Box::new(Writer::new(file, file_name, last, next, head, entropy)));
         let (committers, failed, stopping) = (Vec::new(), None, false);
         let state = State { writer, committers, space, frame, next, head, failed, stopping };
         Self {
             disk,
             options,
+            is_direct,
             spare_file: Mutex::new(None),
             state: Mutex::new(state),
             work: Condvar::new(),
@@ -214,6 +218,18 @@ impl Shared {
     pub(crate) fn stop_threads(&self) {
         self.state.lock().stopping = true;
         self.wake_all();
+    }
+}
+
+/// Whoever panics while the writer is out ends the journal like a failed write: nobody must wait for ever.
+pub(crate) struct PanicGuard<'s>(pub(crate) &'s Shared);
+
+impl Drop for PanicGuard<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let panic = std::io::Error::other("a committing thread panicked");
+            self.0.fail(JournalFailure::new("run", "a commit", panic));
+        }
     }
 }
 

@@ -14,7 +14,7 @@ use std::io;
 use std::os::fd::AsRawFd as _;
 use std::sync::Arc;
 
-use io_uring::{IoUring, opcode, types};
+use io_uring::{IoUring, Probe, opcode, types};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
@@ -23,12 +23,17 @@ use crate::aligned::Aligned;
 /// Places in the submission queue: one write is under way at a time.
 const ENTRIES: u32 = 2;
 
+/// How often the kernel is asked again to take a write that it could not take for the moment.
+const MAX_TRIES: u32 = 100;
+
 /// A ring that writes to files, one write at a time.
 pub struct Ring {
     ring: AsyncFd<IoUring>,
     /// What the kernel reads from while `under_way` is there.
     memory: Aligned,
     under_way: Option<Write>,
+    /// What was submitted is not known any more.
+    is_broken: bool,
 }
 
 /// A write that the kernel has.
@@ -50,8 +55,20 @@ pub fn check() -> io::Result<()> {
 }
 
 fn build() -> io::Result<IoUring> {
-    // With the first flag a completion does not interrupt the thread; Linux before 5.19 does not have it.
-    IoUring::builder().setup_coop_taskrun().build(ENTRIES).or_else(|_| IoUring::new(ENTRIES))
+    // With the flag a completion does not interrupt the thread; Linux before 5.19 does not have it.
+    let ring = IoUring::builder().setup_coop_taskrun().build(ENTRIES);
+    let ring = ring.or_else(|_| IoUring::new(ENTRIES))?;
+    // Linux before 5.6 has rings that cannot do this.
+    let mut probe = Probe::new();
+    ring.submitter().register_probe(&mut probe)?;
+    if !probe.is_supported(opcode::Write::CODE) {
+        return Err(io::ErrorKind::Unsupported.into());
+    }
+    Ok(ring)
+}
+
+fn is_passing(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::ResourceBusy)
 }
 
 impl Ring {
@@ -59,12 +76,15 @@ impl Ring {
     ///
     /// # Errors
     /// As [`check`], or when the runtime cannot watch it.
+    ///
+    /// # Panics
+    /// When there is no runtime, or one without I/O.
     pub fn new() -> io::Result<Self> {
         let ring = build()?;
         #[expect(unsafe_code, reason = "the runtime is given a descriptor")]
         // SAFETY: an `IoUring` has one open descriptor from its making to its dropping.
         let ring = unsafe { AsyncFd::register_with_interest(ring, Interest::READABLE) }?;
-        Ok(Self { ring, memory: Aligned::default(), under_way: None })
+        Ok(Self { ring, memory: Aligned::default(), under_way: None, is_broken: false })
     }
 
     /// Hands a copy of `bytes` to the kernel, to be written to `file` at `offset`. [`Ring::written`] says what became
@@ -72,12 +92,15 @@ impl Ring {
     /// multiples of the device's blocks.
     ///
     /// # Errors
-    /// When the kernel does not take it. The ring is of no use then, but for being dropped.
+    /// When the kernel does not take it; it takes nothing more then.
     ///
     /// # Panics
     /// When a write is under way.
     pub fn start(&mut self, file: Arc<File>, offset: u64, bytes: &[u8]) -> io::Result<()> {
         assert!(self.under_way.is_none(), "one write at a time");
+        if self.is_broken {
+            return Err(io::Error::other("an earlier write was not taken"));
+        }
         self.memory.fill(bytes);
         self.under_way = Some(Write { file, offset, length: bytes.len(), done: 0 });
         self.submit()
@@ -95,9 +118,12 @@ impl Ring {
             if let Some(outcome) = self.reap() {
                 return outcome;
             }
-            let mut ready = self.ring.readable_mut().await?;
-            // What came since is told anew by the kernel.
-            ready.clear_ready();
+            match self.ring.readable_mut().await {
+                // What came since is told anew by the kernel.
+                Ok(mut ready) => ready.clear_ready(),
+                // The runtime is going down; that says nothing of the write.
+                Err(error) => return self.wait().unwrap_or(Err(error)),
+            }
         }
     }
 
@@ -113,6 +139,7 @@ impl Ring {
             {
                 // There is no way to learn when the kernel is done with them: it may keep them.
                 std::mem::forget((std::mem::take(&mut self.memory), self.under_way.take()));
+                self.is_broken = true;
                 return Some(Err(error));
             }
         }
@@ -133,14 +160,22 @@ impl Ring {
         let pushed = unsafe { ring.submission().push(&entry) };
         if let Err(full) = pushed {
             self.under_way = None;
+            self.is_broken = true;
             return Err(io::Error::other(full));
         }
+        let mut tries = 0;
         loop {
             match ring.submit() {
                 Ok(_) => return Ok(()),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
+                // The kernel is short of memory for a moment.
+                Err(error) if is_passing(&error) && tries < MAX_TRIES => std::thread::yield_now(),
+                Err(error) => {
+                    self.is_broken = true;
+                    return Err(error);
+                }
             }
+            tries += 1;
         }
     }
 

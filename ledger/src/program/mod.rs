@@ -279,7 +279,7 @@ fn supervise(
         .map_err(Failure::system("a runtime"))?;
     let serving = Arc::new(AtomicBool::new(true));
     runtime.block_on(async {
-        let (handle, driver) = ledger.handle();
+        let (handle, driver) = ledger.bystander();
         tokio::spawn(driver);
         let mut terminate = signal(SignalKind::terminate()).map_err(Failure::system("a signal"))?;
         let mut interrupt = signal(SignalKind::interrupt()).map_err(Failure::system("a signal"))?;

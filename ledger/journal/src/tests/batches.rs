@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 
 use super::*;
-use crate::{Batch, CommitThread, Committer, OsEntropy, RealDisk};
+use crate::{Batch, Commit, CommitListener, CommitThread, Committer, OsEntropy, RealDisk};
 
 /// Counts how often it was called.
 #[derive(Default)]
@@ -67,11 +67,11 @@ fn while_a_batch_is_under_way_nobody_else_commits() {
     assert!(journal.begin_batch(7).expect("the disk works").is_none());
     assert_eq!((called.times(), journal.watermark()), (1, Sequence::NONE));
     thread::scope(|scope| {
-        // It waits for the batch, and then commits the second record.
+        // It waits for the batch, or comes after it.
         let other = scope.spawn(|| journal.commit_pending(8).expect("the disk works"));
         write(directory.path(), &batch).expect("the disk works");
         batch.finish(Ok(())).expect("the disk works");
-        assert!(other.join().expect("no panic").is_none_or(|at| at == Sequence::new(2)));
+        assert!(other.join().expect("no panic").is_some());
     });
     journal.commit_pending(8).expect("the disk works");
     assert_eq!(journal.watermark(), Sequence::new(2));
@@ -168,4 +168,46 @@ fn a_batch_that_cannot_be_written_or_is_given_up_ends_the_journal() {
         assert!(journal.commit_pending(7).is_err() && journal.begin_batch(7).is_err());
         assert_eq!(journal.watermark(), Sequence::NONE);
     }
+}
+
+#[test]
+fn a_segment_is_locked_as_long_as_a_write_of_an_earlier_process_may_come() {
+    let Some(directory) = directory() else { return };
+    let journal = open_real(directory.path());
+    let registered = journal.register(Arc::new(Called::default()));
+    append(&journal, b"first").expect("space");
+    let batch = journal.begin_batch(7).expect("the disk works").expect("it is our turn");
+    // What the kernel holds on to while it writes.
+    let held_by_the_kernel = batch.file();
+    write(directory.path(), &batch).expect("the disk works");
+    batch.finish(Ok(())).expect("the disk works");
+    drop((registered, journal));
+    let segment =
+        File::open(directory.path().join("segment-0000000001.talon")).expect("it is there");
+    let is_locked = || matches!(segment.try_lock(), Err(std::fs::TryLockError::WouldBlock));
+    assert!(is_locked());
+    drop(held_by_the_kernel);
+    assert!(!is_locked());
+    drop(segment);
+    assert_eq!(open_real(directory.path()).watermark(), Sequence::new(1));
+}
+
+#[test]
+fn a_panic_while_a_batch_is_published_ends_the_journal() {
+    struct Panics;
+    impl CommitListener for Panics {
+        fn committed(&self, _: &Commit) {
+            panic!("on purpose");
+        }
+    }
+    let Some(directory) = directory() else { return };
+    let journal = open_real(directory.path());
+    let _registered = journal.register(Arc::new(Called::default()));
+    journal.subscribe(Arc::new(Panics));
+    append(&journal, b"first").expect("space");
+    let batch = journal.begin_batch(7).expect("the disk works").expect("it is our turn");
+    write(directory.path(), &batch).expect("the disk works");
+    let finishing = std::panic::AssertUnwindSafe(|| batch.finish(Ok(())));
+    assert!(std::panic::catch_unwind(finishing).is_err());
+    assert!(journal.failure().is_some_and(|failure| failure.to_string().contains("panicked")));
 }
