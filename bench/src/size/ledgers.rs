@@ -12,6 +12,7 @@ use anyhow::{Context as _, Result, ensure};
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use serde::{Deserialize, Serialize};
 use talon_bench::authority::{OPENS_AT, Size};
+use talon_bench::journals::{AUTHORITY, SERVICE, person, spread};
 use talon_domain::civil::{CivilDate, MICROS_PER_SECOND, Minute, UtcMicros};
 use talon_domain::ids::{Channel, Fingerprint, KeyHash, OfficeId, SessionId};
 use talon_journal::{Disk, JournalKind, Options, OsEntropy, RealDisk, Sequence};
@@ -19,8 +20,6 @@ use talon_ledger::clock::{Clock, SystemClock};
 use talon_ledger::core::{Core, Setup};
 use talon_ledger::embedded::Embedded;
 use talon_wire::{Answer, Book, Caller, Command, Ledger as _, Place, Subject, Wishes};
-
-use super::journals::{AUTHORITY, SERVICE, person, spread};
 
 const UNDER_WAY: usize = 128;
 const DAY_MICROS: i64 = 24 * 3600 * MICROS_PER_SECOND;

@@ -4,7 +4,6 @@
 //! Owns the sizes and their table. Each step is a process of its own (this program again, `size-step`), which
 //! prints its figures as JSON; the ledger is the real one on the real disk, without HTTP and Redis.
 
-mod journals;
 mod ledgers;
 
 use std::fmt::Write as _;
@@ -17,12 +16,12 @@ use clap::{Args, Subcommand};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use talon_bench::authority::Size;
+use talon_bench::journals::{self, Content};
 use talon_journal::RealDisk;
 use talon_ledger::snapshot::fold;
 
 use crate::peers::machine::Machine;
 use crate::peers::output;
-use journals::Content;
 use ledgers::{Aged, Filled, Opened};
 
 const OFFICES: [u32; 3] = [10, 100, 1000];
