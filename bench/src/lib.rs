@@ -8,3 +8,7 @@ pub mod authority;
 pub mod desks;
 pub mod hot;
 pub mod journals;
+
+/// The environment variable with the file in which a bench without criterion keeps its figures: a JSON object
+/// of names and numbers.
+pub const FIGURES_VARIABLE: &str = "TALON_BENCH_FIGURES";
