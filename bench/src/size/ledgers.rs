@@ -172,6 +172,9 @@ pub(super) fn fill(directory: &Path, size: Size, bookings: u64) -> Result<Filled
     let ledger = Ledger::open(directory, size)?;
     let (today, cpu_before) = (today(ledger.embedded.core()), cpu_seconds()?);
     let days = u64::from(size.days_ahead);
+    // Until the time of day at which dates open, the last one that is open is a day nearer, and so is the first.
+    let last = today.plus_days(size.days_ahead.cast_signed());
+    let first = if is_open(ledger.embedded.core(), last) { today.plus_days(1) } else { today };
     let offices = u64::from(size.offices);
     let places = offices * days * size.places_a_day();
     let bookings = bookings.min(places);
@@ -179,7 +182,7 @@ pub(super) fn fill(directory: &Path, size: Size, bookings: u64) -> Result<Filled
         // Offices first, then dates, then times: all days fill at once.
         let (office, rest) = (n % offices, n / offices);
         let (day, place) = (rest % days, rest / days);
-        wish(n, ledger.embedded.core().now(), size, office, today.plus_days(small(day) + 1), place)
+        wish(n, ledger.embedded.core().now(), size, office, first.plus_days(small(day)), place)
     }))?;
     let used = cpu_seconds()? - cpu_before;
     let filled = Filled {
