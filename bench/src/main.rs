@@ -1,6 +1,7 @@
-//! The binary `talon-bench`: its command line, nothing else. Called by `cargo xtask peers` and
-//! `cargo xtask size`, and by itself where a server has to be a process of its own.
+//! The binary `talon-bench`: its command line, nothing else. Called by `cargo xtask peers`,
+//! `cargo xtask parts` and `cargo xtask size`, and by itself where a server has to be a process of its own.
 
+mod parts;
 mod peers;
 mod report;
 mod size;
@@ -21,6 +22,8 @@ struct Arguments {
 enum Command {
     /// Real servers on loopback, in interleaved rounds.
     Peers(peers::Options),
+    /// The benches that have goals, in rounds.
+    Parts(parts::Options),
     /// Starts, memory and throughput against offices, days and records.
     Size(size::Options),
     /// Write RESULTS.md anew from the figures that are kept.
@@ -42,6 +45,7 @@ fn main() -> anyhow::Result<()> {
             Some(results) => report::keep("peers", &results),
             None => Ok(()),
         },
+        Command::Parts(options) => report::keep("parts", &parts::run(&options)?),
         Command::Size(options) => report::keep("size", &size::run(&options)?),
         Command::Report => report::write(),
         Command::Bare { listen } => peers::bare::serve(listen),

@@ -11,12 +11,13 @@ use anyhow::{Context as _, Result};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::parts;
 use crate::peers::{self, Sample, Variant};
 use crate::size;
 
 /// What a ratio should be.
 #[derive(Clone, Copy, Debug)]
-enum Bound {
+pub(crate) enum Bound {
     AtLeast(f64),
     AtMost(f64),
     /// Nothing is promised.
@@ -47,10 +48,17 @@ impl Bound {
             None => "",
         }
     }
-}
 
-/// Said of a run beside other work.
-const BUSY: &str = " **The computer was busy with other work: a trial, not a result.**";
+    /// A row of a table of goals.
+    pub(crate) fn row(self, what: &str, Spread { min, median, max }: Spread) -> String {
+        let digits = if median < 100.0 { 2 } else { 0 };
+        format!(
+            "| {what} | {} | {min:.digits$} | **{median:.digits$}** | {max:.digits$} | {} |\n",
+            self.text(),
+            self.verdict(median),
+        )
+    }
+}
 
 /// A figure of a sample.
 type Figure = fn(&Sample) -> Option<f64>;
@@ -218,11 +226,12 @@ pub(crate) fn keep(name: &str, results: &impl Serialize) -> Result<()> {
 /// As [`keep`].
 pub(crate) fn write() -> Result<()> {
     let peers: Option<peers::Results> = kept("peers")?;
+    let parts: Option<parts::Results> = kept("parts")?;
     let size: Option<size::Results> = kept("size")?;
     let said = folder().join("limits.md");
     let said =
         std::fs::read_to_string(&said).with_context(|| format!("reading {}", said.display()))?;
-    let text = document(peers.as_ref(), size.as_ref(), &said);
+    let text = document(peers.as_ref(), parts.as_ref(), size.as_ref(), &said);
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("RESULTS.md");
     std::fs::write(&file, text).with_context(|| format!("writing {}", file.display()))?;
     println!("written: {}", file.display());
@@ -240,15 +249,23 @@ fn kept<T: DeserializeOwned>(name: &str) -> Result<Option<T>> {
     }
 }
 
-fn document(peers: Option<&peers::Results>, size: Option<&size::Results>, said: &str) -> String {
+fn document(
+    peers: Option<&peers::Results>,
+    parts: Option<&parts::Results>,
+    size: Option<&size::Results>,
+    said: &str,
+) -> String {
     let mut text =
-        "# Measured\n\nWritten by `cargo xtask peers` and `cargo xtask size`; the figures as \
-                    JSON and what is said by hand lie in [results](results). How to read it: \
+        "# Measured\n\nWritten by `cargo xtask peers`, `cargo xtask parts` and `cargo xtask size`; \
+                    the figures as JSON and what is said by hand lie in [results](results). How to read it: \
                     [README](README.md).\n"
             .to_owned();
     if let Some(peers) = peers {
         text += &ratios(peers);
         text += &variants(peers);
+    }
+    if let Some(parts) = parts {
+        text += &parts.document();
     }
     if let Some(size) = size {
         text += &size.document();
@@ -261,7 +278,7 @@ fn ratios(results: &peers::Results) -> String {
         "\n## Against the goals\n{}{}\n{} interleaved rounds of {} s; ratios within a round.\n\n\
          | ratio | goal | min | median | max | |\n|---|---|---|---|---|---|\n",
         results.machine.sentence(),
-        if results.machine.is_busy() { BUSY } else { "" },
+        results.machine.busy(),
         results.rounds.len(),
         results.seconds,
     );
@@ -271,15 +288,7 @@ fn ratios(results: &peers::Results) -> String {
             Some(of / (goal.figure)(round.get(&goal.to)?)?)
         };
         let Some(spread) = Spread::of(results.rounds.iter().filter_map(in_round)) else { continue };
-        let Spread { min, median, max } = spread;
-        writeln!(
-            text,
-            "| {} | {} | {min:.2} | **{median:.2}** | {max:.2} | {} |",
-            goal.what,
-            goal.bound.text(),
-            goal.bound.verdict(median),
-        )
-        .expect("a string takes everything");
+        text += &goal.bound.row(goal.what, spread);
     }
     text
 }
@@ -335,9 +344,10 @@ mod tests {
     #[test]
     fn what_is_kept_here_can_be_read_and_is_what_the_document_shows() {
         let peers: Option<peers::Results> = kept("peers").unwrap();
+        let parts: Option<parts::Results> = kept("parts").unwrap();
         let size: Option<size::Results> = kept("size").unwrap();
         let said = std::fs::read_to_string(folder().join("limits.md")).unwrap();
-        let document = document(peers.as_ref(), size.as_ref(), &said);
+        let document = document(peers.as_ref(), parts.as_ref(), size.as_ref(), &said);
         let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("RESULTS.md");
         assert_eq!(
             std::fs::read_to_string(file).unwrap(),

@@ -25,7 +25,6 @@ use crate::apply::Violation;
 use crate::clock::{Clock, LedgerClock};
 use crate::hash::state_hash;
 use crate::keeper::Keeping;
-use crate::person::Booking;
 use crate::pipeline::{Refused, apply_beside};
 use crate::record::{BadRecord, DayKey, Fact, Record};
 use crate::snapshot::{self, Loaded, Skipped};
@@ -148,9 +147,18 @@ pub(crate) fn replay(
     sequence: Sequence,
     body: &[u8],
 ) -> Result<(), BadReplay> {
-    let record = Record::decode(body)?;
+    Ok(replay_decoded(state, at, sequence, Record::decode(body)?)?)
+}
+
+/// The same for a record that was read elsewhere.
+fn replay_decoded(
+    state: &State,
+    at: &mut UtcMicros,
+    sequence: Sequence,
+    record: Record,
+) -> Result<(), Violation> {
     *at = record.at.max(*at);
-    Ok(state.apply(sequence, record)?)
+    state.apply(sequence, record)
 }
 
 /// An answer, and the record that has to be durable before it may leave.
@@ -203,7 +211,7 @@ impl Core {
         }
         let (options, entropy) = (setup.journal, setup.journal_entropy);
         let (opened, applied) = apply_beside(
-            |sequence, body| replay(&state, &mut last_at, sequence, body),
+            |sequence, record| replay_decoded(&state, &mut last_at, sequence, record),
             |feeder| {
                 let visit = |sequence, _committed_at, body: &[u8]| feeder.push(sequence, body);
                 Journal::open_after(setup.disk, options, entropy, covered, visit)
@@ -276,21 +284,27 @@ impl Core {
     pub(crate) fn refuse_displaced(&self, authorities: &Authorities) -> Result<(), BadLedger> {
         let now = self.clock.now();
         let mut displaced = Vec::new();
-        let is_known = |booking: &Booking| {
-            let day = booking.seat.day;
+        let offers = |day: &DayKey, service| {
             let authority = authorities.get(&day.authority);
             let office = authority.and_then(|of| of.catalogue.office(day.office));
-            office.is_some_and(|office| office.offers(booking.service))
+            office.is_some_and(|office| office.offers(service))
         };
+        // A booking is for a service of a day that is there, and days are few beside bookings. Nearly
+        // always nothing is lacking.
+        let mut is_any_lacking = false;
+        self.state.each_day(|key, day| {
+            let mut services = day.shape().services().iter();
+            is_any_lacking |= services.any(|service| !offers(key, *service));
+        });
+        if !is_any_lacking {
+            return Ok(());
+        }
         self.state.each_person(|person| {
-            // When visits end takes long to work out, and nearly always nothing is lacking.
-            if person.bookings().iter().all(is_known) {
-                return;
-            }
             for booking in person.bookings() {
+                let is_known = || offers(&booking.seat.day, booking.service);
                 let is_live =
                     || booking.state == BookingState::Booked && self.state.ends_at(booking) > now;
-                if !is_known(booking) && is_live() {
+                if !is_known() && is_live() {
                     let DayKey { authority, office, date } = booking.seat.day;
                     displaced.push(Displaced { authority, office, service: booking.service, date });
                 }

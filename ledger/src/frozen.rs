@@ -82,9 +82,8 @@ impl State {
         // Every field by its name. What is not part of the state says why.
         let Self {
             policies,
-            days: _,         // sorted by `State::days`
-            persons: _,      // sorted by `State::persons`
-            person_count: _, // counted again
+            days: _,    // sorted by `State::days`
+            persons: _, // sorted by `State::persons`
             withheld,
             released,
             oldest,
@@ -164,10 +163,7 @@ impl Thaw {
             }
             Frozen::Person { person, parts } => {
                 let entry = Person::from_parts(parts);
-                if state.persons.insert(person, Arc::new(Mutex::new(entry))).is_none() {
-                    // Relaxed: as in `person_or_new`.
-                    state.person_count.fetch_add(1, Ordering::Relaxed);
-                }
+                state.persons.insert(&person, Arc::new(Mutex::new(entry)));
             }
             Frozen::Withheld(returns_at, booking, seat) => {
                 state.withhold(returns_at, booking, seat);

@@ -32,6 +32,7 @@ pub mod open;
 pub mod parties;
 pub mod peppers;
 pub mod person;
+pub mod persons;
 mod pipeline;
 pub mod reading;
 pub mod record;

@@ -48,13 +48,22 @@ pub struct Booking {
 }
 
 /// What the ledger knows of one holder.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Person {
-    last: Option<Sequence>,
+    last: Sequence,
     /// When the entry came under its name: by its first booking, or by a link.
-    since: Option<UtcMicros>,
-    bookings: Vec<Booking>,
+    since: Since,
+    bookings: Bookings,
     rare: Option<Box<Rare>>,
+}
+
+// There are millions of them: a field more is to be thought about.
+const _: () = assert!(size_of::<Person>() <= 112);
+
+impl Default for Person {
+    fn default() -> Self {
+        Self { last: Sequence::NONE, since: Since::UNKNOWN, bookings: Bookings::None, rare: None }
+    }
 }
 
 /// All that an entry holds, in the order in which a snapshot keeps it.
@@ -98,17 +107,17 @@ pub struct Forward {
 impl Person {
     /// The last fact about this holder: what is said of them waits until it is durable.
     pub fn last(&self) -> Sequence {
-        self.last.unwrap_or(Sequence::NONE)
+        self.last
     }
 
     /// When the entry came under its name.
     pub fn since(&self) -> Option<UtcMicros> {
-        self.since
+        self.since.get()
     }
 
     /// The holder's own bookings, in the order in which they were made.
     pub fn bookings(&self) -> &[Booking] {
-        &self.bookings
+        self.bookings.all()
     }
 
     /// What this person booked for legal entities, in the order in which it was made.
@@ -118,7 +127,7 @@ impl Person {
 
     /// Own bookings, then those made for others.
     pub fn all(&self) -> impl Iterator<Item = &Booking> {
-        self.bookings.iter().chain(self.acted())
+        self.bookings().iter().chain(self.acted())
     }
 
     /// Where the entry went, when its name is no longer the one to go by.
@@ -138,7 +147,7 @@ impl Person {
 
     /// Whether any record that is not forgotten is about this holder.
     pub fn is_known(&self) -> bool {
-        self.last.is_some()
+        self.last != Sequence::NONE
     }
 
     /// Whether anything that counts would be lost with the entry.
@@ -159,8 +168,6 @@ impl Person {
     /// Takes note of a new booking of this holder.
     pub fn booked(&mut self, sequence: Sequence, booking: Booking, at: UtcMicros) {
         self.touch(sequence, at);
-        // A vector's own first step is four places, and most holders need one or two.
-        self.bookings.reserve_exact(1);
         self.bookings.push(booking);
     }
 
@@ -181,32 +188,34 @@ impl Person {
         let acted = self.rare.as_deref_mut().map_or(&mut [][..], |rare| &mut rare.acted);
         let booking = self
             .bookings
+            .all_mut()
             .iter_mut()
             .chain(acted)
             .find(|booking| booking.id == id && booking.state == BookingState::Booked)?;
         let before = booking.clone();
         booking.state = state;
-        self.last = Some(sequence);
+        self.last = sequence;
         Some(before)
     }
 
     /// Takes a moved booking out of every count.
     pub fn replaced(&mut self, id: BookingId) {
         let acted = self.rare.as_deref_mut().map_or(&mut [][..], |rare| &mut rare.acted);
-        for booking in self.bookings.iter_mut().chain(acted).filter(|booking| booking.id == id) {
+        let all = self.bookings.all_mut().iter_mut().chain(acted);
+        for booking in all.filter(|booking| booking.id == id) {
             booking.is_replaced = true;
         }
     }
 
     /// Takes note of a block.
     pub fn blocked(&mut self, sequence: Sequence, block: Block) {
-        self.last = Some(sequence);
+        self.last = sequence;
         self.rare().block.get_or_insert(block);
     }
 
     /// Takes note of a block that is lifted.
     pub fn unblocked(&mut self, sequence: Sequence, at: UtcMicros) {
-        self.last = Some(sequence);
+        self.last = sequence;
         let rare = self.rare();
         rare.block = None;
         rare.unblocked_at = Some(at);
@@ -215,16 +224,16 @@ impl Person {
     /// Leaves everything to the name `to`, and returns it.
     pub fn hand_over(&mut self, sequence: Sequence, to: Pseudonym, at: UtcMicros) -> Self {
         let left = std::mem::take(self);
-        self.last = Some(sequence);
+        self.last = sequence;
         self.rare().forward = Some(Forward { to, at });
         left
     }
 
     /// Takes over what another name of the same holder leaves.
     pub fn take_over(&mut self, sequence: Sequence, left: Self, at: UtcMicros) {
-        self.last = Some(sequence);
-        self.since = Some(at);
-        self.bookings.extend(left.bookings);
+        self.last = sequence;
+        self.since = Since::at(at);
+        self.bookings.append(left.bookings);
         let Some(left) = left.rare else { return };
         let rare = self.rare();
         rare.acted.extend(left.acted);
@@ -234,8 +243,8 @@ impl Person {
 
     /// Takes note of a link that brought nothing but a name.
     pub fn linked(&mut self, sequence: Sequence, at: UtcMicros) {
-        self.last = Some(sequence);
-        self.since = Some(at);
+        self.last = sequence;
+        self.since = Since::at(at);
     }
 
     /// All that the entry holds.
@@ -244,9 +253,9 @@ impl Person {
         let Rare { acted, forward, block, unblocked_at } =
             rare.as_deref().cloned().unwrap_or_default();
         PersonParts {
-            last: last.unwrap_or(Sequence::NONE).get(),
-            since: *since,
-            bookings: bookings.clone(),
+            last: last.get(),
+            since: since.get(),
+            bookings: bookings.all().to_vec(),
             acted,
             forward,
             block,
@@ -259,8 +268,8 @@ impl Person {
         let PersonParts { last, since, bookings, acted, forward, block, unblocked_at } = parts;
         let rare = Rare { acted, forward, block, unblocked_at };
         let rare = (rare != Rare::default()).then(|| Box::new(rare));
-        let last = (last > 0).then(|| Sequence::new(last));
-        Self { last, since, bookings, rare }
+        let since = since.map_or(Since::UNKNOWN, Since::at);
+        Self { last: Sequence::new(last), since, bookings: Bookings::of(bookings), rare }
     }
 
     /// Drops the bookings at certain places; with the last of them everything, unless a block or a
@@ -277,12 +286,98 @@ impl Person {
     }
 
     fn touch(&mut self, sequence: Sequence, at: UtcMicros) {
-        self.last = Some(sequence);
-        self.since.get_or_insert(at);
+        self.last = sequence;
+        self.since = Since::at(self.since.get().unwrap_or(at));
     }
 
     fn rare(&mut self) -> &mut Rare {
         self.rare.get_or_insert_default()
+    }
+}
+
+/// A moment that may be unknown, in the room of one that is known.
+#[derive(Clone, Copy, Debug)]
+struct Since(UtcMicros);
+
+impl Since {
+    /// Three hundred thousand years ago nobody booked.
+    const UNKNOWN: Self = Self(UtcMicros(i64::MIN));
+
+    const fn at(moment: UtcMicros) -> Self {
+        Self(moment)
+    }
+
+    fn get(self) -> Option<UtcMicros> {
+        (self.0 != Self::UNKNOWN.0).then_some(self.0)
+    }
+}
+
+/// The bookings of a holder in the order in which they were made; most have one, which needs no
+/// allocation of its own.
+#[derive(Debug)]
+enum Bookings {
+    None,
+    One(Booking),
+    More(Vec<Booking>),
+}
+
+impl Bookings {
+    fn of(mut all: Vec<Booking>) -> Self {
+        match all.len() {
+            0 => Self::None,
+            1 => all.pop().map_or(Self::None, Self::One),
+            _ => Self::More(all),
+        }
+    }
+
+    fn all(&self) -> &[Booking] {
+        match self {
+            Self::None => &[],
+            Self::One(booking) => std::slice::from_ref(booking),
+            Self::More(all) => all,
+        }
+    }
+
+    fn all_mut(&mut self) -> &mut [Booking] {
+        match self {
+            Self::None => &mut [],
+            Self::One(booking) => std::slice::from_mut(booking),
+            Self::More(all) => all,
+        }
+    }
+
+    fn into_vec(self) -> Vec<Booking> {
+        match self {
+            Self::None => Vec::new(),
+            Self::One(booking) => vec![booking],
+            Self::More(all) => all,
+        }
+    }
+
+    fn push(&mut self, booking: Booking) {
+        *self = match std::mem::replace(self, Self::None) {
+            Self::None => Self::One(booking),
+            Self::One(first) => Self::More(vec![first, booking]),
+            Self::More(mut all) => {
+                // A vector grows by doubling, and few have many.
+                all.reserve_exact(1);
+                all.push(booking);
+                Self::More(all)
+            }
+        };
+    }
+
+    fn append(&mut self, others: Self) {
+        let mut all = std::mem::replace(self, Self::None).into_vec();
+        all.extend(others.into_vec());
+        *self = Self::of(all);
+    }
+
+    fn retain(&mut self, is_kept: impl FnMut(&Booking) -> bool) {
+        let mut all = std::mem::replace(self, Self::None).into_vec();
+        all.retain(is_kept);
+        all.shrink_to_fit();
+        *self = Self::of(all);
     }
 }
 

@@ -6,10 +6,10 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use dashmap::DashMap;
 use parking_lot::{Mutex, RwLock};
+use rustc_hash::FxBuildHasher;
 use talon_domain::civil::{CivilDate, MICROS_PER_SECOND, UtcMicros};
 use talon_domain::ids::{
     AuthorityId, BookingId, Channel, OfficeId, Pseudonym, ServiceId, SessionId,
@@ -23,6 +23,7 @@ use crate::day::{Day, Shapes};
 use crate::parties::Party;
 use crate::peppers::Peppers;
 use crate::person::{Booking, Facts, Forward, Person};
+use crate::persons::Persons;
 use crate::record::{DayKey, Seat};
 
 #[path = "frozen.rs"]
@@ -42,10 +43,9 @@ pub const LINK_KEPT_MICROS: i64 = 2 * 24 * 3600 * MICROS_PER_SECOND;
 #[derive(Debug, Default)]
 pub struct State {
     policies: RwLock<BTreeMap<AuthorityId, Arc<CompiledPolicy>>>,
-    days: DashMap<DayKey, Arc<Day>>,
-    persons: DashMap<Pseudonym, Arc<Mutex<Person>>>,
-    // Counting a sharded map locks every shard; the bound needs a count that is cheap.
-    person_count: AtomicUsize,
+    /// Who books names a day and makes none, so nobody chooses keys that would collide.
+    days: DashMap<DayKey, Arc<Day>, FxBuildHasher>,
+    persons: Persons,
     withheld: Mutex<BTreeMap<(UtcMicros, BookingId), Seat>>,
     released: RwLock<BTreeMap<(AuthorityId, ServiceId, Channel), CivilDate>>,
     oldest: Mutex<BTreeMap<AuthorityId, CivilDate>>,
@@ -170,26 +170,17 @@ impl State {
 
     /// A person's entry, if there is one.
     pub fn person(&self, person: &Pseudonym) -> Option<Arc<Mutex<Person>>> {
-        self.persons.get(person).map(|entry| Arc::clone(&entry))
+        self.persons.get(person)
     }
 
     /// A person's entry, made when there is none.
     pub fn person_or_new(&self, person: &Pseudonym) -> Arc<Mutex<Person>> {
-        if let Some(entry) = self.person(person) {
-            return entry;
-        }
-        let entry = self.persons.entry(*person).or_insert_with(|| {
-            // Relaxed: a count of its own, compared with a generous bound.
-            self.person_count.fetch_add(1, Ordering::Relaxed);
-            Arc::default()
-        });
-        Arc::clone(&entry)
+        self.persons.get_or_new(person)
     }
 
     /// How many holders have an entry.
     pub fn person_count(&self) -> usize {
-        // Relaxed: as in `person_or_new`.
-        self.person_count.load(Ordering::Relaxed)
+        self.persons.count()
     }
 
     /// Whether nobody new can have an entry.
@@ -200,12 +191,12 @@ impl State {
     /// All holders of whom a record that is not forgotten says something, sorted: what a replay of the
     /// journal finds, whether it says anything that counts or not.
     pub fn persons(&self) -> Vec<(Pseudonym, Arc<Mutex<Person>>)> {
-        let mut persons: Vec<_> = self
-            .persons
-            .iter()
-            .map(|entry| (*entry.key(), Arc::clone(entry.value())))
-            .filter(|(_, person)| person.lock().is_known())
-            .collect();
+        let mut persons = Vec::with_capacity(self.person_count());
+        self.persons.each(|name, entry| {
+            if entry.lock().is_known() {
+                persons.push((*name, Arc::clone(entry)));
+            }
+        });
         persons.sort_unstable_by_key(|(person, _)| *person);
         persons
     }
@@ -213,7 +204,7 @@ impl State {
     /// Shows every person's entry, in any order. Entries are locked under the locks of the map, which
     /// nobody asks for who holds an entry.
     pub fn each_person(&self, mut see: impl FnMut(&Person)) {
-        self.persons.iter().for_each(|entry| see(&entry.value().lock()));
+        self.persons.each(|_, entry| see(&entry.lock()));
     }
 
     /// What the limits look at of these bookings. The caller holds the lock of their entry.
@@ -255,8 +246,9 @@ impl State {
                 && person.is_kept()
                 && person.since().is_none_or(|since| since < moment)
         };
-        let persons = self.persons.iter().filter(|entry| is_before(&entry.value().lock()));
-        persons.count() as u64
+        let mut count = 0;
+        self.each_person(|person| count += u64::from(is_before(person)));
+        count
     }
 
     /// Keeps a cancelled place back until its moment.
@@ -352,14 +344,11 @@ impl State {
     /// Drops names that lead to nothing any more, once no session can carry them.
     fn forget_links(&self, at: UtcMicros) {
         let is_old = |forward: &Forward| forward.at.0 + LINK_KEPT_MICROS <= at.0;
-        let old: Vec<(Pseudonym, Pseudonym)> = self
-            .persons
-            .iter()
-            .filter_map(|entry| {
-                let forward = entry.value().lock().forward().filter(is_old)?;
-                Some((*entry.key(), forward.to))
-            })
-            .collect();
+        let mut old: Vec<(Pseudonym, Pseudonym)> = Vec::new();
+        self.persons.each(|name, entry| {
+            let forward = entry.lock().forward().filter(is_old);
+            old.extend(forward.map(|forward| (*name, forward.to)));
+        });
         // All are judged before the first is dropped, so the order says nothing.
         let is_idle =
             |to: &Pseudonym| self.person(to).is_none_or(|person| !person.lock().is_kept());
@@ -377,16 +366,11 @@ impl State {
 
     /// Drops the entries that nobody holds and of which a look says that they go.
     fn drop_unless(&self, is_kept: impl Fn(&mut Person) -> bool) {
-        self.persons.retain(|_, entry| {
+        self.persons.retain(|entry| {
             let stays = is_kept(&mut entry.lock());
             // Whoever holds the entry may be about to book with it; new holders wait for this
             // map's lock, so an entry without holders can go.
-            let goes = !stays && Arc::strong_count(entry) == 1;
-            if goes {
-                // Relaxed: as in `person_or_new`.
-                self.person_count.fetch_sub(1, Ordering::Relaxed);
-            }
-            !goes
+            stays || Arc::strong_count(entry) > 1
         });
     }
 }

@@ -53,6 +53,8 @@ enum Task {
     Instructions(instructions::Options),
     /// Measure the whole path beside what people use today, and write bench/RESULTS.md.
     Peers(peers::Options),
+    /// Run the benches that have goals in rounds, and write bench/RESULTS.md.
+    Parts(peers::Options),
     /// Measure starts, memory and throughput against size, and write bench/RESULTS.md.
     Size(peers::Options),
 }
@@ -67,6 +69,7 @@ fn main() -> ExitCode {
         Task::Previews(options) => previews::previews(&options),
         Task::Instructions(options) => instructions::instructions(&options),
         Task::Peers(options) => peers::peers(&options),
+        Task::Parts(options) => peers::parts(&options),
         Task::Size(options) => peers::size(&options),
     };
     match result {

@@ -1,4 +1,4 @@
-//! `cargo xtask peers` and `cargo xtask size`: build the optimised programs and let `talon-bench` measure them.
+//! `cargo xtask peers`, `cargo xtask parts` and `cargo xtask size`: build the optimised programs and let `talon-bench` measure them.
 //!
 //! Must not know what is measured; that is the bench's. Called by `main`.
 
@@ -12,7 +12,7 @@ use crate::{metadata, run, tools};
 /// What the measuring program is told; it explains itself with `--help`.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct Options {
-    /// Options of `talon-bench peers` or `talon-bench size`, such as `--rounds 3 --only talon`.
+    /// Options of `talon-bench peers`, `parts` or `size`, such as `--rounds 3 --only talon`.
     #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "OPTION")]
     rest: Vec<String>,
 }
@@ -37,15 +37,28 @@ pub(crate) fn peers(options: &Options) -> Result<()> {
     )
 }
 
+/// Builds, runs the benches that have goals, and writes `bench/RESULTS.md`.
+///
+/// # Errors
+/// When Redis is missing and cannot be installed, when a build fails, and when a bench does.
+pub(crate) fn parts(options: &Options) -> Result<()> {
+    tools::require_peers()?;
+    measure("parts", options)
+}
+
 /// Builds, measures starts, memory and throughput against size, and writes `bench/RESULTS.md`.
 ///
 /// # Errors
 /// When a build fails, and when a ledger does not start.
 pub(crate) fn size(options: &Options) -> Result<()> {
+    measure("size", options)
+}
+
+fn measure(what: &str, options: &Options) -> Result<()> {
     let (built, work_dir) = build()?;
     run::run(
         run::program(built.join("talon-bench"))
-            .arg("size")
+            .arg(what)
             .arg("--work-dir")
             .arg(work_dir)
             .args(&options.rest),

@@ -56,6 +56,14 @@ impl Machine {
         self.load_average.parse::<f64>().is_ok_and(|load| load > 0.5)
     }
 
+    /// What is said of a run beside other work; nothing of one that was alone.
+    pub(crate) fn busy(&self) -> &'static str {
+        match self.is_busy() {
+            true => " **The computer was busy with other work: a trial, not a result.**",
+            false => "",
+        }
+    }
+
     /// One line for a document.
     pub(crate) fn sentence(&self) -> String {
         format!(

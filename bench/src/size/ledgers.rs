@@ -12,6 +12,7 @@ use anyhow::{Context as _, Result, ensure};
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use serde::{Deserialize, Serialize};
 use talon_bench::authority::{OPENS_AT, Size};
+use talon_bench::journals::{AUTHORITY, SERVICE, person, spread};
 use talon_domain::civil::{CivilDate, MICROS_PER_SECOND, Minute, UtcMicros};
 use talon_domain::ids::{Channel, Fingerprint, KeyHash, OfficeId, SessionId};
 use talon_journal::{Disk, JournalKind, Options, OsEntropy, RealDisk, Sequence};
@@ -19,8 +20,6 @@ use talon_ledger::clock::{Clock, SystemClock};
 use talon_ledger::core::{Core, Setup};
 use talon_ledger::embedded::Embedded;
 use talon_wire::{Answer, Book, Caller, Command, Ledger as _, Place, Subject, Wishes};
-
-use super::journals::{AUTHORITY, SERVICE, person, spread};
 
 const UNDER_WAY: usize = 128;
 const DAY_MICROS: i64 = 24 * 3600 * MICROS_PER_SECOND;
@@ -173,6 +172,9 @@ pub(super) fn fill(directory: &Path, size: Size, bookings: u64) -> Result<Filled
     let ledger = Ledger::open(directory, size)?;
     let (today, cpu_before) = (today(ledger.embedded.core()), cpu_seconds()?);
     let days = u64::from(size.days_ahead);
+    // Until the time of day at which dates open, the last one that is open is a day nearer, and so is the first.
+    let last = today.plus_days(size.days_ahead.cast_signed());
+    let first = if is_open(ledger.embedded.core(), last) { today.plus_days(1) } else { today };
     let offices = u64::from(size.offices);
     let places = offices * days * size.places_a_day();
     let bookings = bookings.min(places);
@@ -180,7 +182,7 @@ pub(super) fn fill(directory: &Path, size: Size, bookings: u64) -> Result<Filled
         // Offices first, then dates, then times: all days fill at once.
         let (office, rest) = (n % offices, n / offices);
         let (day, place) = (rest % days, rest / days);
-        wish(n, ledger.embedded.core().now(), size, office, today.plus_days(small(day) + 1), place)
+        wish(n, ledger.embedded.core().now(), size, office, first.plus_days(small(day)), place)
     }))?;
     let used = cpu_seconds()? - cpu_before;
     let filled = Filled {

@@ -4,7 +4,6 @@
 //! Owns the sizes and their table. Each step is a process of its own (this program again, `size-step`), which
 //! prints its figures as JSON; the ledger is the real one on the real disk, without HTTP and Redis.
 
-mod journals;
 mod ledgers;
 
 use std::fmt::Write as _;
@@ -17,12 +16,13 @@ use clap::{Args, Subcommand};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use talon_bench::authority::Size;
+use talon_bench::journals::{self, Content};
 use talon_journal::RealDisk;
 use talon_ledger::snapshot::fold;
 
 use crate::peers::machine::Machine;
 use crate::peers::output;
-use journals::Content;
+use crate::report::{Bound, Spread};
 use ledgers::{Aged, Filled, Opened};
 
 const OFFICES: [u32; 3] = [10, 100, 1000];
@@ -43,6 +43,12 @@ const BOOKED_PERCENT: u64 = 80;
 /// Which days are shown, besides those on which something was forgotten.
 const SHOWN_EVERY: u32 = 20;
 
+/// A start from so many records has a goal, and so have the bytes of a booking.
+const GOAL_RECORDS: u64 = 10_000_000;
+const GOAL_SECONDS: f64 = 10.0;
+const GOAL_BYTES: f64 = 250.0;
+const MANY_BOOKINGS: u64 = 500_000;
+
 /// What can be told.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct Options {
@@ -50,7 +56,7 @@ pub(crate) struct Options {
     #[arg(long)]
     work_dir: PathBuf,
     /// The longest journal, in records.
-    #[arg(long, default_value_t = 10_000_000)]
+    #[arg(long, default_value_t = GOAL_RECORDS)]
     max_records: u64,
 }
 
@@ -234,14 +240,37 @@ impl Results {
     /// The tables, for the document.
     pub(crate) fn document(&self) -> String {
         let mut text = format!(
-            "\n## Cost against size\n{}\nThe ledger in one process on the real disk, without HTTP and Redis. \
+            "\n## Cost against size\n{}{}\nThe ledger in one process on the real disk, without HTTP and Redis. \
              An office has {DESKS} desks of {STEPS} visits a day.\n",
-            self.machine.sentence()
+            self.machine.sentence(),
+            self.machine.busy(),
         );
+        self.goals(&mut text);
         self.fillings(&mut text).expect("a string takes everything");
         self.replays(&mut text).expect("a string takes everything");
         self.days(&mut text).expect("a string takes everything");
         text
+    }
+
+    fn goals(&self, text: &mut String) {
+        *text += "\n| of a start | goal | min | median | max | |\n|---|---|---|---|---|---|\n";
+        let longest = self.replays.iter().filter(|replay| replay.records >= GOAL_RECORDS);
+        if let Some(seconds) = Spread::of(longest.map(|replay| replay.whole.seconds)) {
+            let what = format!("{} million records, seconds", GOAL_RECORDS / 1_000_000);
+            *text += &Bound::AtMost(GOAL_SECONDS).row(&what, seconds);
+        }
+        // Where there are few, the program's own memory is more than theirs.
+        let many = |replay: &&Replay| replay.whole.live >= MANY_BOOKINGS;
+        let many: Vec<&Replay> = self.replays.iter().filter(many).collect();
+        for (of_each, what) in [
+            (1, "resident bytes of a live booking, one for each person"),
+            (OF_EACH, "the same, two for each person"),
+        ] {
+            let of_these = many.iter().filter(|replay| replay.of_each == of_each);
+            if let Some(bytes) = Spread::of(of_these.map(|replay| replay.whole.each())) {
+                *text += &Bound::AtMost(GOAL_BYTES).row(what, bytes);
+            }
+        }
     }
 
     fn fillings(&self, text: &mut String) -> std::fmt::Result {

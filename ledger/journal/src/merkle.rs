@@ -2,6 +2,7 @@
 //!
 //! It must not know frames or files. `format` seals batches with it and `scan` checks them.
 
+use sha2::block_api::compress256;
 use sha2::{Digest, Sha256};
 
 use crate::words::{ChainHash, Sequence};
@@ -13,19 +14,55 @@ const LEAF_TAG: [u8; 1] = [0];
 const NODE_TAG: [u8; 1] = [1];
 const CHAIN_TAG: [u8; 1] = [2];
 
+/// The longest message that is hashed at once: the leaf of a usual record, with its padding. 5 blocks.
+const AT_ONCE_BYTES: usize = 5 * HASH_BLOCK;
+const HASH_BLOCK: usize = 64;
+/// SHA-256 pads a message by at least a bit, in a byte of its own, and its length.
+const LEAST_PADDING: usize = 1 + 8;
+/// The state SHA-256 begins with: FIPS 180-4, section 5.3.3.
+const INITIAL: [u32; 8] = [
+    0x6a09_e667,
+    0xbb67_ae85,
+    0x3c6e_f372,
+    0xa54f_f53a,
+    0x510e_527f,
+    0x9b05_688c,
+    0x1f83_d9ab,
+    0x5be0_cd19,
+];
+
+/// SHA-256 of the parts one after the other. Nearly all are a few short ones: those are laid out with
+/// their padding and compressed in one call, which takes a third less than going by a hasher's buffer.
+fn hash<const PARTS: usize>(parts: [&[u8]; PARTS]) -> [u8; 32] {
+    let length: usize = parts.iter().map(|part| part.len()).sum();
+    if length > AT_ONCE_BYTES - LEAST_PADDING {
+        return parts.iter().fold(Sha256::new(), Digest::chain_update).finalize().into();
+    }
+    let mut message = [0; AT_ONCE_BYTES];
+    let mut at = 0;
+    for part in parts {
+        message[at..at + part.len()].copy_from_slice(part);
+        at += part.len();
+    }
+    message[at] = 0x80;
+    let end = (length + LEAST_PADDING).next_multiple_of(HASH_BLOCK);
+    message[end - 8..end].copy_from_slice(&(8 * length as u64).to_be_bytes());
+    let mut state = INITIAL;
+    compress256(&mut state, message[..end].as_chunks().0);
+    let mut digest = [0; 32];
+    for (bytes, word) in digest.chunks_exact_mut(4).zip(state) {
+        bytes.copy_from_slice(&word.to_be_bytes());
+    }
+    digest
+}
+
 /// SHA-256(0x00 ‖ sequence ‖ nonce ‖ body), the sequence as 8 little-endian bytes.
 pub(crate) fn leaf(sequence: Sequence, nonce: &[u8; NONCE_BYTES], body: &[u8]) -> [u8; 32] {
-    Sha256::new()
-        .chain_update(LEAF_TAG)
-        .chain_update(sequence.get().to_le_bytes())
-        .chain_update(nonce)
-        .chain_update(body)
-        .finalize()
-        .into()
+    hash([&LEAF_TAG, &sequence.get().to_le_bytes(), nonce, body])
 }
 
 fn node(left: &[u8; 32], right: &[u8; 32]) -> [u8; 32] {
-    Sha256::new().chain_update(NODE_TAG).chain_update(left).chain_update(right).finalize().into()
+    hash([&NODE_TAG, left, right])
 }
 
 /// SHA-256(0x02 ‖ previous ‖ root ‖ first sequence ‖ count ‖ time), the numbers little-endian.
@@ -36,15 +73,14 @@ pub(crate) fn chain(
     count: u32,
     at_micros: i64,
 ) -> ChainHash {
-    let hash = Sha256::new()
-        .chain_update(CHAIN_TAG)
-        .chain_update(previous.0)
-        .chain_update(root)
-        .chain_update(first_sequence.get().to_le_bytes())
-        .chain_update(count.to_le_bytes())
-        .chain_update(at_micros.to_le_bytes())
-        .finalize();
-    ChainHash(hash.into())
+    ChainHash(hash([
+        &CHAIN_TAG,
+        &previous.0,
+        root,
+        &first_sequence.get().to_le_bytes(),
+        &count.to_le_bytes(),
+        &at_micros.to_le_bytes(),
+    ]))
 }
 
 /// Folds leaves, given from left to right, into the root, keeping one hash per level.
@@ -102,6 +138,18 @@ mod tests {
                 (0..count).map(|n| leaf(Sequence::new(n), &[1; NONCE_BYTES], b"body")).collect();
             leaves.iter().for_each(|leaf| folded.push(*leaf));
             assert_eq!(folded.finish(), root_by_definition(&leaves), "{count} leaves");
+        }
+    }
+
+    #[test]
+    fn a_hash_is_the_one_of_the_library_whatever_the_length() {
+        let bytes: Vec<u8> = (0..2 * AT_ONCE_BYTES).map(|n| (n * 7 % 251) as u8).collect();
+        for length in 0..bytes.len() {
+            for split in [0, length / 3, length] {
+                let (first, second) = bytes[..length].split_at(split);
+                let expected: [u8; 32] = Sha256::digest(&bytes[..length]).into();
+                assert_eq!(hash([first, second]), expected, "{split} of {length} bytes");
+            }
         }
     }
 

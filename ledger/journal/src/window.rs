@@ -15,14 +15,15 @@ pub(crate) struct Window<'f> {
     file: &'f dyn DiskFile,
     file_bytes: u64,
     buffer: Vec<u8>,
+    /// How much of the buffer is the file's.
+    filled: usize,
     start: u64,
 }
 
 impl<'f> Window<'f> {
     /// `buffer` is taken over for its allocation; its contents do not matter.
-    pub(crate) fn new(file: &'f dyn DiskFile, file_bytes: u64, mut buffer: Vec<u8>) -> Self {
-        buffer.clear();
-        Self { file, file_bytes, buffer, start: 0 }
+    pub(crate) fn new(file: &'f dyn DiskFile, file_bytes: u64, buffer: Vec<u8>) -> Self {
+        Self { file, file_bytes, buffer, filled: 0, start: 0 }
     }
 
     pub(crate) fn into_buffer(self) -> Vec<u8> {
@@ -35,23 +36,22 @@ impl<'f> Window<'f> {
 
     /// Forgets what was read, so that the next look sees the file as it is then.
     pub(crate) fn forget(&mut self) {
-        self.buffer.clear();
+        self.filled = 0;
     }
 
     /// `length` bytes at `offset`, which must lie within the file.
     pub(crate) fn bytes(&mut self, offset: u64, length: usize) -> io::Result<&[u8]> {
-        let buffered_end = self.start + self.buffer.len() as u64;
+        let buffered_end = self.start + self.filled as u64;
         if offset < self.start || offset + length as u64 > buffered_end {
             let rest = usize::try_from(self.file_bytes - offset).unwrap_or(usize::MAX);
             let wanted = rest.min(length.max(READ_AHEAD_BYTES));
-            self.buffer.clear();
+            // Of a refused read nothing is known to be the file's.
+            self.filled = 0;
             self.start = offset;
-            self.buffer.resize(wanted, 0);
-            if let Err(error) = self.file.read_at(offset, &mut self.buffer) {
-                // The zeros of the resize are not the file's.
-                self.buffer.clear();
-                return Err(error);
-            }
+            // Zeros are written once, not before each read.
+            self.buffer.resize(wanted.max(self.buffer.len()), 0);
+            self.file.read_at(offset, &mut self.buffer[..wanted])?;
+            self.filled = wanted;
         }
         let from = usize::try_from(offset - self.start).expect("within the buffer");
         Ok(&self.buffer[from..from + length])

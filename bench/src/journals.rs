@@ -1,24 +1,32 @@
 //! Journals as long as is asked for, written record by record as a ledger would have.
 //!
 //! Owns what is in them: policies and days, then bookings on the seats of all offices one after the other.
-//! Of ten records eight are bookings, one is a cancellation and one a return; a commit has 256 records. Must
-//! not know what is measured.
+//! Of ten records eight are bookings, one is a cancellation and one a return; a commit has 256 records. Nobody is
+//! promised anything, so all is synced once, at the end: ten million records are written in seconds. Must not know what is
+//! measured. Called by the program's `size` and by the bench `replay`.
 
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-use talon_bench::authority::Size;
 use talon_domain::civil::{CivilDate, UtcMicros};
 use talon_domain::ids::{
     AuthorityId, BookingId, Channel, Fingerprint, KeyHash, OfficeId, Pseudonym, ServiceId,
 };
 use talon_domain::shape::day_shape;
-use talon_journal::{Class, Journal, JournalKind, Options, OsEntropy, RealDisk, SpareStatus};
+use talon_journal::{
+    Access, Class, Disk, DiskFile, DiskLock, Journal, JournalKind, Options, OsEntropy, RealDisk,
+    SpareStatus,
+};
 use talon_ledger::clock::{Clock, SystemClock};
 use talon_ledger::record::{Booked, DayKey, Fact, Record, Seat};
 
-pub(super) const AUTHORITY: AuthorityId = AuthorityId(1);
-pub(super) const SERVICE: ServiceId = ServiceId(1);
+use crate::authority::Size;
+
+/// The authority of all that is booked.
+pub const AUTHORITY: AuthorityId = AuthorityId(1);
+/// Its only service.
+pub const SERVICE: ServiceId = ServiceId(1);
 const DAYS: u32 = 21;
 const DESKS: u32 = 16;
 const STEPS: u32 = 64;
@@ -28,11 +36,11 @@ const BOOKED_OF_TEN: u64 = 8;
 
 /// What a journal has.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Content {
+pub struct Content {
     /// Records of bookings, cancellations and returns.
-    pub(super) records: u64,
+    pub records: u64,
     /// Bookings of each person.
-    pub(super) of_each: u64,
+    pub of_each: u64,
 }
 
 impl Content {
@@ -41,7 +49,11 @@ impl Content {
     }
 
     /// An authority with places for that many bookings.
-    pub(super) fn size(self) -> Size {
+    ///
+    /// # Panics
+    /// When that takes more offices than an authority can have.
+    #[must_use]
+    pub fn size(self) -> Size {
         let mut size = Size {
             offices: 1,
             desks: DESKS,
@@ -88,10 +100,13 @@ impl Writer {
 }
 
 /// Writes a journal into a folder that is not there yet.
-pub(super) fn write(directory: &Path, content: Content) {
+///
+/// # Panics
+/// When the folder cannot be made or the disk is full.
+pub fn write(directory: &Path, content: Content) {
     let size = content.size();
     let authority = size.authority();
-    let disk = Arc::new(RealDisk::create(directory).expect("the folder is new"));
+    let disk = Arc::new(Unsynced(RealDisk::create(directory).expect("the folder is new")));
     let visit = |_, _, _: &[u8]| Ok::<(), std::convert::Infallible>(());
     let options = Options::new(JournalKind::Demo);
     let (journal, _) = Journal::open(disk, options, Box::new(OsEntropy::default()), visit)
@@ -124,6 +139,12 @@ pub(super) fn write(directory: &Path, content: Content) {
         }
     }
     writer.commit();
+    drop(writer);
+    // Otherwise whoever opens the journal would wait until the system has written all of it.
+    for file in std::fs::read_dir(directory).expect("the folder is there") {
+        let file = file.and_then(|file| std::fs::File::open(file.path()));
+        file.and_then(|file| file.sync_all()).expect("the disk works");
+    }
 }
 
 /// The `n`th booking, the seats one after the other over all offices.
@@ -151,15 +172,74 @@ fn booking(n: u64, of_each: u64, first: CivilDate, size: Size) -> Booked {
 }
 
 /// Spread like the hashes that they are in life; an odd factor keeps them apart.
-pub(super) fn spread(number: u64) -> [u8; 16] {
+#[must_use]
+pub fn spread(number: u64) -> [u8; 16] {
     let mut id = [0; 16];
     id[..8].copy_from_slice(&number.wrapping_mul(0x9e37_79b9_7f4a_7c15).to_be_bytes());
     id
 }
 
 /// A person's name.
-pub(super) fn person(number: u64) -> Pseudonym {
+#[must_use]
+pub fn person(number: u64) -> Pseudonym {
     let mut name = [0; 32];
     name[..16].copy_from_slice(&spread(number));
     Pseudonym(name)
+}
+
+/// A disk that leaves syncing to its user.
+struct Unsynced(RealDisk);
+
+struct UnsyncedFile(Box<dyn DiskFile>);
+
+fn unsynced(file: Box<dyn DiskFile>) -> Box<dyn DiskFile> {
+    Box::new(UnsyncedFile(file))
+}
+
+impl Disk for Unsynced {
+    fn list(&self) -> io::Result<Vec<String>> {
+        self.0.list()
+    }
+
+    fn create(&self, name: &str) -> io::Result<Box<dyn DiskFile>> {
+        self.0.create(name).map(unsynced)
+    }
+
+    fn open(&self, name: &str, access: Access) -> io::Result<Box<dyn DiskFile>> {
+        self.0.open(name, access).map(unsynced)
+    }
+
+    fn rename(&self, from: &str, to: &str) -> io::Result<()> {
+        self.0.rename(from, to)
+    }
+
+    fn remove(&self, name: &str) -> io::Result<()> {
+        self.0.remove(name)
+    }
+
+    fn sync_directory(&self) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn lock(&self, name: &str) -> io::Result<Option<Box<dyn DiskLock>>> {
+        self.0.lock(name)
+    }
+}
+
+impl DiskFile for UnsyncedFile {
+    fn read_at(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+        self.0.read_at(offset, out)
+    }
+
+    fn write_at(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        self.0.write_at(offset, bytes)
+    }
+
+    fn length(&self) -> io::Result<u64> {
+        self.0.length()
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        Ok(())
+    }
 }
