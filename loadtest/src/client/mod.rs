@@ -6,25 +6,28 @@
 //! Map: this file sends and receives; `login` walks through the identification hub; `requests` has a
 //! method for each call of the API; [`words`] are its JSON; [`problem`] are its refusals.
 
+mod connector;
 mod cookies;
 mod login;
 pub mod problem;
 mod requests;
 pub mod words;
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, Request, StatusCode};
 use http_body_util::{BodyExt as _, Full, Limited};
+use hyper_rustls::HttpsConnector;
 use hyper_util::client::legacy;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use serde::de::DeserializeOwned;
 use tokio::sync::Semaphore;
 
+pub use self::connector::Address;
 pub use self::login::{MAX_PEOPLE, Session};
 use self::problem::{Problem, is_problem};
 pub use self::requests::{Confirmed, solve};
@@ -95,33 +98,29 @@ pub(crate) struct Reply {
 /// A client of one gateway. Clones share connections and the bound on requests in flight.
 #[derive(Clone, Debug)]
 pub struct Client {
-    http: legacy::Client<HttpConnector, Full<Bytes>>,
-    /// `http://host:port`, no slash at the end; also the `Origin` of writes.
+    http: legacy::Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    /// `http://host:port` or `https://host:port`, no slash at the end; also the `Origin` of writes.
     base: Arc<str>,
     in_flight: Arc<Semaphore>,
 }
 
 impl Client {
-    /// A client of the gateway at `base` (`http://127.0.0.1:8080`) that has at most `max_in_flight`
+    /// A client of the gateway at an address (`http://127.0.0.1:8080`) that has at most `max_in_flight`
     /// requests open at once; more of them wait.
     #[must_use]
-    pub fn new(base: &str, max_in_flight: usize) -> Self {
-        Self::from_address(base, max_in_flight, None)
+    pub fn new(gateway: impl Into<Address>, max_in_flight: usize) -> Self {
+        Self::from_address(&gateway.into(), max_in_flight, None)
     }
 
     /// The same, coming from one address of this computer.
     #[must_use]
-    pub fn from_address(base: &str, max_in_flight: usize, address: Option<Ipv4Addr>) -> Self {
-        let mut connector = HttpConnector::new();
-        connector.set_local_address(address.map(IpAddr::V4));
-        // Bookings are small and answered one by one: waiting to fill a packet would be all delay.
-        connector.set_nodelay(true);
+    pub fn from_address(gateway: &Address, max_in_flight: usize, from: Option<Ipv4Addr>) -> Self {
         let http = legacy::Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
-            .build(connector);
+            .build(gateway.connector(from));
         Self {
             http,
-            base: base.trim_end_matches('/').into(),
+            base: Arc::clone(gateway.base()),
             in_flight: Arc::new(Semaphore::new(max_in_flight)),
         }
     }

@@ -26,7 +26,7 @@ pub(in crate::personas) fn actor() -> Arc<Actor> {
         hand_overs: Mutex::default(),
         solvers: tokio::sync::Semaphore::new(1),
     };
-    let session = Session::of_nobody(7, None);
+    let session = Session::of_nobody(7);
     let devices = vec![Client::new("http://127.0.0.1:1", 1)];
     let delay = Delay { one_way_ms: 0, jitter_ms: 0 };
     Arc::new(Actor::new(Persona::Hammer, session, devices, delay, Arc::new(stage), 1))

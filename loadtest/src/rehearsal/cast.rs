@@ -14,7 +14,7 @@ use tokio::time::Instant;
 use super::IN_FLIGHT_PER_DEVICE;
 use super::addresses::address;
 use crate::arrivals;
-use crate::client::{Client, MAX_PEOPLE, Session};
+use crate::client::{Address, Client, MAX_PEOPLE, Session};
 use crate::personas::{self, Actor, Persona, Stage};
 use crate::scenario::{Networks, Scenario};
 
@@ -26,7 +26,7 @@ const FORGED: &str = "t2.00000000.AAAA.AAAA";
 struct Casting<'a> {
     scenario: &'a Scenario,
     stage: &'a Arc<Stage>,
-    base: &'a str,
+    gateway: &'a Address,
     sessions: std::vec::IntoIter<Session>,
     devices: Vec<Client>,
     next_device: usize,
@@ -38,14 +38,14 @@ struct Casting<'a> {
 pub(super) fn send(
     scenario: &Scenario,
     stage: &Arc<Stage>,
-    base: &str,
+    gateway: &Address,
     sessions: Vec<Session>,
     begins_at: Instant,
 ) -> JoinSet<()> {
     let mut casting = Casting {
         scenario,
         stage,
-        base,
+        gateway,
         sessions: sessions.into_iter(),
         devices: Vec::new(),
         next_device: 0,
@@ -125,7 +125,11 @@ impl Casting<'_> {
         let Some(how) = self.scenario.personas.sybil else { return };
         for number in 0..how.count {
             let forged = (number % 2 == 1).then_some(FORGED);
-            let session = Session::of_nobody(MAX_PEOPLE + number, forged);
+            let number = MAX_PEOPLE + number;
+            let session = match forged {
+                Some(token) => Session::forged(number, self.gateway, token),
+                None => Session::of_nobody(number),
+            };
             let place = (number, how.count);
             let actor = self.actor_as(session, Persona::Sybil, how.networks, place, 1);
             self.tasks.spawn(personas::sybil(actor, how.rate_per_second));
@@ -180,7 +184,7 @@ impl Casting<'_> {
         self.next_device += 1;
         if number < MAX_DEVICES {
             let from = Some(address(number));
-            self.devices.push(Client::from_address(self.base, IN_FLIGHT_PER_DEVICE, from));
+            self.devices.push(Client::from_address(self.gateway, IN_FLIGHT_PER_DEVICE, from));
         }
         self.devices[number % MAX_DEVICES].clone()
     }
