@@ -12,8 +12,8 @@ use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use opentelemetry::trace::{
-    Span as _, SpanBuilder, SpanContext, SpanKind, TraceContextExt as _, TraceFlags, TraceState,
-    Tracer as _, TracerProvider as _,
+    Span as _, SpanBuilder, SpanContext, SpanKind, TraceContextExt as _, TraceFlags, Tracer as _,
+    TracerProvider as _,
 };
 use opentelemetry::{Context, KeyValue};
 use opentelemetry_http::{HttpClient, HttpError};
@@ -26,7 +26,7 @@ use opentelemetry_sdk::trace::{
 use talon_wire::{SpanId, TraceContext, TraceId};
 use tokio::runtime::Runtime;
 
-use super::{BadTraces, COLLECTOR_DEADLINE, MAX_WAITING_STEPS, Settings};
+use super::{BadTraces, COLLECTOR_DEADLINE, Command, MAX_WAITING_STEPS, Settings};
 use crate::scope::Scope;
 
 /// Longest answer of the collector that is read, in bytes.
@@ -90,7 +90,7 @@ pub async fn request<F: Future>(
         let trace = scope.trace.or_else(new_trace);
         return Scope { trace, ..scope }.run(answering).await;
     }
-    let (mut span, trace) = recorder.begin("request", SpanKind::Server, scope.trace);
+    let (mut span, trace) = recorder.begin("request", SpanKind::Server, scope.trace.as_ref());
     if let Some(id) = scope.request {
         span.set_attribute(KeyValue::new("request_id", id.to_string()));
     }
@@ -101,11 +101,31 @@ pub async fn request<F: Future>(
     answer
 }
 
+impl Command {
+    /// Begins one that came with this scope.
+    pub fn begin(scope: Scope) -> Self {
+        let is_recorded = scope.trace.as_ref().is_some_and(|trace| trace.is_sampled);
+        let Some(recorder) = RECORDER.get().filter(|_| is_recorded) else {
+            return Self { scope, span: None };
+        };
+        let (span, trace) = recorder.begin("command", SpanKind::Server, scope.trace.as_ref());
+        Self { scope: Scope { trace, is_recorded, ..scope }, span: Some(span) }
+    }
+
+    /// Waits for the answer, which ends it.
+    pub async fn answer<F: Future>(self, waiting: F) -> F::Output {
+        let Some(mut span) = self.span else { return waiting.await };
+        let answer = self.scope.run(waiting).await;
+        span.end();
+        answer
+    }
+}
+
 /// One step of the request that the running task works for.
 pub async fn step<F: Future>(name: &'static str, work: F) -> F::Output {
     let scope = Scope::current();
     let Some(recorder) = RECORDER.get().filter(|_| scope.is_recorded) else { return work.await };
-    let (mut span, trace) = recorder.begin(name, SpanKind::Internal, scope.trace);
+    let (mut span, trace) = recorder.begin(name, SpanKind::Internal, scope.trace.as_ref());
     let done = Scope { trace, ..scope }.run(work).await;
     span.end();
     done
@@ -117,26 +137,28 @@ impl Recorder {
         &self,
         name: &'static str,
         kind: SpanKind,
-        parent: Option<TraceContext>,
+        parent: Option<&TraceContext>,
     ) -> (Span, Option<TraceContext>) {
+        let vendors = parent.and_then(|parent| parent.state.clone());
         let context = parent.map_or_else(Context::new, |parent| {
             let trace = opentelemetry::trace::TraceId::from_bytes(parent.trace.bytes());
             let span = opentelemetry::trace::SpanId::from_bytes(parent.parent.bytes());
-            let (flags, state) = (TraceFlags::SAMPLED, TraceState::default());
+            let state = vendors.as_ref().and_then(|state| state.as_str().parse().ok());
+            let (flags, state) = (TraceFlags::SAMPLED, state.unwrap_or_default());
             let parent = SpanContext::new(trace, span, flags, kind == SpanKind::Server, state);
             Context::new().with_remote_span_context(parent)
         });
         let builder = SpanBuilder::from_name(name).with_kind(kind);
         let span = self.tracer.build_with_context(builder, &context);
         let trace = of_span(span.span_context());
-        (span, trace)
+        (span, trace.map(|trace| TraceContext { state: vendors, ..trace }))
     }
 }
 
 fn of_span(context: &SpanContext) -> Option<TraceContext> {
     let trace = TraceId::new(context.trace_id().to_bytes())?;
     let parent = SpanId::new(context.span_id().to_bytes())?;
-    Some(TraceContext { trace, parent, is_sampled: true })
+    Some(TraceContext { trace, parent, is_sampled: true, state: None })
 }
 
 /// A trace that nobody records.
@@ -144,7 +166,7 @@ fn new_trace() -> Option<TraceContext> {
     let ids = RandomIdGenerator::default();
     let trace = TraceId::new(ids.new_trace_id().to_bytes())?;
     let parent = SpanId::new(ids.new_span_id().to_bytes())?;
-    Some(TraceContext { trace, parent, is_sampled: false })
+    Some(TraceContext { trace, parent, is_sampled: false, state: None })
 }
 
 /// The way to the collector. The thread that sends has no runtime, so it brings one.
