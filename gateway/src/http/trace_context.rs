@@ -45,7 +45,7 @@ pub fn pass_on(headers: &mut HeaderMap) {
     if let Some(trace) = Scope::current().trace {
         let value = HeaderValue::from_str(&trace.to_string());
         headers.insert(TRACEPARENT, value.expect("hexadecimal digits and dashes are visible"));
-        if let Some(state) = trace.state {
+        if let Some(state) = &trace.state {
             let value = HeaderValue::from_str(state.as_str());
             headers.insert(TRACESTATE, value.expect("it is visible ASCII, spaces and tabs"));
         }
@@ -54,6 +54,8 @@ pub fn pass_on(headers: &mut HeaderMap) {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
 
     const GOOD: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
@@ -78,7 +80,7 @@ mod tests {
                 headers.append(TRACESTATE, HeaderValue::from_static(state));
             }
             let mut asked = HeaderMap::new();
-            let scope = Scope { trace: of_request(&headers), ..Scope::default() };
+            let scope = Scope { trace: of_request(&headers).map(Arc::new), ..Scope::default() };
             scope.within(|| pass_on(&mut asked));
             asked.get(TRACESTATE).map(|value| value.to_str().unwrap().to_owned())
         };
@@ -94,7 +96,8 @@ mod tests {
         let mut asked = HeaderMap::new();
         pass_on(&mut asked);
         assert!(asked.is_empty());
-        let scope = Scope { trace: of_request(&headers(&[GOOD])), ..Scope::default() };
+        let scope =
+            Scope { trace: of_request(&headers(&[GOOD])).map(Arc::new), ..Scope::default() };
         scope.within(|| pass_on(&mut asked));
         assert_eq!(asked[TRACEPARENT], GOOD);
     }

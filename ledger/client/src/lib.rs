@@ -108,7 +108,8 @@ impl Ledger for Remote {
         let (reply, answer) = oneshot::channel();
         // Whoever asks may say of a trace that it is recorded; the ledger records what this process does.
         let Scope { trace, is_recorded, .. } = Scope::current();
-        let trace = trace.map(|trace| TraceContext { is_sampled: is_recorded, ..trace });
+        let trace = trace
+            .map(|trace| TraceContext { is_sampled: is_recorded, ..Arc::unwrap_or_clone(trace) });
         let at = Instant::now();
         let call = NewCall { command, trace, reply, at, place };
         // There are as many places in the queue; it refuses only when its driver is gone.

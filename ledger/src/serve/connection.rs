@@ -235,7 +235,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Conversation<'a, S> {
         trace: Option<TraceContext>,
         command: Command,
     ) -> impl Future<Output = (u64, Answer)> + use<S> {
-        let step = spans::Command::begin(Scope { trace, ..Scope::default() });
+        let step = spans::Command::begin(Scope { trace: trace.map(Arc::new), ..Scope::default() });
         let waiting = step.decide(|| {
             tracing::debug!(request = id, "a gateway asks");
             self.lane.handle.call(command)

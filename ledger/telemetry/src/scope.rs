@@ -3,6 +3,8 @@
 //! Carried beside the task and not in a span, so that a request of which nothing is logged costs nothing.
 //! Must not know what a request asks.
 
+use std::sync::Arc;
+
 use talon_wire::TraceContext;
 
 use crate::request_id::RequestId;
@@ -16,8 +18,9 @@ tokio::task_local! {
 pub struct Scope {
     /// Its id, where it came in.
     pub request: Option<RequestId>,
-    /// The trace that it belongs to, if it belongs to one.
-    pub trace: Option<TraceContext>,
+    /// The trace that it belongs to, if it belongs to one; shared, for every open request has room for a scope or
+    /// several.
+    pub trace: Option<Arc<TraceContext>>,
     /// Whether this process records that trace ([`crate::spans`]).
     pub is_recorded: bool,
 }

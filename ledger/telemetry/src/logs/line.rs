@@ -110,7 +110,7 @@ impl Line {
         if let Some(id) = scope.request {
             write!(out, " request_id={id}").expect("a string takes all");
         }
-        if let Some(TraceContext { trace, .. }) = &scope.trace {
+        if let Some(TraceContext { trace, .. }) = scope.trace.as_deref() {
             write!(out, " trace_id={trace}").expect("a string takes all");
         }
     }
@@ -131,7 +131,7 @@ impl Line {
         if let Some(id) = scope.request {
             write!(out, r#","request_id":"{id}""#).expect("a string takes all");
         }
-        if let Some(TraceContext { trace, .. }) = &scope.trace {
+        if let Some(TraceContext { trace, .. }) = scope.trace.as_deref() {
             write!(out, r#","trace_id":"{trace}""#).expect("a string takes all");
         }
         out.push('}');

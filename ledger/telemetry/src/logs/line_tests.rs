@@ -2,6 +2,8 @@
 
 use proptest::prelude::*;
 
+use std::sync::Arc;
+
 use super::*;
 use crate::request_id::RequestId;
 
@@ -50,7 +52,7 @@ fn one_event_in_each_format() {
     let trace = b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
     let scope = Scope {
         request: Some(RequestId::next()),
-        trace: TraceContext::parse(trace),
+        trace: TraceContext::parse(trace).map(Arc::new),
         is_recorded: false,
     };
     let id = scope.request.unwrap();

@@ -114,7 +114,7 @@ pub fn request<F: Future>(
 pub struct Command {
     scope: Scope,
     #[cfg(feature = "otlp")]
-    span: Option<opentelemetry_sdk::trace::Span>,
+    span: Option<Box<opentelemetry_sdk::trace::Span>>,
 }
 
 impl Command {

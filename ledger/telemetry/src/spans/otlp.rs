@@ -3,9 +3,11 @@
 //! Its interface is used as it is and not through spans of `tracing`: those would be made for every request,
 //! and these are made for recorded ones only. Owns the one recorder of the process.
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
+use futures_util::FutureExt as _;
+use futures_util::future::Either;
 use http::{Request, Response};
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper_util::client::legacy::Client;
@@ -78,27 +80,40 @@ pub(super) fn start(
     Ok(Some(provider))
 }
 
+// What is waited for is held once, and in a box where it is recorded: a function that awaits its argument in two places
+// would have room for it three times, for every request that is open.
+
 /// Answers a request; the first step of its trace. `status` says how it ended.
-pub async fn request<F: Future>(
+pub fn request<F: Future>(
     scope: Scope,
     answering: F,
     status: fn(&F::Output) -> u16,
-) -> F::Output {
-    let Some(recorder) = RECORDER.get() else { return scope.run(answering).await };
+) -> impl Future<Output = F::Output> {
+    let (span, scope) = begin_request(scope);
+    let ending = span.map(|span| Box::new((span, status)));
+    scope.run(answering).map(move |answer| {
+        if let Some((mut span, status)) = ending.map(|ending| *ending) {
+            let status = i64::from(status(&answer));
+            span.set_attribute(KeyValue::new("http.response.status_code", status));
+            span.end();
+        }
+        answer
+    })
+}
+
+/// The span of a request that is recorded, and what it is worked for under.
+fn begin_request(scope: Scope) -> (Option<Span>, Scope) {
+    let Some(recorder) = RECORDER.get() else { return (None, scope) };
     if scope.request.is_none_or(|id| id.jitter(LOTS) >= recorder.winning) {
         // It has a name all the same, by which logs of several processes are put together.
-        let trace = scope.trace.or_else(new_trace);
-        return Scope { trace, ..scope }.run(answering).await;
+        let trace = scope.trace.or_else(|| new_trace().map(Arc::new));
+        return (None, Scope { trace, ..scope });
     }
-    let (mut span, trace) = recorder.begin("request", SpanKind::Server, scope.trace.as_ref());
+    let (mut span, trace) = recorder.begin("request", SpanKind::Server, scope.trace.as_deref());
     if let Some(id) = scope.request {
         span.set_attribute(KeyValue::new("request_id", id.to_string()));
     }
-    let answer = Scope { trace, is_recorded: true, ..scope }.run(answering).await;
-    let status = i64::from(status(&answer));
-    span.set_attribute(KeyValue::new("http.response.status_code", status));
-    span.end();
-    answer
+    (Some(span), Scope { trace, is_recorded: true, ..scope })
 }
 
 impl Command {
@@ -108,27 +123,30 @@ impl Command {
         let Some(recorder) = RECORDER.get().filter(|_| is_recorded) else {
             return Self { scope, span: None };
         };
-        let (span, trace) = recorder.begin("command", SpanKind::Server, scope.trace.as_ref());
-        Self { scope: Scope { trace, is_recorded, ..scope }, span: Some(span) }
+        let (span, trace) = recorder.begin("command", SpanKind::Server, scope.trace.as_deref());
+        Self { scope: Scope { trace, is_recorded, ..scope }, span: Some(Box::new(span)) }
     }
 
     /// Waits for the answer, which ends it.
-    pub async fn answer<F: Future>(self, waiting: F) -> F::Output {
-        let Some(mut span) = self.span else { return waiting.await };
-        let answer = self.scope.run(waiting).await;
-        span.end();
-        answer
+    pub fn answer<F: Future>(self, waiting: F) -> impl Future<Output = F::Output> {
+        let Self { scope, span } = self;
+        match span {
+            None => Either::Left(waiting),
+            Some(mut span) => {
+                Either::Right(Box::pin(scope.run(waiting).inspect(move |_| span.end())))
+            }
+        }
     }
 }
 
 /// One step of the request that the running task works for.
-pub async fn step<F: Future>(name: &'static str, work: F) -> F::Output {
+pub fn step<F: Future>(name: &'static str, work: F) -> impl Future<Output = F::Output> {
     let scope = Scope::current();
-    let Some(recorder) = RECORDER.get().filter(|_| scope.is_recorded) else { return work.await };
-    let (mut span, trace) = recorder.begin(name, SpanKind::Internal, scope.trace.as_ref());
-    let done = Scope { trace, ..scope }.run(work).await;
-    span.end();
-    done
+    let Some(recorder) = RECORDER.get().filter(|_| scope.is_recorded) else {
+        return Either::Left(work);
+    };
+    let (mut span, trace) = recorder.begin(name, SpanKind::Internal, scope.trace.as_deref());
+    Either::Right(Box::pin(Scope { trace, ..scope }.run(work).inspect(move |_| span.end())))
 }
 
 impl Recorder {
@@ -138,7 +156,7 @@ impl Recorder {
         name: &'static str,
         kind: SpanKind,
         parent: Option<&TraceContext>,
-    ) -> (Span, Option<TraceContext>) {
+    ) -> (Span, Option<Arc<TraceContext>>) {
         let vendors = parent.and_then(|parent| parent.state.clone());
         let context = parent.map_or_else(Context::new, |parent| {
             let trace = opentelemetry::trace::TraceId::from_bytes(parent.trace.bytes());
@@ -151,7 +169,7 @@ impl Recorder {
         let builder = SpanBuilder::from_name(name).with_kind(kind);
         let span = self.tracer.build_with_context(builder, &context);
         let trace = of_span(span.span_context());
-        (span, trace.map(|trace| TraceContext { state: vendors, ..trace }))
+        (span, trace.map(|trace| Arc::new(TraceContext { state: vendors, ..trace })))
     }
 }
 
