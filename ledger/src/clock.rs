@@ -125,8 +125,11 @@ impl LedgerClock {
     /// followed at once.
     pub fn now(&self) -> UtcMicros {
         let wall = self.source.wall().0;
-        let expected = self.source.monotonic() + self.agreed.load(Ordering::Relaxed);
-        let now = if wall - expected > MAX_CLOCK_JUMP_MICROS { expected } else { wall };
+        let is_ahead = |of: i64| wall - of > MAX_CLOCK_JUMP_MICROS;
+        // Somebody looks every second: a time that is near the latest one is none of a clock that was set forward.
+        let expected = is_ahead(self.latest.load(Ordering::Relaxed))
+            .then(|| self.source.monotonic() + self.agreed.load(Ordering::Relaxed));
+        let now = expected.filter(|expected| is_ahead(*expected)).unwrap_or(wall);
         // Relaxed: the maximum is all that is shared.
         UtcMicros(self.latest.fetch_max(now, Ordering::Relaxed).max(now))
     }
