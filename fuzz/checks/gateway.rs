@@ -75,9 +75,9 @@ pub(crate) fn proxy_header(bytes: &[u8]) {
 pub(crate) fn traceparent(bytes: &[u8]) {
     let Some(trace) = TraceContext::parse(bytes) else { return };
     let again = trace.to_string();
-    assert_eq!(TraceContext::parse(again.as_bytes()), Some(trace));
+    assert_eq!(TraceContext::parse(again.as_bytes()).as_ref(), Some(&trace));
     assert_eq!(again.as_bytes()[3..53], bytes[3..53]);
-    assert_eq!(TraceContext::from_bytes(&trace.to_bytes()), Some(trace));
+    assert_eq!(TraceContext::from_bytes(&trace.to_bytes()).as_ref(), Some(&trace));
 }
 
 /// The hops are bounded, and an address that a proxy appends is the nearest one.

@@ -30,7 +30,7 @@ pub(crate) fn record(bytes: &[u8]) {
 pub(crate) fn frames(bytes: &[u8]) {
     direction::<FromClient>(bytes, |to, frame| match frame {
         FromClient::Request { id, trace, command } => {
-            frame::put_request(to, *id, *trace, command).expect("it came in a frame");
+            frame::put_request(to, *id, trace.as_ref(), command).expect("it came in a frame");
         }
         FromClient::Ping { id } => frame::put_ping(to, *id),
     });

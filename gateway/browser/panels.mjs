@@ -70,7 +70,10 @@ export function inUnit(value, unit) {
 /** Round steps from 0 up to `most`, in a unit that people count in. */
 function ticks(most, unit) {
   if (unit === "bool") return [0, 1];
-  const base = unit === "bytes" || unit === "Bps" ? 1024 ** Math.max(0, Math.floor(Math.log(Math.max(most, 1)) / Math.log(1024))) : 1;
+  const isBytes = unit === "bytes" || unit === "Bps";
+  const ofBytes = 1024 ** Math.max(0, Math.floor(Math.log(Math.max(most, 1)) / Math.log(1024)));
+  const ofSeconds = most >= 86_400 ? 86_400 : most >= 3_600 ? 3_600 : 1;
+  const base = isBytes ? ofBytes : unit === "s" ? ofSeconds : 1;
   const raw = Math.max(most, Number.MIN_VALUE) / base / 4;
   const power = 10 ** Math.floor(Math.log10(raw));
   const step = [1, 2, 2.5, 5, 10].map((m) => m * power).find((s) => s >= raw) * base;

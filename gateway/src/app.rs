@@ -15,7 +15,7 @@ use talon_domain::policy::CompiledPolicy;
 use talon_ledger::core::Authority;
 use talon_wire::{Ledger, Place};
 
-use crate::admission::{AdmissionHandle, LocalFence, RateRule, WhenDown};
+use crate::admission::{AdmissionHandle, LocalFence, LoginFence, RateRule, WhenDown};
 use crate::availability::{Lists, PublicAnswers};
 use crate::config::{Config, ProcessMode};
 use crate::demand::Demands;
@@ -115,7 +115,7 @@ pub struct App {
     /// The first fence, in memory.
     pub fence: Arc<LocalFence>,
     /// The fence of logins, which are dearer.
-    pub login_fence: Arc<LocalFence>,
+    pub login_fence: Arc<LoginFence>,
     /// Where proofs are derived.
     pub kdf: Arc<KdfPool>,
     /// What proof a booking needs now.

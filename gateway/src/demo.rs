@@ -46,11 +46,11 @@ pub enum BadHub {
 /// [`BadHub`].
 pub fn start_hub(config: &Config, secret: &str, listener: TcpListener) -> Result<(), BadHub> {
     let port = config.server.listen.port();
-    let mut redirects: Vec<String> = [config.origin(), format!("http://localhost:{port}")]
-        .iter()
-        .map(|origin| format!("{origin}/login/callback"))
-        .collect();
-    redirects.push(format!("http://127.0.0.1:{port}/login/callback"));
+    let here =
+        ["localhost", "127.0.0.1"].map(|host| format!("{}://{host}:{port}", config.scheme()));
+    let origins = here.into_iter().chain([config.origin()]);
+    let mut redirects: Vec<String> =
+        origins.map(|origin| format!("{origin}/login/callback")).collect();
     redirects.sort_unstable();
     redirects.dedup();
     let hub = Hub::new(HubOptions::new(&config.hub.client_id, secret, redirects))

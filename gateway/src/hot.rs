@@ -4,6 +4,7 @@
 //! [`crate::cold`]. Must not know how a booking is admitted ([`crate::operations`]).
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Instant;
 
 use axum::Router;
@@ -74,7 +75,7 @@ pub fn serve(
     request: Request<Incoming>,
 ) -> impl Future<Output = Answer> {
     let id = RequestId::next();
-    let trace = trace_context::of_request(request.headers());
+    let trace = trace_context::of_request(request.headers()).map(Arc::new);
     let scope = Scope { request: Some(id), trace, is_recorded: false };
     let answering = answer(lane, cold, peer, request, id);
     spans::request(scope, answering, |answer| answer.status().as_u16())

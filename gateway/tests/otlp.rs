@@ -16,11 +16,12 @@ use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::trace::v1::Span;
 use prost::Message as _;
 
-use harness::{Ask, Gateway, Launch, Visit, day, eventually, somebody};
+use harness::{Ask, Gateway, Launch, LedgerServer, Visit, day, eventually, somebody};
 
 const TRACE_ID: &str = "0af7651916cd43dd8448eb211c80319c";
 const PARENT: &str = "b7ad6b7169203331";
 const TRACEPARENT: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+const TRACESTATE: &str = "vendor=1";
 
 /// A collector that keeps what it is sent.
 struct Collector {
@@ -44,14 +45,32 @@ impl Collector {
     }
 
     fn launch(&self, ratio: &str) -> Launch {
+        self.told_by(Launch::new(), ratio)
+    }
+
+    fn told_by(&self, launch: Launch, ratio: &str) -> Launch {
         let endpoint = format!("traces.endpoint=http://{}", self.address);
-        Launch::new().set(&endpoint).set(&format!("traces.ratio={ratio}"))
+        launch.set(&endpoint).set(&format!("traces.ratio={ratio}"))
+    }
+
+    /// A ledger of its own that sends its steps here.
+    fn ledger(&self) -> LedgerServer {
+        let mut ledger = LedgerServer::new();
+        ledger.append(&format!("[traces]\nendpoint = \"http://{}\"\n", self.address));
+        ledger.start();
+        ledger
+    }
+
+    /// The steps that one program sent.
+    fn spans_of(&self, program: &str) -> Vec<Span> {
+        let requests = self.requests.lock().unwrap();
+        let resources = requests.iter().flat_map(|request| &request.resource_spans);
+        let its = resources.filter(|one| format!("{:?}", one.resource).contains(program));
+        its.flat_map(|resource| &resource.scope_spans).flat_map(|s| s.spans.clone()).collect()
     }
 
     fn spans(&self) -> Vec<Span> {
-        let requests = self.requests.lock().unwrap();
-        let resources = requests.iter().flat_map(|request| &request.resource_spans);
-        resources.flat_map(|resource| &resource.scope_spans).flat_map(|s| s.spans.clone()).collect()
+        self.spans_of("")
     }
 }
 
@@ -64,7 +83,7 @@ async fn book(gateway: &Gateway, traceparent: Option<&str>) {
     let mut who = somebody(gateway);
     let mut ask = Visit::any(1, "exam", &day(2), &day(9)).ask("k");
     if let Some(value) = traceparent {
-        ask = ask.header("traceparent", value);
+        ask = ask.header("traceparent", value).header("tracestate", TRACESTATE);
     }
     who.send(ask).await.expect(201);
 }
@@ -93,6 +112,39 @@ async fn a_booking_is_a_trace_from_the_request_to_the_durable_record() {
     let all = collector.requests.lock().unwrap();
     let resource = all[0].resource_spans[0].resource.as_ref().unwrap();
     assert!(format!("{resource:?}").contains("talon-gateway"));
+}
+
+#[tokio::test]
+async fn a_ledger_elsewhere_goes_on_with_the_trace_of_its_gateway() {
+    let collector = Collector::start().await;
+    let mut ledger = collector.ledger();
+    let gateway = collector.told_by(ledger.gateway(), "1").start();
+    book(&gateway, Some(TRACEPARENT)).await;
+    stop(gateway).await;
+    tokio::task::spawn_blocking(move || ledger.stop()).await.unwrap();
+    let of_trace = |span: &Span| span.trace_id == hex::decode(TRACE_ID).unwrap();
+    let [there, here] = ["talon-ledger", "talon-gateway"].map(|program| {
+        collector.spans_of(program).into_iter().filter(of_trace).collect::<Vec<_>>()
+    });
+    let request = find(&here, "request", &hex::decode(PARENT).unwrap());
+    let asked = find(&here, "ledger", &request.span_id);
+    let command = find(&there, "command", &asked.span_id);
+    let durable = find(&there, "durable", &command.span_id);
+    assert!(durable.end_time_unix_nano <= command.end_time_unix_nano);
+    for span in [request, asked, command, durable] {
+        assert_eq!(span.trace_state, TRACESTATE, "{}", span.name);
+    }
+}
+
+#[tokio::test]
+async fn a_ledger_elsewhere_records_what_its_gateway_records_and_nothing_else() {
+    let collector = Collector::start().await;
+    let mut ledger = collector.ledger();
+    let gateway = collector.told_by(ledger.gateway(), "0").start();
+    book(&gateway, Some(TRACEPARENT)).await;
+    stop(gateway).await;
+    tokio::task::spawn_blocking(move || ledger.stop()).await.unwrap();
+    assert!(collector.spans().is_empty());
 }
 
 #[tokio::test]

@@ -3,8 +3,11 @@
 //! Ledger time never goes back, whatever the wall clock does, and says when the wall clock is not
 //! to be trusted with a release. Must not know what is timed.
 //!
-//! - **Set forward**: ledger time follows at once. Bookings go on; releases, and the forgetting of
-//!   the past, wait until wall and monotonic time have agreed for [`CLOCK_AGREEMENT_MICROS`].
+//! - **Set forward**: ledger time goes on by the monotonic clock, as if nothing had happened, until
+//!   wall and monotonic time have agreed for [`CLOCK_AGREEMENT_MICROS`]; then it is the wall clock's
+//!   again. Bookings go on; releases, and the forgetting of the past, wait. A clock that is put right
+//!   before that has left no trace in any fact; otherwise ledger time, which never goes back, could
+//!   not follow it back.
 //! - **Set back**: ledger time stands still until the wall clock has caught up, and releases wait
 //!   until then and for as long again. A deadline that has passed stays passed.
 //! - **Suspended machine**: the monotonic time here is the one that goes on while the machine
@@ -67,6 +70,11 @@ fn micros(clock: ClockId) -> i64 {
     time.tv_sec * MICROS_PER_SECOND + time.tv_nsec / 1_000
 }
 
+/// Whether so much between wall and monotonic time is a jump.
+fn is_jump(difference: i64) -> bool {
+    difference.unsigned_abs() > MAX_CLOCK_JUMP_MICROS.unsigned_abs()
+}
+
 /// What a look at the clocks found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Look {
@@ -80,12 +88,17 @@ pub struct Look {
 pub struct LedgerClock {
     source: Box<dyn Clock>,
     latest: AtomicI64,
+    /// Wall time less monotonic time, as they were when they last agreed. Relaxed everywhere: a number of its own,
+    /// and whoever reads the one before it is as right as a moment earlier.
+    agreed: AtomicI64,
     guard: Mutex<Guard>,
 }
 
 struct Guard {
     wall: i64,
     monotonic: i64,
+    /// Monotonic time of the last jump; there may have been none.
+    jumped_at: i64,
     slept: i64,
     looked_at: UtcMicros,
     /// Monotonic time before which releases wait.
@@ -99,18 +112,26 @@ impl LedgerClock {
         let guard = Guard {
             wall: wall.0,
             monotonic: source.monotonic(),
+            jumped_at: source.monotonic(),
             slept: source.slept(),
             looked_at: wall.max(not_before),
             distrusted_until: None,
         };
-        Self { source, latest: AtomicI64::new(not_before.0), guard: Mutex::new(guard) }
+        let agreed = AtomicI64::new(guard.wall - guard.monotonic);
+        Self { source, latest: AtomicI64::new(not_before.0), agreed, guard: Mutex::new(guard) }
     }
 
-    /// Now, or the latest time ever returned if that is later.
+    /// Now, or the latest time ever returned if that is later. A wall clock that was set forward is not
+    /// followed at once.
     pub fn now(&self) -> UtcMicros {
         let wall = self.source.wall().0;
+        let is_ahead = |of: i64| wall - of > MAX_CLOCK_JUMP_MICROS;
+        // Somebody looks every second: a time that is near the latest one is none of a clock that was set forward.
+        let expected = is_ahead(self.latest.load(Ordering::Relaxed))
+            .then(|| self.source.monotonic() + self.agreed.load(Ordering::Relaxed));
+        let now = expected.filter(|expected| is_ahead(*expected)).unwrap_or(wall);
         // Relaxed: the maximum is all that is shared.
-        UtcMicros(self.latest.fetch_max(wall, Ordering::Relaxed).max(wall))
+        UtcMicros(self.latest.fetch_max(now, Ordering::Relaxed).max(now))
     }
 
     /// Compares the clocks with the last look.
@@ -132,7 +153,14 @@ impl LedgerClock {
         (guard.wall, guard.monotonic) = (wall, monotonic);
         // Relaxed: as in `now`.
         let ahead = self.latest.load(Ordering::Relaxed) - wall;
-        if jump.abs() > MAX_CLOCK_JUMP_MICROS || ahead > MAX_CLOCK_JUMP_MICROS {
+        if is_jump(jump) {
+            guard.jumped_at = monotonic;
+        }
+        let is_right = !is_jump(wall - monotonic - self.agreed.load(Ordering::Relaxed));
+        if is_right || monotonic - guard.jumped_at >= CLOCK_AGREEMENT_MICROS {
+            self.agreed.store(wall - monotonic, Ordering::Relaxed);
+        }
+        if is_jump(jump) || ahead > MAX_CLOCK_JUMP_MICROS {
             if guard.distrusted_until.is_none() {
                 tracing::warn!(
                     jump_micros = jump,
@@ -253,6 +281,50 @@ mod tests {
         source.advance_micros(1);
         assert!(clock.look().is_trusted);
         assert!(clock.is_trusted());
+    }
+
+    #[test]
+    fn a_jump_that_is_put_right_within_the_wait_leaves_no_trace_in_ledger_time() {
+        let hour = 3600 * MICROS_PER_SECOND;
+        for (jump, meanwhile) in [(hour, CLOCK_AGREEMENT_MICROS - 1), (-hour, 0)] {
+            let source = ManualClock::new(UtcMicros(0));
+            let clock = LedgerClock::new(Box::new(source.clone()), UtcMicros(0));
+            source.jump_micros(jump);
+            assert_eq!(clock.now(), UtcMicros(0), "before anybody has looked");
+            clock.look();
+            source.advance_micros(CLOCK_AGREEMENT_MICROS - 1);
+            clock.look();
+            assert_eq!(clock.now(), UtcMicros(meanwhile), "it goes on, or stands still");
+            source.jump_micros(-jump);
+            clock.look();
+            source.advance_micros(1);
+            assert_eq!(clock.now(), UtcMicros(CLOCK_AGREEMENT_MICROS));
+            assert!(!clock.look().is_trusted, "a clock that jumps twice is none to open dates by");
+        }
+    }
+
+    #[test]
+    fn ledger_time_follows_a_jump_when_the_clocks_have_agreed_for_a_while() {
+        let hour = 3600 * MICROS_PER_SECOND;
+        let source = ManualClock::new(UtcMicros(0));
+        let clock = LedgerClock::new(Box::new(source.clone()), UtcMicros(0));
+        source.jump_micros(hour);
+        clock.look();
+        source.advance_micros(CLOCK_AGREEMENT_MICROS);
+        assert!(clock.look().is_trusted);
+        assert_eq!(clock.now(), UtcMicros(hour + CLOCK_AGREEMENT_MICROS));
+    }
+
+    #[test]
+    fn a_clock_that_drifts_is_followed() {
+        let source = ManualClock::new(UtcMicros(0));
+        let clock = LedgerClock::new(Box::new(source.clone()), UtcMicros(0));
+        for _ in 0..10 {
+            source.advance_micros(MICROS_PER_SECOND);
+            source.jump_micros(MAX_CLOCK_JUMP_MICROS);
+            assert!(clock.look().is_trusted);
+        }
+        assert_eq!(clock.now(), UtcMicros(10 * (MICROS_PER_SECOND + MAX_CLOCK_JUMP_MICROS)));
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! unclaimed, and nothing here says who claimed it.
 
 use std::collections::{BTreeMap, HashMap};
+use std::ops::AddAssign;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -168,6 +169,14 @@ pub struct Tally {
     pub taken: u64,
     /// Not released yet.
     pub unreleased: u64,
+}
+
+impl AddAssign for Tally {
+    fn add_assign(&mut self, other: Self) {
+        self.free += other.free;
+        self.taken += other.taken;
+        self.unreleased += other.unreleased;
+    }
 }
 
 /// Shapes in use, each once.

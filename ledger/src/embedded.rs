@@ -15,12 +15,12 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use talon_journal::{Commit, CommitListener, CommitThread, Journal, JournalFailure, Sequence};
 use talon_telemetry::spans;
-use talon_wire::{AnswerFuture, Command, Health, Ledger};
+use talon_wire::{AnswerFuture, Command, Finding, Health, Ledger};
 use tokio::sync::{Notify, oneshot};
 
 use crate::committing::{CommitBy, commit_here};
 use crate::core::{Authorities, Core, Outcome};
-use crate::measures::{CommandCounters, Commits};
+use crate::measures::{CommandCounters, Commits, LookedAt};
 
 /// Most answers that wait for the disk on one runtime; at it, the outcome has to be asked for again
 /// under its key.
@@ -48,6 +48,7 @@ pub(crate) struct Observed {
     pub(crate) core: Arc<Core>,
     keeping: Arc<AtomicBool>,
     waiters: Arc<AllWaiters>,
+    pub(crate) places_looked_at: LookedAt,
 }
 
 impl Observed {
@@ -146,7 +147,8 @@ impl Embedded {
     /// What can be looked at of it.
     pub(crate) fn observed(&self) -> Observed {
         let (core, keeping) = (Arc::clone(&self.core), Arc::clone(&self.keeping));
-        Observed { core, keeping, waiters: Arc::clone(&self.waiters) }
+        let (waiters, places_looked_at) = (Arc::clone(&self.waiters), LookedAt::default());
+        Observed { core, keeping, waiters, places_looked_at }
     }
 
     /// Commits what is pending and stops.
@@ -257,14 +259,21 @@ impl Ledger for Handle {
 
     fn health(&self) -> Health {
         let journal = self.core.journal();
-        let failure = journal.failure().map(|failure| failure.to_string());
+        let found = |problem: Option<String>, kind: fn(String) -> Finding| {
+            problem.map_or(Finding::Good, kind)
+        };
+        let failure = found(journal.failure().map(|failure| failure.to_string()), Finding::Failed);
+        // Bookings go on by the monotonic clock, and every gateway has the same ledger: nobody is served better
+        // elsewhere.
         let clock = (!self.core.clock.is_trusted())
-            .then(|| "the wall clock jumped; releases are suspended".to_owned());
+            .then(|| "the wall clock jumped; bookings go on, no date opens".to_owned());
+        let clock = found(clock, Finding::Impaired);
         // Relaxed: see `AtWork`.
         let keeper = (!self.keeping.load(Ordering::Relaxed))
             .then(|| "the thread that opens dates has ended; restart".to_owned());
+        let keeper = found(keeper, Finding::Failed);
         let checks = [("journal", failure), ("clock", clock), ("keeper", keeper)];
-        Health { checks: checks.map(|(name, problem)| (name.to_owned(), problem)).to_vec() }
+        Health { checks: checks.map(|(name, finding)| (name.to_owned(), finding)).to_vec() }
     }
 }
 

@@ -140,8 +140,8 @@ impl Core {
     /// Does what is due; returns when to come again, at most [`MAX_KEEP_PAUSE_MICROS`] from now.
     pub fn keep(&self) -> UtcMicros {
         let _at_work = self.keeping.pause();
-        let now = self.clock.now();
         let look = self.clock.look();
+        let now = self.clock.now();
         if let Some((from, to)) = look.absence {
             self.keeping.was_away(from, to);
         }

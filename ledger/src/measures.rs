@@ -4,18 +4,19 @@
 //! ([`look`]), so that nothing is computed for nobody. Must not change anything.
 
 use std::path::Path;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use metrics::{Counter, Histogram, counter, gauge, histogram};
-use talon_domain::civil::CivilDate;
-use talon_domain::ids::Channel;
+use parking_lot::Mutex;
 use talon_journal::{Commit, CommitListener, SpareStatus};
 use talon_telemetry::metric::Metric;
 use talon_telemetry::table;
 use talon_wire::{Answer, Command, Refusal};
 
-use crate::day::Tally;
 use crate::embedded::Observed;
+
+/// The days of all authorities are walked at most this often, however many ask: a bit more often than Prometheus does.
+const PLACES_EVERY: Duration = Duration::from_secs(4);
 
 /// Counts commands that change something, by outcome. One for each runtime: a handle is looked up once.
 pub(crate) struct CommandCounters {
@@ -148,9 +149,27 @@ impl CommitListener for Commits {
 pub(crate) fn look(ledger: &Observed, directory: &Path) {
     let core = &ledger.core;
     look_at_state(ledger);
-    look_at_places(core);
+    if ledger.places_looked_at.is_due(Instant::now()) {
+        look_at_places(core);
+    }
     look_at_journal(core);
     look_at_disk(directory);
+}
+
+/// When something was last looked at that takes long, so that several who ask cost no more than one.
+#[derive(Debug, Default)]
+pub(crate) struct LookedAt(Mutex<Option<Instant>>);
+
+impl LookedAt {
+    /// Whether it has to be looked at again, which is taken to happen then.
+    fn is_due(&self, now: Instant) -> bool {
+        let mut last = self.0.lock();
+        let is_due = last.is_none_or(|last| now.duration_since(last) >= PLACES_EVERY);
+        if is_due {
+            *last = Some(now);
+        }
+        is_due
+    }
 }
 
 fn look_at_state(ledger: &Observed) {
@@ -166,21 +185,10 @@ fn look_at_state(ledger: &Observed) {
 }
 
 fn look_at_places(core: &crate::core::Core) {
-    let now = core.now();
-    for (id, authority) in core.authorities.load().iter() {
-        let today = CivilDate::at(now, authority.policy.zone());
-        let mut sum = Tally::default();
-        core.state().each_day(|key, day| {
-            if key.authority == *id && key.date >= today {
-                let of_day = day.tally(Channel::Web);
-                sum.free += of_day.free;
-                sum.taken += of_day.taken;
-                sum.unreleased += of_day.unreleased;
-            }
-        });
+    for (catalogue, sum) in core.places() {
         let states = [("free", sum.free), ("taken", sum.taken), ("unreleased", sum.unreleased)];
         for (state, count) in states {
-            let code = authority.catalogue.code.to_string();
+            let code = catalogue.code.to_string();
             gauge!(table::LEDGER_PLACES.name, "authority" => code, "state" => state)
                 .set(count as f64);
         }
@@ -205,5 +213,20 @@ fn look_at_disk(directory: &Path) {
     if let Ok(disk) = rustix::fs::statvfs(directory) {
         gauge!(table::DISK_FREE.name).set((disk.f_bavail * disk.f_frsize) as f64);
         gauge!(table::DISK_SIZE.name).set((disk.f_blocks * disk.f_frsize) as f64);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn however_many_ask_the_days_are_walked_once_in_a_while() {
+        let (looked_at, start) = (LookedAt::default(), Instant::now());
+        let due = |after: Duration| looked_at.is_due(start + after);
+        assert!(due(Duration::ZERO));
+        assert!(!due(Duration::ZERO) && !due(PLACES_EVERY - Duration::from_nanos(1)));
+        assert!(due(PLACES_EVERY));
+        assert!(!due(PLACES_EVERY), "who asks at the same moment shares it");
     }
 }

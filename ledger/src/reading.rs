@@ -3,10 +3,12 @@
 //! What a person reads of themselves waits for their last fact; what everybody reads promises
 //! nothing. Must not change anything.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
+use talon_domain::catalogue::Catalogue;
 use talon_domain::civil::{CivilDate, UtcMicros};
-use talon_domain::ids::{BookingId, Channel, ServiceId};
+use talon_domain::ids::{AuthorityId, BookingId, Channel, ServiceId};
 use talon_domain::policy::CompiledPolicy;
 use talon_journal::Sequence;
 use talon_wire::{
@@ -15,7 +17,7 @@ use talon_wire::{
 };
 
 use crate::core::{Core, Outcome};
-use crate::day::Day;
+use crate::day::{Day, Tally};
 use crate::person::Booking;
 use crate::record::DayKey;
 
@@ -63,6 +65,24 @@ impl Core {
             }
         }
         Outcome { answer: Answer::Refused(Refusal::NotFound), after }
+    }
+
+    /// What has become of the places of days to come that the web may book, by authority. Walks all days once.
+    pub fn places(&self) -> Vec<(Arc<Catalogue>, Tally)> {
+        let now = self.clock.now();
+        let mut sums: HashMap<AuthorityId, (Arc<Catalogue>, CivilDate, Tally)> = HashMap::new();
+        for (id, authority) in self.authorities.load().iter() {
+            let today = CivilDate::at(now, authority.policy.zone());
+            sums.insert(*id, (Arc::clone(&authority.catalogue), today, Tally::default()));
+        }
+        self.state.each_day(|key, day| {
+            if let Some((_, today, sum)) = sums.get_mut(&key.authority)
+                && key.date >= *today
+            {
+                *sum += day.tally(Channel::Web);
+            }
+        });
+        sums.into_values().map(|(catalogue, _, sum)| (catalogue, sum)).collect()
     }
 
     /// The dates of an office for a service and a channel, from today to the first after the last

@@ -12,7 +12,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
 
-use crate::client::Client;
+use crate::certificate::Certificate;
+use crate::client::{Address, Client};
 
 /// How long a start may take: reading the catalogue, replaying the journal.
 const READY_TIMEOUT: Duration = Duration::from_secs(60);
@@ -36,6 +37,8 @@ pub struct Launch {
     pub config: Option<PathBuf>,
     /// Keep limits and proofs in this Redis instead of in the process.
     pub redis: Option<String>,
+    /// Serve over TLS with this certificate instead of plainly.
+    pub certificate: Option<Certificate>,
     /// Settings on top, each `key=value`.
     pub settings: Vec<String>,
     /// The next date opens so long after the start.
@@ -61,6 +64,10 @@ impl Launch {
         if let Some(config) = &self.config {
             command.arg("--config").arg(config);
         }
+        if let Some(of) = &self.certificate {
+            command.args(["--set", &format!("tls.certificate={}", of.certificate.display())]);
+            command.args(["--set", &format!("tls.key={}", of.key.display())]);
+        }
         if let Some(redis) = &self.redis {
             command.args(["--redis", redis]);
         }
@@ -76,7 +83,7 @@ pub struct Gateway {
     child: Arc<Mutex<Child>>,
     /// Of the public, of the stand-in hub, of health.
     addresses: [SocketAddr; 3],
-    base: String,
+    base: Address,
     log: PathBuf,
 }
 
@@ -141,13 +148,17 @@ impl Gateway {
             .spawn()
             .with_context(|| format!("starting {}", launch.talon.display()))?;
         let child = Arc::new(Mutex::new(child));
-        let gateway = Self { child, addresses, base: format!("http://{listen}"), log };
+        let base = match &launch.certificate {
+            Some(of) => Address::secured(&format!("https://{listen}"), Arc::clone(&of.trust)),
+            None => Address::from(format!("http://{listen}").as_str()),
+        };
+        let gateway = Self { child, addresses, base, log };
         gateway.wait_until_ready(admin).await?;
         Ok(gateway)
     }
 
     async fn wait_until_ready(&self, admin: SocketAddr) -> Result<()> {
-        let client = Client::new(&self.base, 1);
+        let client = Client::new(self.base.clone(), 1);
         let ready = format!("http://{admin}/readyz");
         let deadline = Instant::now() + READY_TIMEOUT;
         while !client.is_ok(&ready).await {
@@ -163,9 +174,9 @@ impl Gateway {
         Ok(())
     }
 
-    /// `http://127.0.0.1:port`.
+    /// `http://127.0.0.1:port`, or with a certificate https.
     #[must_use]
-    pub fn base(&self) -> &str {
+    pub fn address(&self) -> &Address {
         &self.base
     }
 

@@ -13,6 +13,7 @@
 //! [`compare`] puts two side by side. [`trace`] reads recorded traffic and plays it again.
 
 pub mod arrivals;
+pub mod certificate;
 pub mod check;
 pub mod client;
 pub mod compare;

@@ -197,11 +197,12 @@ async fn a_trace_is_played_against_a_demonstration() {
         work_dir: folder.path().to_owned(),
         config: None,
         redis: None,
+        certificate: None,
         settings: Vec::new(),
         release_in: None,
     };
     let gateway = Gateway::start(&launch).await.unwrap();
-    let options = trace::ReplayOptions { to: gateway.base().to_owned(), speed: 10.0 };
+    let options = trace::ReplayOptions { to: gateway.address().base().to_string(), speed: 10.0 };
     let replayed = trace::replay(&entries, &options).await.unwrap();
     assert_eq!((replayed.sent, replayed.without_place), (6, 0));
     let answers: Vec<(&str, &str, u64)> = replayed

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result};
 
+use crate::programs::{self, Built};
 use crate::{installers, metadata, run};
 
 /// The folder of the list, the settings and the script that starts the gateway.
@@ -19,12 +20,12 @@ pub(crate) fn check() -> Result<()> {
     let target = metadata::workspace()?.target_directory;
     let wanted = run::root().join(FOLDER).join("requirements.txt");
     let python = installers::python(&target.join("api-check"), &wanted)?;
-    run::run(run::cargo().args(["build", "--package", "talon-gateway", "--bin", "talon"]))?;
+    let Built { folder: built, .. } = programs::build(false)?;
     let directory = tempfile::tempdir().context("a directory for the gateway")?;
     run::run(
         run::program(python)
             .arg(Path::new(FOLDER).join("check.py"))
-            .arg(target.join("debug/talon"))
+            .arg(built.join("talon"))
             .arg(directory.path()),
     )
 }

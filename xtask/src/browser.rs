@@ -8,7 +8,8 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
 
-use crate::{installers, metadata, run};
+use crate::programs::{self, Built};
+use crate::{installers, run};
 
 /// The folder of the tests, their packages and their configurations.
 pub(crate) const FOLDER: &str = "gateway/browser";
@@ -18,16 +19,15 @@ pub(crate) const FOLDER: &str = "gateway/browser";
 /// # Errors
 /// When a package cannot be had, and when a page is not as it should be.
 pub(crate) fn check() -> Result<()> {
-    let target = metadata::workspace()?.target_directory;
     let folder = run::root().join(FOLDER);
     installers::npm(&folder)?;
-    run::run(run::cargo().args(["build", "--package", "talon-gateway", "--bin", "talon"]))?;
+    let Built { folder: built, .. } = programs::build(false)?;
     // One after another: several browsers and a gateway are load enough.
     run::run(
         run::program("node")
             .args(["--test", "--test-concurrency=1", "--test-reporter=spec"])
             .args(tests(&folder)?)
-            .env("GATEWAY_PROGRAM", target.join("debug/talon"))
+            .env("GATEWAY_PROGRAM", built.join("talon"))
             .current_dir(folder),
     )
 }

@@ -10,6 +10,7 @@ use std::process::Stdio;
 
 use anyhow::{Context as _, Result, bail};
 
+use crate::programs::{self, Built};
 use crate::{installers, metadata, run};
 
 /// The folder of the list of packages and of the check.
@@ -27,16 +28,14 @@ pub(crate) fn check() -> Result<()> {
     let environment = target.join("deploy-python");
     let python = installers::python(&environment, &source.join("requirements.txt"))?;
     lint(&environment.join("bin/hadolint"))?;
-    for (package, program) in [("talon-gateway", "talon"), ("talon-ledger", "talon-ledger")] {
-        run::run(run::cargo().args(["build", "--package", package, "--bin", program]))?;
-    }
+    let Built { folder: built, .. } = programs::build(false)?;
     let directory = tempfile::tempdir().context("a directory for the check")?;
     run::run(
         // No bytecode beside the sources.
         run::program(python)
             .arg("-B")
             .arg(Path::new(FOLDER).join("check.py"))
-            .arg(target.join("debug"))
+            .arg(built)
             .arg(directory.path()),
     )
 }

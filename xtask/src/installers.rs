@@ -3,22 +3,27 @@
 //! Must not know what the packages are for. Called by `api`, `browser`, `clients`, `deploy` and
 //! `previews`.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 
-use crate::run;
+use crate::{npm, run};
 
 /// The packages of npm that the lock file in `folder` lists, exactly those, beside it.
 ///
 /// # Errors
 /// When a package cannot be had.
 pub(crate) fn npm(folder: &Path) -> Result<()> {
-    once(&folder.join("package-lock.json"), &folder.join("node_modules/.installed"), || {
-        let ci = ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"];
-        run::run(run::program("npm").args(ci).current_dir(folder))
-    })
+    npm::install(folder, run::run).with_context(|| format!("npm in {}", folder.display()))
+}
+
+/// The same at `place`, with these files of `source` beside them.
+///
+/// # Errors
+/// As [`npm`].
+pub(crate) fn npm_copy(source: &Path, files: &[&str], place: &Path) -> Result<()> {
+    npm::install_copy(source, files, place, run::run)
+        .with_context(|| format!("npm in {}", place.display()))
 }
 
 /// The Python of an environment at `place` that has exactly the packages of the list `wanted`.
@@ -27,7 +32,7 @@ pub(crate) fn npm(folder: &Path) -> Result<()> {
 /// When python3 makes no environments, or a package cannot be had.
 pub(crate) fn python(place: &Path, wanted: &Path) -> Result<PathBuf> {
     let program = place.join("bin/python");
-    once(wanted, &place.join("requirements.txt"), || {
+    npm::once(wanted, &place.join("requirements.txt"), || {
         let advice = "python3 with venv is needed: `sudo apt-get install python3-venv`";
         let venv = ["-m", "venv", "--clear"];
         run::run(run::program("python3").args(venv).arg(place)).context(advice)?;
@@ -38,33 +43,26 @@ pub(crate) fn python(place: &Path, wanted: &Path) -> Result<PathBuf> {
     Ok(program)
 }
 
-/// Installs, unless `installed` is a copy of the list `wanted`, which it then becomes.
-fn once(wanted: &Path, installed: &Path, install: impl FnOnce() -> Result<()>) -> Result<()> {
-    let list = fs::read(wanted).context("reading the list of packages")?;
-    if fs::read(installed).ok().as_ref() == Some(&list) {
-        return Ok(());
-    }
-    install()?;
-    fs::write(installed, list).context("remembering what is installed")
-}
-
 #[cfg(test)]
 mod tests {
-    use anyhow::bail;
+    use std::fs;
 
-    use super::*;
+    use anyhow::{Result, bail};
+
+    use crate::npm::once;
 
     #[test]
     fn what_is_installed_is_installed_again_only_when_its_list_changes() {
         let directory = tempfile::tempdir().unwrap();
         let (wanted, installed) = (directory.path().join("wanted"), directory.path().join("mark"));
         fs::write(&wanted, "one").unwrap();
-        assert!(once(&wanted, &installed, || bail!("no connection")).is_err());
+        let failing: Result<()> = once(&wanted, &installed, || bail!("no connection"));
+        assert!(failing.is_err());
         let mut count = 0;
         let mut ask = || {
             let install = || {
                 count += 1;
-                Ok(())
+                anyhow::Ok(())
             };
             once(&wanted, &installed, install).unwrap();
         };

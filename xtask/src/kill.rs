@@ -5,7 +5,8 @@
 use anyhow::Result;
 use clap::Args;
 
-use crate::{metadata, run};
+use crate::programs::{self, Built};
+use crate::run;
 
 /// What `cargo xtask kill` can be told.
 #[derive(Args, Clone, Debug)]
@@ -32,21 +33,11 @@ pub(crate) struct Options {
 /// # Errors
 /// When a build fails, or when the load tester found a broken promise.
 pub(crate) fn kill(options: &Options) -> Result<()> {
-    let mut build = run::cargo();
-    build.args(["build", "--package", "talon-gateway", "--package", "talon-ledger"]);
-    build.args(["--package", "talon-loadtest", "--bins"]);
-    if options.release {
-        build.arg("--release");
-    }
-    run::run(&mut build)?;
-
-    let target = metadata::workspace()?.target_directory;
-    let built = target.join(if options.release { "release" } else { "debug" });
-    let mut kill = run::program(built.join("talon-loadtest"));
+    let Built { folder, target } = programs::build(options.release)?;
+    let mut kill = run::program(folder.join("talon-loadtest"));
     kill.arg("kill").arg("--rounds").arg(options.rounds.to_string());
-    kill.arg("--talon").arg(built.join("talon"));
-    kill.arg("--ledger").arg(built.join("talon-ledger"));
-    // On the disk that the build is on: a temporary directory may be memory, where a sync is free.
+    kill.arg("--talon").arg(folder.join("talon"));
+    kill.arg("--ledger").arg(folder.join("talon-ledger"));
     kill.arg("--work-dir").arg(target.join("kill"));
     if let Some(seed) = options.seed {
         kill.arg("--seed").arg(seed.to_string());

@@ -44,7 +44,7 @@ pub(crate) struct Options {
 /// Builds both programs without the stand-ins and packs them.
 ///
 /// # Errors
-/// When something cannot be built, and when cargo-deb is missing.
+/// When something cannot be built, when cargo-deb is missing, and when lintian finds something wrong.
 pub(crate) fn package(options: &Options) -> Result<()> {
     let known = run::cargo().args(["deb", "--version"]).output();
     if !known.is_ok_and(|output| output.status.success()) {
@@ -65,7 +65,20 @@ pub(crate) fn package(options: &Options) -> Result<()> {
     prepare(&target.join(folder), &place)?;
     // Cargo-deb builds nothing, or the programs would have the features of its own choice.
     let pack = ["deb", "--package", "talon-gateway", "--no-build", "--output"];
-    run::run(run::cargo().args(pack).arg(target.join("debian")))
+    let packed = run::capture(run::cargo().args(pack).arg(target.join("debian")))?;
+    let packed = packed.trim();
+    println!("{packed}");
+    judge(packed)
+}
+
+/// Lets Debian's own judge look at the package, where it is installed.
+fn judge(packed: &str) -> Result<()> {
+    if !run::program("lintian").arg("--version").output().is_ok_and(|known| known.status.success())
+    {
+        println!("nobody looked at it: `apt-get install lintian`");
+        return Ok(());
+    }
+    run::run(run::program("lintian").args(["--fail-on", "error,warning"]).arg(packed))
 }
 
 /// Gathers the programs, what they say of themselves, and the units as the package has them.
@@ -109,6 +122,14 @@ mod tests {
             assert!(packed.contains(&format!("\nExecStart=/usr/bin/{program} serve ")), "{packed}");
             assert!(!packed.contains("/usr/local/") && !packed.contains("cp target/"), "{packed}");
         }
+    }
+
+    #[test]
+    fn the_packages_own_changelog_begins_with_this_version() {
+        let changelog = run::root().join("configs/debian/changelog");
+        let changelog = fs::read_to_string(changelog).unwrap();
+        let version = concat!("talon (", env!("CARGO_PKG_VERSION"), "-1) ");
+        assert!(changelog.starts_with(version), "{version}");
     }
 
     /// What the manifest names is in the sources or made here, so that a package can be built.

@@ -2,12 +2,14 @@
 //!
 //! Must not know what is measured; that is the bench's. Called by `main`.
 
-use std::path::PathBuf;
-
 use anyhow::Result;
 use clap::Args;
 
-use crate::{metadata, run, tools};
+use crate::programs::{self, Built};
+use crate::{run, tools};
+
+/// Where it works, in the target directory.
+const WORK: &str = "measured";
 
 /// What the measuring program is told; it explains itself with `--help`.
 #[derive(Args, Clone, Debug)]
@@ -23,16 +25,16 @@ pub(crate) struct Options {
 /// When a peer is missing and cannot be installed, when a build fails, and when a server does not serve.
 pub(crate) fn peers(options: &Options) -> Result<()> {
     tools::require_peers()?;
-    let (built, work_dir) = build()?;
+    let Built { folder, target } = programs::build_measured()?;
     run::run(
-        run::program(built.join("talon-bench"))
+        run::program(folder.join("talon-bench"))
             .arg("peers")
             .arg("--talon")
-            .arg(built.join("talon"))
+            .arg(folder.join("talon"))
             .arg("--ledger")
-            .arg(built.join("talon-ledger"))
+            .arg(folder.join("talon-ledger"))
             .arg("--work-dir")
-            .arg(work_dir)
+            .arg(target.join(WORK))
             .args(&options.rest),
     )
 }
@@ -55,22 +57,12 @@ pub(crate) fn size(options: &Options) -> Result<()> {
 }
 
 fn measure(what: &str, options: &Options) -> Result<()> {
-    let (built, work_dir) = build()?;
+    let Built { folder, target } = programs::build_measured()?;
     run::run(
-        run::program(built.join("talon-bench"))
+        run::program(folder.join("talon-bench"))
             .arg(what)
             .arg("--work-dir")
-            .arg(work_dir)
+            .arg(target.join(WORK))
             .args(&options.rest),
     )
-}
-
-/// Where the optimised programs are, and a folder on the same disk: a temporary directory may be memory,
-/// where a sync is free.
-fn build() -> Result<(PathBuf, PathBuf)> {
-    let mut build = run::cargo();
-    build.args(["build", "--release", "--package", "talon-gateway", "--package", "talon-ledger"]);
-    run::run(build.args(["--package", "talon-bench", "--bins"]))?;
-    let target = metadata::workspace()?.target_directory;
-    Ok((target.join("release"), target.join("measured")))
 }

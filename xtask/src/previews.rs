@@ -13,8 +13,9 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use anyhow::{Context as _, Result, bail};
 use clap::Args;
 
+use crate::programs::{self, Built};
 use crate::redis::{Redis, free_address};
-use crate::{browser, installers, metadata, run};
+use crate::{browser, installers, run};
 
 /// The pictures.
 const PICTURES: &str = "grafana/previews";
@@ -46,27 +47,21 @@ pub(crate) struct Options {
 /// When a build or a start fails, or nothing was scraped.
 pub(crate) fn previews(options: &Options) -> Result<()> {
     installers::npm(&run::root().join(browser::FOLDER))?;
-    let mut build = run::cargo();
-    build.args(["build", "--package", "talon-gateway", "--package", "talon-ledger"]);
-    build.args(["--package", "talon-loadtest", "--bins"]);
-    if options.release {
-        build.arg("--release");
-    }
-    run::run(&mut build)?;
-    let target = metadata::workspace()?.target_directory;
-    let built = target.join(if options.release { "release" } else { "debug" });
+    let Built { folder: built, .. } = programs::build(options.release)?;
 
     let redis = Redis::start()?;
     let folder = tempfile::tempdir().context("a directory for the rehearsal")?;
     let work = folder.path().join("rehearsal");
     let mut rehearsal = run::program(built.join("talon-loadtest"));
-    rehearsal.args(["demo", "--plain", "--redis", &redis.url(), "--work-dir"]).arg(&work);
+    rehearsal.args(["demo", "--plain", "--tls", "--redis", &redis.url(), "--work-dir"]).arg(&work);
     let mut rehearsal = Ended(rehearsal.stdin(Stdio::null()).spawn().context("the rehearsal")?);
     let admin = admin_of(&mut rehearsal, &work.join("talon.log"))?;
     let (address, mut prometheus) = prometheus(folder.path(), &admin)?;
     let from = listening(&mut prometheus, address)? + FIRST_RATE;
-    // Whether its promises held is another task's; here its load is all that counts.
-    rehearsal.0.wait().context("the rehearsal")?;
+    let status = rehearsal.0.wait().context("the rehearsal")?;
+    if !status.success() {
+        bail!("the rehearsal ended with {status}: its pictures would show what is not so");
+    }
     draw(address, from)
 }
 

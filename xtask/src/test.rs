@@ -18,6 +18,9 @@ const KILL_ROUNDS: u32 = 20;
 /// The same with a Redis in front; what is durable does not depend on it, so a few are enough.
 const KILL_ROUNDS_WITH_REDIS: u32 = 5;
 
+/// What is in no build unless it is asked for; the tests ask for it.
+const ON_DEMAND: &str = "talon-gateway/otlp";
+
 /// What `cargo xtask test` can be told.
 #[derive(Args, Clone, Debug, Default)]
 pub(crate) struct Options {
@@ -91,11 +94,10 @@ impl Step {
     }
 }
 
-/// All tests; then those of what is built only when asked for, on the same builds of the dependencies.
+/// All tests, with what is built only when asked for. That the rest does without it, clippy sees of the production
+/// build, and whatever starts the programs as they are built without it.
 fn cargo() -> Result<()> {
-    run::run(run::cargo().args(["test", "--workspace"]))?;
-    let traces = ["--workspace", "--features", "talon-gateway/otlp", "--test", "otlp"];
-    run::run(run::cargo().arg("test").args(traces))
+    run::run(run::cargo().args(["test", "--workspace", "--features", ON_DEMAND]))
 }
 
 /// Without Redis and with it.
@@ -117,14 +119,10 @@ fn kill() -> Result<()> {
 fn clippy() -> Result<()> {
     // Functions past clippy.toml's threshold have two things in them.
     let strict = ["--", "-D", "warnings", "-D", "clippy::too_many_lines"];
-    run::run(run::cargo().args(["clippy", "--workspace", "--all-targets"]).args(strict))?;
-    run::run(
-        run::cargo()
-            .args(["clippy", "--package", "talon-gateway", "--no-default-features"])
-            .args(strict),
-    )?;
-    let traces = ["--package", "talon-telemetry", "--features", "otlp", "--all-targets"];
-    run::run(run::cargo().arg("clippy").args(traces).args(strict))
+    let all = ["clippy", "--workspace", "--all-targets", "--features", ON_DEMAND];
+    run::run(run::cargo().args(all).args(strict))?;
+    let production = ["clippy", "--package", "talon-gateway", "--no-default-features"];
+    run::run(run::cargo().args(production).args(strict))
 }
 
 /// Runs the chosen steps and stops at the first that fails.

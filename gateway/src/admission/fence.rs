@@ -1,8 +1,9 @@
 //! The local fence: a first, coarse limit from memory, before anything is asked elsewhere.
 //!
-//! Owns one limiter of persons and one of addresses. They are never combined into one key: thousands of
-//! phones stand behind one address, and one person moves between many. Must not know sessions, proofs or
-//! stores. Called by the hot lane, by address before it knows who asks and by person after.
+//! Owns one limiter of persons and one of addresses, and apart from them one of the logins of addresses. They are
+//! never combined into one key: thousands of phones stand behind one address, and one person moves between many.
+//! Must not know sessions, proofs or stores. Called by the hot lane, by address before it knows who asks and by
+//! person after.
 
 use std::hash::Hash;
 use std::net::IpAddr;
@@ -82,6 +83,9 @@ pub struct LocalFence<C: Clock = DefaultClock> {
     addresses: Half<AddressKey, C>,
 }
 
+/// The limit of logins by address, in this process only. Shared by all cores.
+pub struct LoginFence<C: Clock = DefaultClock>(Half<AddressKey, C>);
+
 impl LocalFence {
     /// A fence on the machine's monotonic clock.
     #[must_use]
@@ -114,8 +118,7 @@ impl<C: Clock + Clone> LocalFence<C> {
     /// # Errors
     /// [`FenceRefusal::Address`] when it came too early; nothing is charged then.
     pub fn check_address(&self, address: IpAddr) -> Result<(), FenceRefusal> {
-        let key = AddressKey::of(address);
-        self.addresses.check(&key).map_err(|retry_after| FenceRefusal::Address { retry_after })
+        self.addresses.check_address(address)
     }
 
     /// Forgets the keys that have rested so long that they are the same as never seen. To be called now and
@@ -123,6 +126,29 @@ impl<C: Clock + Clone> LocalFence<C> {
     pub fn tidy(&self) {
         self.persons.tidy();
         self.addresses.tidy();
+    }
+}
+
+impl LoginFence {
+    /// A fence on the machine's monotonic clock, with the paces and the bound of addresses.
+    #[must_use]
+    pub fn new(config: &FenceConfig) -> Self {
+        Self(Half::new("login", config.address, config, &DefaultClock::default()))
+    }
+}
+
+impl<C: Clock + Clone> LoginFence<C> {
+    /// Counts one login from an address, as [`LocalFence::check_address`] counts a request.
+    ///
+    /// # Errors
+    /// [`FenceRefusal::Address`] when it came too early; nothing is charged then.
+    pub fn check_address(&self, address: IpAddr) -> Result<(), FenceRefusal> {
+        self.0.check_address(address)
+    }
+
+    /// As [`LocalFence::tidy`].
+    pub fn tidy(&self) {
+        self.0.tidy();
     }
 }
 
@@ -264,8 +290,16 @@ impl<K: Hash + Eq + Copy, C: Clock + Clone> Half<K, C> {
     }
 
     fn tidy(&self) {
-        self.limiter.retain_recent();
+        // Most keys are dropped a moment after they asked: what counts against the bound is what stood before.
         self.measures.keys.set(self.limiter.len() as f64);
+        self.limiter.retain_recent();
+    }
+}
+
+impl<C: Clock + Clone> Half<AddressKey, C> {
+    fn check_address(&self, address: IpAddr) -> Result<(), FenceRefusal> {
+        let key = AddressKey::of(address);
+        self.check(&key).map_err(|retry_after| FenceRefusal::Address { retry_after })
     }
 }
 

@@ -8,15 +8,13 @@ fn rate(interval_ms: u64, burst: u32) -> FenceRate {
     FenceRate::new(Duration::from_millis(interval_ms), burst).unwrap()
 }
 
+fn config(max_keys: usize) -> FenceConfig {
+    FenceConfig { person: rate(1_000, 2), address: rate(100, 3), overflow: rate(500, 1), max_keys }
+}
+
 fn fence(max_keys: usize) -> (LocalFence<FakeRelativeClock>, FakeRelativeClock) {
     let clock = FakeRelativeClock::default();
-    let config = FenceConfig {
-        person: rate(1_000, 2),
-        address: rate(100, 3),
-        overflow: rate(500, 1),
-        max_keys,
-    };
-    (LocalFence::with_clock(&config, &clock), clock)
+    (LocalFence::with_clock(&config(max_keys), &clock), clock)
 }
 
 fn person(number: u8) -> PersonKey {
@@ -100,6 +98,31 @@ fn tidying_makes_room_and_forgets_nobody_who_is_limited() {
         Ok(()),
         "counted by itself, not in the shared bucket"
     );
+}
+
+#[test]
+fn the_gauge_says_how_many_keys_stood_before_tidying_and_logins_are_counted_apart() {
+    let recorder = metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder();
+    let shown = recorder.handle();
+    let (fence, clock, logins) = metrics::with_local_recorder(&recorder, || {
+        let (fence, clock) = fence(9);
+        (fence, clock, LoginFence::new(&config(9)))
+    });
+    for number in 1..=3 {
+        assert_eq!(fence.check_person(person(number)), Ok(()));
+    }
+    for text in ["192.0.2.1", "192.0.2.2"] {
+        assert_eq!(fence.check_address(address(text)), Ok(()));
+    }
+    assert_eq!(logins.check_address(address("192.0.2.1")), Ok(()));
+    clock.advance(Duration::from_secs(60));
+    fence.tidy();
+    logins.tidy();
+    for (counted, keys) in [("person", 3), ("address", 2), ("login", 1)] {
+        let line = format!("gateway_fence_keys{{counted=\"{counted}\"}} {keys}\n");
+        assert!(shown.render().contains(&line), "{line}{}", shown.render());
+    }
+    assert!(fence.persons.limiter.is_empty(), "all have rested");
 }
 
 #[test]

@@ -118,7 +118,7 @@ pub(super) struct Fence {
 }
 
 impl Fence {
-    /// `counted` is `person` or `address`.
+    /// `counted` is `person`, `address` or `login`; no two fences of a process share one, for each sets its gauge.
     pub(super) fn new(counted: &'static str) -> Self {
         Self {
             refusals: counter!(table::FENCE_REFUSALS.name, "counted" => counted),

@@ -39,7 +39,8 @@ pub use data_epoch::DataEpoch;
 pub use embedded::{EmbeddedBounds, EmbeddedStore, MAX_HINTS, MAX_PERSONS, MAX_SPENT};
 pub use fallback::{FallbackStore, IDLE_LOOK, LocalRules, MAX_GATEWAYS};
 pub use fence::{
-    AddressKey, FenceConfig, FenceRate, FenceRateError, FenceRefusal, LocalFence, MAX_FENCE_KEYS,
+    AddressKey, FenceConfig, FenceRate, FenceRateError, FenceRefusal, LocalFence, LoginFence,
+    MAX_FENCE_KEYS,
 };
 pub use gcra::{RATE_WINDOW_US, RateRule, RateRuleError, TooEarly, next_arrival};
 pub use redis_endpoint::{BadEndpoint, MAX_CLUSTER_NODES, RedisEndpoint};

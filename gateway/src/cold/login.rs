@@ -79,7 +79,7 @@ async fn begin_login(lane: &Lane, asked: &Asked) -> Result<Answer, Problem> {
 /// The address to come back to; in a demonstration, under the name by which the browser came.
 pub(super) fn redirect_uri(lane: &Lane, asked: &Asked) -> String {
     let origin = match host(&asked.parts.headers, &asked.parts.uri) {
-        Some(host) if lane.app.is_demo() => format!("http://{host}"),
+        Some(host) if lane.app.is_demo() => format!("{}://{host}", lane.app.config.scheme()),
         _ => lane.app.origin.clone(),
     };
     format!("{origin}{CALLBACK_PATH}")

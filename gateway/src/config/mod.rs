@@ -240,11 +240,15 @@ impl Config {
     /// What browsers see.
     pub fn origin(&self) -> String {
         if self.server.origin.is_empty() {
-            let scheme = if self.tls.files().is_some() { "https" } else { "http" };
-            format!("{scheme}://{}", self.server.listen)
+            format!("{}://{}", self.scheme(), self.server.listen)
         } else {
             self.server.origin.trim_end_matches('/').to_owned()
         }
+    }
+
+    /// What is spoken at the listener itself, whatever stands before it.
+    pub fn scheme(&self) -> &'static str {
+        if self.tls.files().is_some() { "https" } else { "http" }
     }
 
     /// Whether cookies may be sent over an encrypted connection only.

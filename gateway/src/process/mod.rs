@@ -26,7 +26,7 @@ use talon_ledger::load::{self, BadAuthority};
 use talon_ledger::open::OpenFailure;
 pub use talon_ledger::open::{EXIT_CONFIG, EXIT_DATA, EXIT_JOURNAL, EXIT_SYSTEM};
 use talon_ledger_client::Remote;
-use talon_telemetry::admin::{self, Admin, Look, Notes, Token};
+use talon_telemetry::admin::{self, Admin, CurrentToken, Look, Notes, Token};
 use talon_telemetry::{recorder, service, table};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
@@ -223,7 +223,7 @@ pub fn run(
     let keys = Keys::load(&config.keys_directory(), is_demo)?;
     let admissions = Admissions::new(&config)?;
     let edge = Edge::open(&config)?;
-    let token = admin_token(&config, base)?.map(Arc::new);
+    let token = admin_token(&config, base)?.map(|token| Arc::new(CurrentToken::new(token)));
     // Every port first: a second process must not come so far as to answer anybody.
     let sockets = Sockets::bind(&config, lane_count(&config))?;
     let ledger = LedgerOfProcess::open(&config, base, authorities.clone(), release_in)?;
@@ -240,7 +240,7 @@ pub fn run(
     let (stop, stopped) = watch::channel(false);
     let Sockets { public, admin, hub } = sockets;
     let (lanes, standings) = start_lanes(&app, &ledger, &admissions, public, &stopped)?;
-    let reloader = Arc::new(Reloader::new(outside, standings, ledger.core()));
+    let reloader = Arc::new(Reloader::new(outside, standings, ledger.core(), token.clone()));
     let outcome = runtime.block_on(async {
         let look = ledger.look(app.edge.clone());
         let around = Around { metrics, look, admin, token, hub, reloader };
@@ -334,7 +334,7 @@ struct Around {
     metrics: PrometheusHandle,
     look: Look,
     admin: TcpListener,
-    token: Option<Arc<Token>>,
+    token: Option<Arc<CurrentToken>>,
     hub: Option<TcpListener>,
     reloader: Arc<Reloader>,
 }

@@ -8,11 +8,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use talon_ledger::core::{BadLedger, Core};
+use talon_telemetry::admin::CurrentToken;
 use talon_telemetry::table;
 use tokio::signal::unix::Signal;
 
 use super::wiring::Lasting;
-use super::{Failure, LIFECYCLE, authorities, provider, wire};
+use super::{Failure, LIFECYCLE, admin_token, authorities, provider, wire};
 use crate::app::App;
 use crate::config::{BadConfig, Config, ProcessMode};
 use crate::identity::keys::Keys;
@@ -43,11 +44,18 @@ pub(super) struct Reloader {
     standings: Standings,
     /// The ledger, when it is in this process; one elsewhere has files and a reload of its own.
     core: Option<Arc<Core>>,
+    /// What askers of the admin listener bear, when they need to.
+    token: Option<Arc<CurrentToken>>,
 }
 
 impl Reloader {
-    pub(super) fn new(outside: Outside, standings: Standings, core: Option<Arc<Core>>) -> Self {
-        Self { outside, standings, core }
+    pub(super) fn new(
+        outside: Outside,
+        standings: Standings,
+        core: Option<Arc<Core>>,
+        token: Option<Arc<CurrentToken>>,
+    ) -> Self {
+        Self { outside, standings, core, token }
     }
 
     /// What serves now.
@@ -80,6 +88,7 @@ impl Reloader {
             keys.peppers = before.keys.peppers.clone();
             later.push("keys.directory: the peppers");
         }
+        let token = admin_token(&config, &base)?;
         let lasting = Lasting::of(&before);
         let app = Arc::new(wire(config, authorities.clone(), keys, lasting, Some(&before))?);
         let hub = Arc::new(provider::of(&app)?);
@@ -92,6 +101,9 @@ impl Reloader {
         };
         for standing in &self.standings {
             standing.change(Arc::clone(&app), Arc::clone(&hub));
+        }
+        if let (Some(current), Some(token)) = (&self.token, token) {
+            current.replace(token);
         }
         (self.outside.change_log)(&app.config);
         for key in later {

@@ -11,7 +11,7 @@ use talon_ledger::core::Authority;
 
 use super::Failure;
 use super::admission::when_down;
-use crate::admission::{FenceConfig, FenceRate, LocalFence, MAX_FENCE_KEYS, RateRule};
+use crate::admission::{FenceConfig, FenceRate, LocalFence, LoginFence, MAX_FENCE_KEYS, RateRule};
 use crate::app::{
     App, MAX_REMEMBERED_REFUSALS, MAX_REMEMBERED_SESSIONS, PolicyVersion, REFUSAL_MEMORY,
     SESSION_MEMORY,
@@ -43,6 +43,20 @@ impl Lasting {
     }
 }
 
+/// A fence that lets an address pass so often a second; `key` is the setting that says how often.
+fn fence(per_second: u32, key: &str) -> Result<FenceConfig, Failure> {
+    let rate = |per_second: u32| {
+        FenceRate::new(Duration::from_secs(1) / per_second, per_second)
+            .map_err(|error| Failure::setting(key, error.to_string()))
+    };
+    Ok(FenceConfig {
+        person: rate(FENCE_PERSON_PER_SECOND)?,
+        address: rate(per_second)?,
+        overflow: rate(per_second)?,
+        max_keys: MAX_FENCE_KEYS,
+    })
+}
+
 /// Puts the parts together; those of `before` that hold state and need not change are kept.
 pub(super) fn wire(
     config: Config,
@@ -59,18 +73,6 @@ pub(super) fn wire(
     let read_rate = RateRule::new(READ, admission.read_interval_ms * 1000, admission.read_burst)
         .map_err(|error| setting("admission.read_interval_ms", error.to_string()))?;
     let known = before.map(|app| (app, &app.config.admission));
-    let fence = |per_second: u32, key: &str| -> Result<Arc<LocalFence>, Failure> {
-        let rate = |per_second: u32| {
-            FenceRate::new(Duration::from_secs(1) / per_second, per_second)
-                .map_err(|error| setting(key, error.to_string()))
-        };
-        Ok(Arc::new(LocalFence::new(&FenceConfig {
-            person: rate(FENCE_PERSON_PER_SECOND)?,
-            address: rate(per_second)?,
-            overflow: rate(per_second)?,
-            max_keys: MAX_FENCE_KEYS,
-        })))
-    };
     let fence_before = known
         .filter(|(_, of)| of.address_per_second == admission.address_per_second)
         .map(|(app, _)| Arc::clone(&app.fence));
@@ -106,11 +108,17 @@ pub(super) fn wire(
             .build(),
         fence: match fence_before {
             Some(fence) => fence,
-            None => fence(admission.address_per_second, "admission.address_per_second")?,
+            None => {
+                let fence = fence(admission.address_per_second, "admission.address_per_second")?;
+                Arc::new(LocalFence::new(&fence))
+            }
         },
         login_fence: match login_fence_before {
             Some(fence) => fence,
-            None => fence(admission.logins_per_second, "admission.logins_per_second")?,
+            None => {
+                let fence = fence(admission.logins_per_second, "admission.logins_per_second")?;
+                Arc::new(LoginFence::new(&fence))
+            }
         },
         kdf: match before {
             Some(app) => Arc::clone(&app.kdf),

@@ -15,8 +15,8 @@ use crate::hub::Hub;
 
 /// How many calls are remembered; then the oldest is forgotten.
 pub const MAX_CALLS: usize = 64;
-/// The longest `traceparent` that is kept whole, in bytes.
-pub const MAX_TRACEPARENT_BYTES: usize = 128;
+/// The longest value of a header that is kept whole, in bytes.
+pub const MAX_TRACE_HEADER_BYTES: usize = 512;
 
 /// One call of a program.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -25,6 +25,8 @@ pub struct Call {
     pub path: String,
     /// What it said in `traceparent`, if anything.
     pub traceparent: Option<String>,
+    /// What it said in `tracestate`, if anything.
+    pub tracestate: Option<String>,
 }
 
 /// The last calls of one running hub, shared with it.
@@ -50,10 +52,12 @@ impl Calls {
 pub(crate) async fn remember(State(hub): State<Hub>, request: Request, next: Next) -> Response {
     let text = |value: &http::HeaderValue| {
         let text = String::from_utf8_lossy(value.as_bytes()).into_owned();
-        text[..text.floor_char_boundary(MAX_TRACEPARENT_BYTES)].to_owned()
+        text[..text.floor_char_boundary(MAX_TRACE_HEADER_BYTES)].to_owned()
     };
-    let traceparent = request.headers().get("traceparent").map(text);
+    let [traceparent, tracestate] =
+        ["traceparent", "tracestate"].map(|name| request.headers().get(name).map(text));
     // The query holds secrets.
-    hub.calls().remember(Call { path: request.uri().path().to_owned(), traceparent });
+    let path = request.uri().path().to_owned();
+    hub.calls().remember(Call { path, traceparent, tracestate });
     next.run(request).await
 }

@@ -1,15 +1,20 @@
 //! The admin listener: who bears its token sees everything, others whether the process is alive and ready.
 
 use std::fs;
+use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
-use crate::harness::{Ask, Browser, Gateway, Launch, LedgerServer, run};
+use crate::harness::{Ask, Browser, Gateway, Launch, LedgerServer, eventually, run};
 
 const TOKEN: &str = "0123456789abcdef0123456789abcdef";
 
 fn write_token(file: &Path, mode: u32) {
-    fs::write(file, format!("{TOKEN}\n")).unwrap();
+    write(file, TOKEN, mode);
+}
+
+fn write(file: &Path, token: &str, mode: u32) {
+    fs::write(file, format!("{token}\n")).unwrap();
     fs::set_permissions(file, fs::Permissions::from_mode(mode)).unwrap();
 }
 
@@ -21,7 +26,7 @@ fn with_token(launch: Launch, mode: u32) -> Launch {
 }
 
 /// What whoever bears nothing, a wrong token and the token is told.
-async fn ask_all(at: std::net::SocketAddr) {
+async fn ask_all(at: SocketAddr) {
     let (mut stranger, mut liar) =
         (Browser::new(at), Browser::bearing(at, TOKEN.replace('0', "1")));
     for asker in [&mut stranger, &mut liar] {
@@ -62,6 +67,37 @@ async fn a_ledger_of_its_own_asks_for_its_token_as_well() {
     ledger.append("[admin]\ntoken_file = \"admin.token\"\n");
     ledger.start();
     ask_all(ledger.admin()).await;
+}
+
+/// Whoever bears the old token is served until the new one is asked for, and never again.
+async fn becomes(at: SocketAddr, new: &str) {
+    eventually("the new token", async || {
+        let answer = Browser::bearing(at, new.to_owned()).get("/metrics").await;
+        (answer.status == 200).then_some(())
+    })
+    .await;
+    Browser::bearing(at, TOKEN.to_owned()).get("/metrics").await.expect(401);
+}
+
+#[tokio::test]
+async fn a_reload_reads_the_token_again_and_refuses_one_that_others_may_read() {
+    let gateway = with_token(Launch::new(), 0o600).start();
+    let file = gateway.launch().directory().join("admin.token");
+    let mut ledger = LedgerServer::new();
+    write_token(&ledger.file("admin.token"), 0o600);
+    ledger.append("[admin]\ntoken_file = \"admin.token\"\n");
+    ledger.start();
+    let new = TOKEN.replace('0', "f");
+    write(&file, &new, 0o604);
+    gateway.hang_up();
+    crate::reload::logs(&gateway, "a reload is refused").await;
+    Browser::bearing(gateway.admin(), TOKEN.to_owned()).get("/metrics").await.expect(200);
+    write(&file, &new, 0o600);
+    gateway.hang_up();
+    becomes(gateway.admin(), &new).await;
+    write(&ledger.file("admin.token"), &new, 0o600);
+    ledger.hang_up();
+    becomes(ledger.admin(), &new).await;
 }
 
 #[test]

@@ -23,6 +23,9 @@ mod logs;
 mod metrics;
 mod moves;
 #[cfg(feature = "oidc")]
+#[path = "../../../xtask/src/npm.rs"]
+mod npm;
+#[cfg(feature = "oidc")]
 mod openid;
 mod pace;
 mod persons;

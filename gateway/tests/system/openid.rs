@@ -16,6 +16,7 @@ use crate::harness::{
     Ask, Browser, Gateway, Launch, PATIENCE, Reply, Visit, authorize_link, day, eventually,
     free_port,
 };
+use crate::npm;
 use crate::refusals::assert_problem;
 
 /// Most redirects on one login's way.
@@ -71,19 +72,12 @@ fn installed() -> &'static Path {
     static FOLDER: LazyLock<PathBuf> = LazyLock::new(|| {
         let source = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/oidc");
         let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("oidc-provider");
-        std::fs::create_dir_all(&folder).unwrap();
-        let lock = std::fs::read(source.join("package-lock.json")).unwrap();
-        let mark = folder.join("node_modules/.installed-lock.json");
-        for name in ["package.json", "package-lock.json", "provider.mjs"] {
-            std::fs::copy(source.join(name), folder.join(name)).unwrap();
-        }
-        if std::fs::read(&mark).ok().as_ref() != Some(&lock) {
-            let ci = ["ci", "--ignore-scripts", "--no-audit", "--no-fund"];
-            let output = Command::new("npm").args(ci).current_dir(&folder).output();
-            let output = output.unwrap_or_else(|error| panic!("npm cannot be run: {error}"));
-            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-            std::fs::write(&mark, &lock).unwrap();
-        }
+        let installed = npm::install_copy(&source, &["provider.mjs"], &folder, |npm| {
+            let output = npm.output()?;
+            let said = String::from_utf8_lossy(&output.stderr).into_owned();
+            if output.status.success() { Ok(()) } else { Err(std::io::Error::other(said)) }
+        });
+        installed.unwrap_or_else(|error| panic!("npm in {}: {error}", folder.display()));
         folder
     });
     &FOLDER

@@ -57,7 +57,7 @@ async fn reload(gateway: &Gateway, outcome: &str) {
 }
 
 /// Waits until the log, which comes through a pipe, says this.
-async fn logs(gateway: &Gateway, text: &str) {
+pub(crate) async fn logs(gateway: &Gateway, text: &str) {
     eventually(text, async || gateway.log().contains(text).then_some(())).await;
 }
 

@@ -114,6 +114,11 @@ async fn both_protocols_are_spoken_over_tls_and_cookies_are_for_tls_only() {
     let login = kept.send_request(ask(to, "/login?return=/")).await.unwrap();
     let cookie = login.headers()["set-cookie"].to_str().unwrap();
     assert!(cookie.starts_with("__Host-") && cookie.contains("Secure"), "{cookie}");
+    let hub = login.headers()["location"].to_str().unwrap();
+    assert!(
+        hub.contains("redirect_uri=https%3A%2F%2F"),
+        "whoever came by TLS comes back by it: {hub}"
+    );
 
     let two = connect(&trusting(&certificate, "h2"), to).await.unwrap();
     assert_eq!(two.get_ref().1.alpn_protocol(), Some(b"h2".as_slice()));

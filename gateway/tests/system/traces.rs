@@ -9,29 +9,36 @@ use crate::harness::{
 
 const TRACE_ID: &str = "0af7651916cd43dd8448eb211c80319c";
 const TRACEPARENT: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+const TRACESTATE: &str = "vendor=00f067aa0ba902b7, other@system=a b";
 /// Of the specification's invalid ones.
 const INVALID: &str = "00-0AF7651916CD43DD8448EB211C80319C-b7ad6b7169203331-01";
 
-/// Logs in with this `traceparent`; what the hub was then told, call by call.
-async fn traces_at_hub(gateway: &Gateway, traceparent: &str) -> Vec<(String, Value)> {
+/// Logs in with this `traceparent`; what the hub was then told, call by call: path, trace and state.
+async fn traces_at_hub(gateway: &Gateway, traceparent: &str) -> Vec<(String, Value, Value)> {
     let mut browser = Browser::new(gateway.public());
     let link = authorize_link(&mut browser, "/").await;
     let back = at_hub(gateway, &link, 77).await;
-    browser.send(Ask::get(back).header("traceparent", traceparent)).await.expect(303);
+    let ask = Ask::get(back).header("traceparent", traceparent).header("tracestate", TRACESTATE);
+    browser.send(ask).await.expect(303);
     let calls = Browser::new(gateway.hub()).get("/stand-in/calls").await.expect(200).json();
-    let pair =
-        |call: &Value| (call["path"].as_str().unwrap().to_owned(), call["traceparent"].clone());
-    calls.as_array().unwrap().iter().map(pair).collect()
+    let told = |call: &Value| {
+        let path = call["path"].as_str().unwrap().to_owned();
+        (path, call["traceparent"].clone(), call["tracestate"].clone())
+    };
+    calls.as_array().unwrap().iter().map(told).collect()
 }
 
 #[tokio::test]
 async fn a_trace_that_came_is_passed_on_to_the_hub_at_every_call_and_an_invalid_one_is_not() {
     let gateway = Launch::new().start();
     let calls = ["/get-access-token", "/get-user-info", "/get-user-logout"];
-    let expected = |trace: Value| calls.map(|path| (path.to_owned(), trace.clone()));
-    assert_eq!(traces_at_hub(&gateway, TRACEPARENT).await, expected(TRACEPARENT.into()));
+    let expected = |trace: Value, state: Value| {
+        calls.map(|path| (path.to_owned(), trace.clone(), state.clone()))
+    };
+    let passed_on = expected(TRACEPARENT.into(), TRACESTATE.into());
+    assert_eq!(traces_at_hub(&gateway, TRACEPARENT).await, passed_on);
     let after = traces_at_hub(&gateway, INVALID).await;
-    assert_eq!(after[calls.len()..], expected(Value::Null));
+    assert_eq!(after[calls.len()..], expected(Value::Null, Value::Null));
 }
 
 #[tokio::test]

@@ -119,7 +119,7 @@ impl Calls {
                 (Stage::Sent | Stage::Asked, Repeat::ByKey { caller, key, fingerprint }) => {
                     call.stage = Stage::Asked;
                     let find = Command::Find { caller, key, fingerprint };
-                    let put = frame::put_request(out, id, call.trace, &find);
+                    let put = frame::put_request(out, id, call.trace.as_ref(), &find);
                     put.expect("a question under a key is short");
                 }
                 (Stage::Unsent | Stage::Sent | Stage::Asked, _) => self.put_command(id, out),
@@ -179,7 +179,7 @@ impl Calls {
     fn put_command(&mut self, id: u64, out: &mut BytesMut) {
         let Some(call) = self.waiting.get_mut(&id) else { return };
         call.stage = Stage::Sent;
-        if let Err(error) = frame::put_request(out, id, call.trace, &call.command) {
+        if let Err(error) = frame::put_request(out, id, call.trace.as_ref(), &call.command) {
             tracing::error!(%error, "a command does not fit a frame");
             self.finish(id, Answer::Refused(Refusal::Unavailable));
         }

@@ -129,11 +129,12 @@ fn whatever_is_sent_for_a_call_names_its_trace() {
     let mut bench = Bench::new();
     let trace = TraceContext::parse(b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01");
     let (call, _answer) = bench.call(book());
-    bench.calls.send(NewCall { trace, ..call }, &mut bench.out);
+    bench.calls.send(NewCall { trace: trace.clone(), ..call }, &mut bench.out);
     bench.calls.broken();
     bench.calls.reconnected(&mut bench.out);
     for expected in [book(), find()] {
         let sent = frame::take(&mut bench.out).unwrap();
+        let trace = trace.clone();
         assert_eq!(sent, Some(FromClient::Request { id: 1, trace, command: expected }));
     }
     assert!(trace.is_some() && bench.out.is_empty());

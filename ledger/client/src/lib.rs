@@ -21,7 +21,7 @@ use std::time::Duration;
 
 use talon_telemetry::scope::Scope;
 use talon_wire::hello::{ClientId, FilesDigest, Mode, Welcome};
-use talon_wire::{Answer, AnswerFuture, Command, Health, Ledger, Refusal};
+use talon_wire::{Answer, AnswerFuture, Command, Health, Ledger, Refusal, TraceContext};
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::time::Instant;
 
@@ -106,7 +106,11 @@ impl Ledger for Remote {
             return refused(Refusal::Busy);
         };
         let (reply, answer) = oneshot::channel();
-        let (trace, at) = (Scope::current().trace, Instant::now());
+        // Whoever asks may say of a trace that it is recorded; the ledger records what this process does.
+        let Scope { trace, is_recorded, .. } = Scope::current();
+        let trace = trace
+            .map(|trace| TraceContext { is_sampled: is_recorded, ..Arc::unwrap_or_clone(trace) });
+        let at = Instant::now();
         let call = NewCall { command, trace, reply, at, place };
         // There are as many places in the queue; it refuses only when its driver is gone.
         if self.queue.try_send(call).is_err() {

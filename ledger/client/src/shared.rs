@@ -4,8 +4,8 @@
 
 use parking_lot::Mutex;
 use talon_domain::ids::AuthorityId;
-use talon_wire::Health;
 use talon_wire::hello::Welcome;
+use talon_wire::{Finding, Health};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
@@ -68,7 +68,8 @@ impl Shared {
                 (Health { checks: Vec::new() }, Some(problem))
             }
         };
-        health.checks.push((CHECK.to_owned(), problem));
+        let finding = problem.map_or(Finding::Good, Finding::Failed);
+        health.checks.push((CHECK.to_owned(), finding));
         health
     }
 
@@ -93,7 +94,7 @@ mod tests {
     fn health_is_the_ledgers_last_word_until_that_is_old() {
         let (shared, now) = (Shared::default(), Instant::now());
         assert!(!shared.health(now).is_ready());
-        let checks = vec![("journal".to_owned(), None)];
+        let checks = vec![("journal".to_owned(), Finding::Impaired("slow".to_owned()))];
         shared.heard(Health { checks: checks.clone() }, now);
         let health = shared.health(now + HEALTH_HOLDS);
         assert!(health.is_ready());
@@ -101,7 +102,7 @@ mod tests {
         let later = now + HEALTH_HOLDS + Duration::from_millis(1);
         assert!(!shared.health(later).is_ready());
         shared.disconnected("it is gone".to_owned());
-        let gone = (CHECK.to_owned(), Some("it is gone".to_owned()));
+        let gone = (CHECK.to_owned(), Finding::Failed("it is gone".to_owned()));
         assert_eq!(shared.health(now).checks, [gone]);
     }
 }

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use talon_domain::suggest::nearest;
 use talon_ledger::committing::CommitBy;
 use talon_ledger::snapshot::keeper::MAX_SNAPSHOT_EVERY_SEGMENTS;
-use talon_telemetry::{admin, logs};
+use talon_telemetry::{admin, logs, spans};
 use talon_wire::hello::Mode;
 
 /// All settings.
@@ -32,6 +32,8 @@ pub(super) struct Config {
     pub(super) journal: Journal,
     #[serde(default)]
     pub(super) log: logs::Settings,
+    #[serde(default)]
+    pub(super) traces: Traces,
     #[serde(default, rename = "authority")]
     pub(super) authorities: Vec<AuthorityFiles>,
 }
@@ -78,6 +80,19 @@ pub(super) struct Journal {
 impl Default for Journal {
     fn default() -> Self {
         Self { segment_bytes: 64 << 20, snapshot_every_segments: 4, commit_by: CommitBy::Auto }
+    }
+}
+
+/// What is recorded, the gateways decide.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Traces {
+    endpoint: String,
+}
+
+impl Traces {
+    pub(super) fn settings(&self) -> spans::Settings {
+        spans::Settings { endpoint: self.endpoint.clone(), ratio: 0.0 }
     }
 }
 
@@ -141,6 +156,8 @@ impl Config {
         admin::check(self.admin.listen, self.mode == Mode::Demo, has_token)
             .map_err(|problem| format!("admin.listen: {problem}"))?;
         self.log.check().map_err(|(key, problem)| format!("{key}: {problem}"))?;
+        let traces = self.traces.settings();
+        traces.check().map_err(|(key, problem)| format!("{key}: {problem}"))?;
         if self.authorities.is_empty() {
             return Err("authority: at least one is needed".into());
         }

@@ -26,8 +26,9 @@ use talon_ledger::open::{
 };
 use talon_ledger::serve::tls::{BadTls, server_config};
 use talon_ledger::serve::{self, Bounds, Server};
-use talon_telemetry::admin::{self, Admin, BadToken, Look, Token};
+use talon_telemetry::admin::{self, Admin, BadToken, CurrentToken, Look, Token};
 use talon_telemetry::logs::{BadLog, Logs};
+use talon_telemetry::spans::{BadTraces, Traces};
 use talon_telemetry::{recorder, service, table};
 use talon_wire::Ledger;
 use talon_wire::hello::{Mode, Welcome};
@@ -72,6 +73,8 @@ enum Failure {
     Reload(#[from] BadLedger),
     #[error(transparent)]
     Log(#[from] BadLog),
+    #[error(transparent)]
+    Traces(#[from] BadTraces),
     #[error("{action}: {source}")]
     System { action: String, source: std::io::Error },
     #[error("the journal failed: {0}")]
@@ -87,7 +90,7 @@ impl Failure {
             | Self::Token(_)
             | Self::Reload(_) => EXIT_CONFIG,
             Self::Open(failure) => failure.exit_code(),
-            Self::Log(_) | Self::System { .. } => EXIT_SYSTEM,
+            Self::Log(_) | Self::Traces(_) | Self::System { .. } => EXIT_SYSTEM,
             Self::Journal(_) => EXIT_JOURNAL,
         }
     }
@@ -142,7 +145,9 @@ pub(crate) fn main(flags: &Flags) -> ExitCode {
 fn run(flags: &Flags) -> Result<(), Failure> {
     let config = configure(flags)?;
     let logs = Logs::start(&config.log)?;
+    let traces = Traces::start(&config.traces.settings(), "talon-ledger")?;
     let outcome = serve(flags, &config, &logs);
+    traces.finish();
     logs.report();
     outcome
 }
@@ -186,20 +191,22 @@ fn serve(flags: &Flags, config: &Config, logs: &Logs) -> Result<(), Failure> {
     let settings = serve::Settings { welcome, tls, lanes, bounds: Bounds::default() };
     let server =
         Server::start(&running.ledger, listener, settings).map_err(Failure::system("threads"))?;
+    let token = token.map(|token| Arc::new(CurrentToken::new(token)));
     let reload = || {
+        // Where its file is, is not changed by a reload; what is in it may be.
+        let new_token = admin_token(config, base)?;
         let config = configure(flags)?;
         let authorities = authorities(&config, base)?;
         let changed = running.ledger.core().reload(authorities)?;
+        if let (Some(current), Some(new)) = (&token, new_token) {
+            current.replace(new);
+        }
         logs.change(&config.log);
         Ok(changed)
     };
     let observed = running.observed();
-    let shown = Shown {
-        metrics,
-        look: Arc::new(move || observed.look()),
-        admin,
-        token: token.map(Arc::new),
-    };
+    let shown =
+        Shown { metrics, look: Arc::new(move || observed.look()), admin, token: token.clone() };
     supervise(&running.ledger, server, shown, reload)?;
     running.shutdown().map_err(Failure::Journal)?;
     tracing::info!(target: LIFECYCLE, "stopped");
@@ -222,8 +229,13 @@ fn parts(config: &Config, base: &Path) -> Result<Parts, Failure> {
         server_config(&certificate, &key, &ca)
     });
     let tls = tls.transpose()?;
-    let token = config.admin.token_file().map(|file| Token::read(&base.join(file))).transpose()?;
-    Ok(Parts { authorities, tls, token })
+    Ok(Parts { authorities, tls, token: admin_token(config, base)? })
+}
+
+/// What askers of the admin listener bear, when they need to.
+fn admin_token(config: &Config, base: &Path) -> Result<Option<Token>, Failure> {
+    let read = |file: &Path| Token::read(&base.join(file));
+    Ok(config.admin.token_file().map(read).transpose()?)
 }
 
 fn configure(flags: &Flags) -> Result<Config, Failure> {
@@ -263,7 +275,7 @@ struct Shown {
     metrics: PrometheusHandle,
     look: Look,
     admin: TcpListener,
-    token: Option<Arc<Token>>,
+    token: Option<Arc<CurrentToken>>,
 }
 
 /// Tells health until told to stop; then lets the server finish.

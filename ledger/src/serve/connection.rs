@@ -10,7 +10,7 @@ use bytes::BytesMut;
 use futures_util::FutureExt as _;
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use talon_telemetry::scope::Scope;
-use talon_telemetry::table;
+use talon_telemetry::{spans, table};
 use talon_wire::frame::{self, BadFrame, FrameRefusal, FromClient};
 use talon_wire::hello::{
     self, BadHello, ClientHello, HelloRefusal, PREFIX_BYTES, Prefix, ServerHello, Welcome,
@@ -235,11 +235,12 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Conversation<'a, S> {
         trace: Option<TraceContext>,
         command: Command,
     ) -> impl Future<Output = (u64, Answer)> + use<S> {
-        let call = Scope { trace, ..Scope::default() }.within(|| {
+        let step = spans::Command::begin(Scope { trace: trace.map(Arc::new), ..Scope::default() });
+        let waiting = step.decide(|| {
             tracing::debug!(request = id, "a gateway asks");
             self.lane.handle.call(command)
         });
-        call.map(move |answer| (id, answer))
+        step.answer(waiting).map(move |answer| (id, answer))
     }
 
     fn put_answer(&mut self, id: u64, answer: &Answer) {

@@ -3,6 +3,8 @@
 //! Carried beside the task and not in a span, so that a request of which nothing is logged costs nothing.
 //! Must not know what a request asks.
 
+use std::sync::Arc;
+
 use talon_wire::TraceContext;
 
 use crate::request_id::RequestId;
@@ -12,12 +14,13 @@ tokio::task_local! {
 }
 
 /// What is known of the request at hand.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Scope {
     /// Its id, where it came in.
     pub request: Option<RequestId>,
-    /// The trace that it belongs to, if it belongs to one.
-    pub trace: Option<TraceContext>,
+    /// The trace that it belongs to, if it belongs to one; shared, for every open request has room for a scope or
+    /// several.
+    pub trace: Option<Arc<TraceContext>>,
     /// Whether this process records that trace ([`crate::spans`]).
     pub is_recorded: bool,
 }
@@ -26,7 +29,7 @@ impl Scope {
     /// What runs now works for; nothing outside of a request.
     #[must_use]
     pub fn current() -> Self {
-        SCOPE.try_with(|scope| *scope).unwrap_or_default()
+        SCOPE.try_with(Scope::clone).unwrap_or_default()
     }
 
     /// Works for this request while `work` is done.
@@ -56,8 +59,8 @@ mod tests {
             };
             scope.run(look).await
         };
-        let (of_first, of_second) = tokio::join!(seen(first), seen(second));
-        assert_eq!((of_first, of_second), ((first, first), (second, second)));
+        let (of_first, of_second) = tokio::join!(seen(first.clone()), seen(second.clone()));
+        assert_eq!((of_first, of_second), ((first.clone(), first), (second.clone(), second)));
         assert_eq!(Scope::current(), Scope::default());
     }
 }

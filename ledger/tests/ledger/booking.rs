@@ -2,11 +2,12 @@
 
 use talon_domain::ids::{AuthorityId, Channel, Fingerprint, OfficeId, ServiceId};
 use talon_journal::Sequence;
+use talon_ledger::day::Tally;
 use talon_wire::{Answer, BookingState, FreeStart, Place, Refusal, Release, Wishes};
 
 use crate::fixture::{
-    AUTHORITY, EXAM, EXCHANGE, MINUTE, PERMIT, TOWN, VILLAGE, World, booked, date, minute, person,
-    refused, span, start, utc, wish,
+    AUTHORITY, DAY, EXAM, EXCHANGE, MINUTE, PERMIT, TOWN, VILLAGE, World, booked, date, minute,
+    person, refused, span, start, utc, wish,
 };
 
 #[test]
@@ -313,4 +314,25 @@ fn what_is_booked_moves_from_free_to_taken_and_what_is_not_open_is_neither() {
     let closed = tally("2026-12-09");
     assert_eq!((closed.free, closed.taken), (0, 0));
     assert!(closed.unreleased > 0);
+}
+
+#[test]
+fn the_places_of_an_authority_are_those_of_its_days_from_today_on() {
+    let world = World::new();
+    world.books(1, EXAM, "2026-12-02", "08:30");
+    let by_hand = |from: &str| {
+        let mut sum = Tally::default();
+        world.core.state().each_day(|key, day| {
+            if key.date >= date(from) {
+                sum += day.tally(Channel::Web);
+            }
+        });
+        sum
+    };
+    let told = || world.core.places().into_iter().map(|(_, sum)| sum).collect::<Vec<_>>();
+    assert_eq!(told(), [by_hand("2026-12-01")]);
+    assert_eq!(told()[0].taken, 3);
+    world.pass(2 * DAY);
+    assert_eq!(told(), [by_hand("2026-12-03")], "what was yesterday is not to come");
+    assert_eq!(told()[0].taken, 0);
 }

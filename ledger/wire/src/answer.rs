@@ -194,13 +194,35 @@ pub struct StartsView {
 /// Whether the ledger can promise anything, and why not.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Health {
-    /// Each check with its outcome: nothing, or what is wrong.
-    pub checks: Vec<(String, Option<String>)>,
+    /// Each check with what it found.
+    pub checks: Vec<(String, Finding)>,
+}
+
+/// What a check found.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Finding {
+    /// Nothing.
+    Good,
+    /// What keeps people from booking.
+    Failed(String),
+    /// What somebody has to look at, while people book as before: no reason to turn them away.
+    Impaired(String),
 }
 
 impl Health {
-    /// Whether every check passes.
+    /// Whether no check failed.
     pub fn is_ready(&self) -> bool {
-        self.checks.iter().all(|(_, problem)| problem.is_none())
+        !self.checks.iter().any(|(_, finding)| matches!(finding, Finding::Failed(_)))
+    }
+}
+
+/// As it stands behind the name of its check.
+impl std::fmt::Display for Finding {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Good => formatter.write_str("ok"),
+            Self::Failed(what) => formatter.write_str(what),
+            Self::Impaired(what) => write!(formatter, "impaired: {what}"),
+        }
     }
 }

@@ -2,16 +2,15 @@
 //!
 //! A frame is its length (u32, little-endian, of what follows), a kind (u8), a request id (u64,
 //! little-endian; 0 where there is none) and a body (postcard; for some kinds none). A request that
-//! belongs to a trace is of a kind of its own, with the trace before its body: one that belongs to none
-//! has no byte more. There is no checksum: TLS has one that nobody can forge, and without TLS both sides are on one computer.
+//! belongs to a trace is of a kind of its own, with the trace before its body, and of another one when vendors
+//! say something of that trace, which then comes between the two: one that belongs to none has no byte more. There is no checksum: TLS has one that nobody can forge, and without TLS both sides are on one computer.
 //! Must not read or write a socket.
 
 use bytes::{Buf, BufMut, BytesMut};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::trace::TraceContext;
-use crate::{Answer, Command, Health};
+use crate::{Answer, Command, Health, TraceContext, TraceState};
 
 /// The largest frame that a gateway takes, without its length.
 pub const MAX_FRAME_BYTES: usize = 1 << 20;
@@ -33,6 +32,7 @@ const PONG: u8 = 5;
 const CLOSING: u8 = 6;
 const REFUSED: u8 = 7;
 const TRACED_REQUEST: u8 = 8;
+const STATED_REQUEST: u8 = 9;
 
 /// What a gateway sends.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -130,15 +130,18 @@ pub struct TooLong {
 pub fn put_request(
     bytes: &mut BytesMut,
     id: u64,
-    trace: Option<TraceContext>,
+    trace: Option<&TraceContext>,
     command: &Command,
 ) -> Result<(), TooLong> {
-    match trace {
+    // An array is in postcard what it is in memory.
+    match trace.map(|trace| (trace.to_bytes(), &trace.state)) {
         None => put(bytes, REQUEST, id, Some(command), MAX_REQUEST_BYTES),
-        // An array is in postcard what it is in memory.
-        Some(trace) => {
-            let body = (trace.to_bytes(), command);
-            put(bytes, TRACED_REQUEST, id, Some(&body), MAX_REQUEST_BYTES)
+        Some((trace, None)) => {
+            put(bytes, TRACED_REQUEST, id, Some(&(trace, command)), MAX_REQUEST_BYTES)
+        }
+        Some((trace, Some(state))) => {
+            let body = (trace, state.as_str(), command);
+            put(bytes, STATED_REQUEST, id, Some(&body), MAX_REQUEST_BYTES)
         }
     }
 }
@@ -226,9 +229,15 @@ impl Frame for FromClient {
         match kind {
             REQUEST => Ok(Self::Request { id, trace: None, command: read(kind, body)? }),
             TRACED_REQUEST => {
-                let (trace, body) = body.split_first_chunk().ok_or(BadFrame::Body(kind))?;
-                let trace = TraceContext::from_bytes(trace).ok_or(BadFrame::Body(kind))?;
+                let (trace, body) = traced(kind, body)?;
                 Ok(Self::Request { id, trace: Some(trace), command: read(kind, body)? })
+            }
+            STATED_REQUEST => {
+                let (trace, body) = traced(kind, body)?;
+                let (state, command): (String, Command) = read(kind, body)?;
+                let state = TraceState::parse(state.as_bytes()).ok_or(BadFrame::Body(kind))?;
+                let trace = TraceContext { state: Some(state), ..trace };
+                Ok(Self::Request { id, trace: Some(trace), command })
             }
             PING => bare(kind, body).map(|()| Self::Ping { id }),
             _ => Err(BadFrame::Kind(kind)),
@@ -274,6 +283,12 @@ pub fn take<T: Frame>(bytes: &mut BytesMut) -> Result<Option<T>, BadFrame> {
     let kind = frame.get_u8();
     let id = frame.get_u64_le();
     T::of(kind, id, &frame).map(Some)
+}
+
+/// The trace that a body begins with, and the rest of it.
+fn traced(kind: u8, body: &[u8]) -> Result<(TraceContext, &[u8]), BadFrame> {
+    let (trace, rest) = body.split_first_chunk().ok_or(BadFrame::Body(kind))?;
+    Ok((TraceContext::from_bytes(trace).ok_or(BadFrame::Body(kind))?, rest))
 }
 
 fn read<T: DeserializeOwned>(kind: u8, body: &[u8]) -> Result<T, BadFrame> {

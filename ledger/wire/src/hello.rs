@@ -10,7 +10,7 @@ use talon_domain::ids::AuthorityId;
 /// What a connection opens with; whatever else is there speaks something else.
 pub const MAGIC: [u8; 8] = *b"talonlgr";
 /// The version of everything in this crate that has bytes; another one is refused.
-pub const PROTOCOL_VERSION: u16 = 2;
+pub const PROTOCOL_VERSION: u16 = 3;
 /// Magic, version (u16, little-endian), length of what follows (u16, little-endian).
 pub const PREFIX_BYTES: usize = 12;
 /// Most bytes after the prefix.

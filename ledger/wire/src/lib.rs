@@ -10,17 +10,21 @@ pub mod frame;
 pub mod hello;
 pub mod repeat;
 pub mod trace;
+pub mod trace_state;
 
 use std::future::Future;
 use std::pin::Pin;
 
 pub use talon_domain::booking::{BookingState, Subject, Visit};
 
-pub use answer::{Answer, BookingView, DayView, FreeStart, Health, Refusal, Release, StartsView};
+pub use answer::{
+    Answer, BookingView, DayView, Finding, FreeStart, Health, Refusal, Release, StartsView,
+};
 pub use command::{
     Book, Caller, Cancel, Command, Identify, MAX_NAMES, MAX_WISHES, Move, Place, Wishes,
 };
 pub use trace::{SpanId, TraceContext, TraceId};
+pub use trace_state::TraceState;
 
 /// An answer on its way.
 pub type AnswerFuture = Pin<Box<dyn Future<Output = Answer> + Send>>;

@@ -1,10 +1,12 @@
 //! The name of a trace that goes through several systems: the header `traceparent` of W3C Trace Context,
 //! <https://www.w3.org/TR/trace-context/>, as text and in a frame.
 //!
-//! Owns its bytes. What cannot be read is as good as absent. `tracestate`, which only vendors understand, is
-//! not carried. Must not know who made a trace or whether anybody records it.
+//! Owns its bytes. What cannot be read is as good as absent. Must not know who made a trace or whether anybody
+//! records it.
 
 use std::fmt;
+
+use crate::TraceState;
 
 /// Bytes in a frame: trace, parent, flags.
 pub const TRACE_BYTES: usize = TRACE_ID_BYTES + SPAN_ID_BYTES + 1;
@@ -26,7 +28,7 @@ pub struct TraceId([u8; TRACE_ID_BYTES]);
 pub struct SpanId([u8; SPAN_ID_BYTES]);
 
 /// Which trace something belongs to, and to which step of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TraceContext {
     /// The trace.
     pub trace: TraceId,
@@ -34,6 +36,8 @@ pub struct TraceContext {
     pub parent: SpanId,
     /// Whether that step says that it is recorded.
     pub is_sampled: bool,
+    /// What vendors say of it, if anything; never without the rest.
+    pub state: Option<TraceState>,
 }
 
 impl TraceId {
@@ -65,7 +69,7 @@ impl SpanId {
 }
 
 impl TraceContext {
-    /// Reads a header's value; nothing when it is none. A version after 00 is read by what it has in
+    /// Reads the value of `traceparent`; nothing when it is none. A version after 00 is read by what it has in
     /// common with 00, as the specification asks.
     #[must_use]
     pub fn parse(value: &[u8]) -> Option<Self> {
@@ -81,12 +85,13 @@ impl TraceContext {
             trace: TraceId::new(digits(&known[3..35])?)?,
             parent: SpanId::new(digits(&known[36..52])?)?,
             is_sampled: flags & SAMPLED != 0,
+            state: None,
         })
     }
 
-    /// As it is in a frame.
+    /// As it is in a frame, but for its state.
     #[must_use]
-    pub fn to_bytes(self) -> [u8; TRACE_BYTES] {
+    pub fn to_bytes(&self) -> [u8; TRACE_BYTES] {
         let mut bytes = [0; TRACE_BYTES];
         let (ids, flags) = bytes.split_at_mut(TRACE_ID_BYTES + SPAN_ID_BYTES);
         ids[..TRACE_ID_BYTES].copy_from_slice(&self.trace.0);
@@ -105,7 +110,8 @@ impl TraceContext {
             [1] => true,
             _ => return None,
         };
-        Some(Self { trace: TraceId::new(*trace)?, parent: SpanId::new(*parent)?, is_sampled })
+        let (trace, parent) = (TraceId::new(*trace)?, SpanId::new(*parent)?);
+        Some(Self { trace, parent, is_sampled, state: None })
     }
 }
 
@@ -142,7 +148,7 @@ impl fmt::Display for SpanId {
     }
 }
 
-/// The header's value, of version 00.
+/// The value of `traceparent`, of version 00.
 impl fmt::Display for TraceContext {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "00-{}-{}-{:02x}", self.trace, self.parent, u8::from(self.is_sampled))

@@ -14,7 +14,8 @@ use talon_wire::hello::{
     PREFIX_BYTES, Prefix, ServerHello, Welcome,
 };
 use talon_wire::{
-    Answer, Caller, Command, FreeStart, Health, Refusal, SpanId, TraceContext, TraceId,
+    Answer, Caller, Command, Finding, FreeStart, Health, Refusal, SpanId, TraceContext, TraceId,
+    TraceState,
 };
 
 fn caller() -> Caller {
@@ -52,7 +53,7 @@ fn written(put: impl FnOnce(&mut BytesMut)) -> String {
 fn a_gateways_hello_has_these_bytes() {
     let expected = [
         "74616c6f6e6c6772", // magic
-        "0200",             // version
+        "0300",             // version
         "3800",             // 56 bytes follow
         "00",               // demo
         &"cc".repeat(16),   // client
@@ -80,12 +81,12 @@ fn a_ledgers_hello_has_these_bytes() {
     // Magic, version, length; welcome, production, journal, build, no authority.
     assert_eq!(
         hex::encode(hello::encode(&welcome)),
-        "74616c6f6e6c67720200".to_owned() + "0a00" + "0001" + "026162" + "03312e30" + "00"
+        "74616c6f6e6c67720300".to_owned() + "0a00" + "0001" + "026162" + "03312e30" + "00"
     );
     let refused = ServerHello::Refused(HelloRefusal::Mode(Mode::Production));
     assert_eq!(
         hex::encode(hello::encode(&refused)),
-        "74616c6f6e6c67720200".to_owned() + "0300010101"
+        "74616c6f6e6c67720300".to_owned() + "0300010101"
     );
 }
 
@@ -130,19 +131,53 @@ fn a_request_of_a_trace_has_these_bytes() {
         "8080c489e5c5b206", // session_expires_at
     ]
     .concat();
-    let (trace, command) = (Some(trace()), Command::Session(caller()));
-    assert_eq!(written(|bytes| frame::put_request(bytes, 7, trace, &command).unwrap()), expected);
+    let command = Command::Session(caller());
+    let put =
+        |bytes: &mut BytesMut| frame::put_request(bytes, 7, Some(&trace()), &command).unwrap();
+    assert_eq!(written(put), expected);
     let mut bytes = BytesMut::from(&hex::decode(&expected).unwrap()[..]);
-    assert_eq!(frame::take(&mut bytes), Ok(Some(FromClient::Request { id: 7, trace, command })));
+    let request = FromClient::Request { id: 7, trace: Some(trace()), command };
+    assert_eq!(frame::take(&mut bytes), Ok(Some(request)));
     // A trace of zeros is none, and the ledger is not to guess.
     let zeros = expected.replace(&"0a".repeat(16), &"00".repeat(16));
     let mut bytes = BytesMut::from(&hex::decode(zeros).unwrap()[..]);
     assert_eq!(frame::take::<FromClient>(&mut bytes), Err(BadFrame::Body(8)));
 }
 
+#[test]
+fn a_request_of_a_trace_of_which_vendors_say_something_has_these_bytes() {
+    let expected = [
+        "61000000",         // 97 bytes follow
+        "09",               // request of a trace with a state
+        "0700000000000000", // id
+        &"0a".repeat(16),   // trace
+        &"0b".repeat(8),    // parent
+        "01",               // recorded there
+        "03613d62",         // a=b
+        "08",               // Session
+        "01",               // authority
+        &"aa".repeat(32),   // person
+        "00",               // no entity
+        &"bb".repeat(16),   // session
+        "8080c489e5c5b206", // session_expires_at
+    ]
+    .concat();
+    let trace = TraceContext { state: TraceState::parse(b"a=b"), ..trace() };
+    let command = Command::Session(caller());
+    let put = |bytes: &mut BytesMut| frame::put_request(bytes, 7, Some(&trace), &command).unwrap();
+    assert_eq!(written(put), expected);
+    let mut bytes = BytesMut::from(&hex::decode(&expected).unwrap()[..]);
+    let request = FromClient::Request { id: 7, trace: Some(trace), command };
+    assert_eq!(frame::take(&mut bytes), Ok(Some(request)));
+    // A gateway sends none that is no state, and the ledger is not to guess.
+    let other = expected.replace("03613d62", "03613d3d");
+    let mut bytes = BytesMut::from(&hex::decode(other).unwrap()[..]);
+    assert_eq!(frame::take::<FromClient>(&mut bytes), Err(BadFrame::Body(9)));
+}
+
 fn trace() -> TraceContext {
     let (trace, parent) = (TraceId::new([0x0a; 16]).unwrap(), SpanId::new([0x0b; 8]).unwrap());
-    TraceContext { trace, parent, is_sampled: true }
+    TraceContext { trace, parent, is_sampled: true, state: None }
 }
 
 #[test]
@@ -150,9 +185,15 @@ fn what_a_ledger_sends_has_these_bytes() {
     let busy = Answer::Refused(Refusal::Busy);
     let answer = written(|bytes| frame::put_answer(bytes, 7, &busy).unwrap());
     assert_eq!(answer, "0b000000".to_owned() + "02" + "0700000000000000" + "0c11");
-    let health = Health { checks: vec![("journal".to_owned(), None)] };
-    let health = written(|bytes| frame::put_health(bytes, &health).unwrap());
-    assert_eq!(health, "13000000".to_owned() + "03" + "0000000000000000" + "01076a6f75726e616c00");
+    let findings =
+        [Finding::Good, Finding::Failed("x".to_owned()), Finding::Impaired("x".to_owned())];
+    for (finding, expected) in findings.into_iter().zip(["00", "010178", "020178"]) {
+        let health = Health { checks: vec![("journal".to_owned(), finding)] };
+        let health = written(|bytes| frame::put_health(bytes, &health).unwrap());
+        let body = "01076a6f75726e616c".to_owned() + expected;
+        let length = format!("{:02x}000000", 9 + body.len() / 2);
+        assert_eq!(health, length + "03" + "0000000000000000" + &body);
+    }
     let refused = written(|bytes| frame::put_refused(bytes, FrameRefusal::TooLong));
     assert_eq!(refused, "0a000000".to_owned() + "07" + "0000000000000000" + "01");
     assert_eq!(written(|bytes| frame::put_ping(bytes, 1)), "09000000040100000000000000");
@@ -236,9 +277,10 @@ fn a_frame() -> impl Strategy<Value = FromClient> {
     let id = any::<u64>();
     prop_oneof![
         id.prop_map(|id| FromClient::Ping { id }),
-        (id, any::<[u8; 32]>(), any::<bool>()).prop_map(|(id, person, is_traced)| {
+        (id, any::<[u8; 32]>(), 0_u8..3).prop_map(|(id, person, traced)| {
             let caller = Caller { person: Pseudonym(person), ..caller() };
-            let trace = is_traced.then(trace);
+            let state = TraceState::parse(b"vendor=1,other=2").filter(|_| traced > 1);
+            let trace = (traced > 0).then(|| TraceContext { state, ..trace() });
             FromClient::Request { id, trace, command: Command::Bookings(caller) }
         }),
         (id, any::<u16>(), any::<u32>()).prop_map(|(id, service, office)| {
@@ -263,7 +305,7 @@ proptest! {
         for frame in &frames {
             match frame {
                 FromClient::Request { id, trace, command } => {
-                    frame::put_request(&mut bytes, *id, *trace, command).unwrap();
+                    frame::put_request(&mut bytes, *id, trace.as_ref(), command).unwrap();
                 }
                 FromClient::Ping { id } => frame::put_ping(&mut bytes, *id),
             }
@@ -283,7 +325,7 @@ proptest! {
 
     #[test]
     fn any_body_of_a_known_kind_is_read_or_refused(
-        kind in 1_u8..9, body in proptest::collection::vec(any::<u8>(), 0..200),
+        kind in 1_u8..10, body in proptest::collection::vec(any::<u8>(), 0..200),
     ) {
         let length = u32::try_from(9 + body.len()).unwrap().to_le_bytes();
         let frame = [&length[..], &[kind], &[0; 8], &body].concat();

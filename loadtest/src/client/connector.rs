@@ -3,45 +3,43 @@
 //! Owns the waiting before a connection. Which requests need a new one is decided by hyper's pool, so a
 //! set-up is paid when one is really made. Must not know who connects. Called by hyper for the client.
 
-use std::net::{IpAddr, Ipv4Addr};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use http::Uri;
+use hyper_rustls::HttpsConnector;
 use hyper_util::client::legacy::connect::HttpConnector;
 use tower::Service;
 
 use crate::network::Road;
 
-/// Makes connections from an address, over a network.
+type Direct = HttpsConnector<HttpConnector>;
+
+/// Makes connections over a network.
 #[derive(Clone, Debug)]
 pub(super) struct Connector {
-    http: HttpConnector,
+    direct: Direct,
     road: Option<Road>,
 }
 
 impl Connector {
-    pub(super) fn new(address: Option<Ipv4Addr>, road: Option<Road>) -> Self {
-        let mut http = HttpConnector::new();
-        http.set_local_address(address.map(IpAddr::V4));
-        // Bookings are small and answered one by one: waiting to fill a packet would be all delay.
-        http.set_nodelay(true);
-        Self { http, road }
+    pub(super) fn new(direct: Direct, road: Option<Road>) -> Self {
+        Self { direct, road }
     }
 }
 
 impl Service<Uri> for Connector {
-    type Response = <HttpConnector as Service<Uri>>::Response;
-    type Error = <HttpConnector as Service<Uri>>::Error;
+    type Response = <Direct as Service<Uri>>::Response;
+    type Error = <Direct as Service<Uri>>::Error;
     type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Self::Error>> + Send>>;
 
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
-        self.http.poll_ready(context)
+        self.direct.poll_ready(context)
     }
 
     fn call(&mut self, to: Uri) -> Self::Future {
         let set_up = self.road.as_ref().map(Road::set_up);
-        let connecting = self.http.call(to);
+        let connecting = self.direct.call(to);
         Box::pin(async move {
             if let Some(set_up) = set_up {
                 tokio::time::sleep(set_up).await;
@@ -85,7 +83,7 @@ mod tests {
         let delay = Delay { one_way_ms: 1, set_up_round_trips: 2, ..Delay::NONE };
         let random = StdRng::seed_from_u64(2);
         let road = Road::new(delay, random, Arc::clone(&costs));
-        let client = Client::over(&base, 4, [127, 1, 1, 1].into(), road);
+        let client = Client::over(&base.as_str().into(), 4, [127, 1, 1, 1].into(), road);
         for _ in 0..3 {
             assert!(client.is_ok(&base).await);
         }

@@ -13,10 +13,12 @@ use http_body_util::Full;
 
 use super::cookies::Cookies;
 use super::problem::retry_after;
-use super::{Answer, Client, Failure, Reply};
+use super::{Address, Answer, Client, Failure, Reply};
 
-/// The end of the session cookie's name; over https it starts with `__Host-`.
+/// The session cookie's name.
 const SESSION_COOKIE: &str = "talon_session";
+/// The same over https, where a browser lets nobody else set it.
+const HOST_SESSION_COOKIE: &str = "__Host-talon_session";
 /// How often a login that was put off (429, 503) is tried.
 const MAX_TRIES: u32 = 6;
 /// The longest that a client lets itself be put off.
@@ -39,12 +41,22 @@ pub struct Session {
 }
 
 impl Session {
-    /// Nobody's: no cookie at all, or a token that no gateway made.
+    /// Nobody's: no cookie at all.
     #[must_use]
-    pub fn of_nobody(number: u32, forged: Option<&str>) -> Self {
-        let cookies = forged.map_or_else(Cookies::default, |it| Cookies::one(SESSION_COOKIE, it));
+    pub fn of_nobody(number: u32) -> Self {
+        Self { person: number, entity: None, cookies: Cookies::default() }
+    }
+
+    /// Nobody's, with a token that this gateway did not make.
+    #[must_use]
+    pub fn forged(number: u32, gateway: &Address, token: &str) -> Self {
+        let cookies = Cookies::one(session_cookie(gateway.base()), token);
         Self { person: number, entity: None, cookies }
     }
+}
+
+fn session_cookie(base: &str) -> &'static str {
+    if base.starts_with("https:") { HOST_SESSION_COOKIE } else { SESSION_COOKIE }
 }
 
 impl Client {
@@ -111,7 +123,7 @@ impl Client {
         let session = |(person, token): (u32, String)| Session {
             person,
             entity,
-            cookies: Cookies::one(SESSION_COOKIE, &token),
+            cookies: Cookies::one(session_cookie(self.base()), &token),
         };
         Ok(people.zip(made.sessions).map(session).collect())
     }

@@ -6,6 +6,7 @@
 //! Map: this file sends and receives; `connector` connects over a network; `login` walks through the identification hub; `requests` has a
 //! method for each call of the API; [`words`] are its JSON; [`problem`] are its refusals.
 
+mod address;
 mod connector;
 mod cookies;
 mod login;
@@ -25,6 +26,7 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 use serde::de::DeserializeOwned;
 use tokio::sync::Semaphore;
 
+pub use self::address::Address;
 use self::connector::Connector;
 pub use self::login::{MAX_ENTITIES, MAX_PEOPLE, Session};
 use self::problem::{Problem, is_problem};
@@ -98,32 +100,37 @@ pub(crate) struct Reply {
 #[derive(Clone, Debug)]
 pub struct Client {
     http: legacy::Client<Connector, Full<Bytes>>,
-    /// `http://host:port`, no slash at the end; also the `Origin` of writes.
+    /// `http://host:port` or `https://host:port`, no slash at the end; also the `Origin` of writes.
     base: Arc<str>,
     in_flight: Arc<Semaphore>,
 }
 
 impl Client {
-    /// A client of the gateway at `base` (`http://127.0.0.1:8080`) that has at most `max_in_flight`
+    /// A client of the gateway at an address (`http://127.0.0.1:8080`) that has at most `max_in_flight`
     /// requests open at once; more of them wait.
     #[must_use]
-    pub fn new(base: &str, max_in_flight: usize) -> Self {
-        Self::with(base, max_in_flight, Connector::new(None, None))
+    pub fn new(gateway: impl Into<Address>, max_in_flight: usize) -> Self {
+        Self::with(&gateway.into(), max_in_flight, None, None)
     }
 
     /// The same, coming from one address of this computer, with connections over a network.
     #[must_use]
-    pub fn over(base: &str, max_in_flight: usize, address: Ipv4Addr, road: Road) -> Self {
-        Self::with(base, max_in_flight, Connector::new(Some(address), Some(road)))
+    pub fn over(gateway: &Address, max_in_flight: usize, from: Ipv4Addr, road: Road) -> Self {
+        Self::with(gateway, max_in_flight, Some(from), Some(road))
     }
 
-    fn with(base: &str, max_in_flight: usize, connector: Connector) -> Self {
+    fn with(
+        gateway: &Address,
+        max_in_flight: usize,
+        from: Option<Ipv4Addr>,
+        road: Option<Road>,
+    ) -> Self {
         let http = legacy::Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
-            .build(connector);
+            .build(Connector::new(gateway.connector(from), road));
         Self {
             http,
-            base: base.trim_end_matches('/').into(),
+            base: Arc::clone(gateway.base()),
             in_flight: Arc::new(Semaphore::new(max_in_flight)),
         }
     }

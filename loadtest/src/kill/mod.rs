@@ -237,7 +237,7 @@ impl Run<'_> {
     }
 
     fn client(&self, gateway: &Gateway) -> Client {
-        Client::new(gateway.base(), self.options.clients * IN_FLIGHT_PER_CLIENT)
+        Client::new(gateway.address().clone(), self.options.clients * IN_FLIGHT_PER_CLIENT)
     }
 
     fn counts(&self) -> history::Counts {

@@ -61,6 +61,7 @@ impl Options {
             work_dir: self.work_dir.clone(),
             config: None,
             redis: self.redis.clone(),
+            certificate: None,
             settings: SETTINGS.iter().map(|&setting| setting.to_owned()).collect(),
             release_in: None,
         }

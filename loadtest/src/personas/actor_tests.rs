@@ -27,7 +27,7 @@ pub(in crate::personas) fn actor() -> Arc<Actor> {
         hand_overs: Mutex::default(),
         solvers: tokio::sync::Semaphore::new(1),
     };
-    let session = Session::of_nobody(7, None);
+    let session = Session::of_nobody(7);
     let devices = vec![Client::new("http://127.0.0.1:1", 1)];
     Arc::new(Actor::new(Persona::Hammer, session, devices, Delay::NONE, Arc::new(stage), 1))
 }

@@ -70,7 +70,7 @@ pub(super) async fn look(
 ) -> Result<Finding> {
     running.kill()?;
     let gateway = Gateway::start(launch).await.context("starting after SIGKILL")?;
-    let client = Client::new(gateway.base(), IN_FLIGHT_PER_DEVICE);
+    let client = Client::new(gateway.address().clone(), IN_FLIGHT_PER_DEVICE);
     let mut questions =
         stage.history(|history| history.questions(&mut StdRng::seed_from_u64(0), ASKED_AT_ONCE));
     // Nobody holds a session of this program under such a number.

@@ -16,7 +16,7 @@ use super::IN_FLIGHT_PER_DEVICE;
 use super::addresses::address;
 use super::manners::manners;
 use crate::arrivals;
-use crate::client::{Client, MAX_PEOPLE, Session};
+use crate::client::{Address, Client, MAX_PEOPLE, Session};
 use crate::network::{Network, Road};
 use crate::personas::{self, Actor, Manner, Persona, Stage};
 use crate::scenario::{Networks, Scenario};
@@ -29,7 +29,7 @@ const FORGED: &str = "t2.00000000.AAAA.AAAA";
 struct Casting<'a> {
     scenario: &'a Scenario,
     stage: &'a Arc<Stage>,
-    base: &'a str,
+    gateway: &'a Address,
     sessions: std::vec::IntoIter<Session>,
     devices: BTreeMap<Network, Vec<Client>>,
     next_device: usize,
@@ -43,14 +43,14 @@ struct Casting<'a> {
 pub(super) fn send(
     scenario: &Scenario,
     stage: &Arc<Stage>,
-    base: &str,
+    gateway: &Address,
     sessions: Vec<Session>,
     begins_at: Instant,
 ) -> JoinSet<()> {
     let mut casting = Casting {
         scenario,
         stage,
-        base,
+        gateway,
         sessions: sessions.into_iter(),
         devices: BTreeMap::new(),
         next_device: 0,
@@ -133,7 +133,11 @@ impl Casting<'_> {
         let Some(how) = self.scenario.personas.sybil else { return };
         for number in 0..how.count {
             let forged = (number % 2 == 1).then_some(FORGED);
-            let session = Session::of_nobody(MAX_PEOPLE + number, forged);
+            let number = MAX_PEOPLE + number;
+            let session = match forged {
+                Some(token) => Session::forged(number, self.gateway, token),
+                None => Session::of_nobody(number),
+            };
             let place = (number, how.count);
             let actor = self.actor_as(session, Persona::Sybil, how.networks, place, 1);
             self.tasks.spawn(personas::sybil(actor, how.rate_per_second));
@@ -199,7 +203,7 @@ impl Casting<'_> {
         let random = StdRng::seed_from_u64(self.random.random());
         let costs = Arc::clone(&self.stage.network_costs);
         let road = Road::new(self.scenario.network.of(network), random, costs);
-        let device = Client::over(self.base, IN_FLIGHT_PER_DEVICE, address(made), road);
+        let device = Client::over(self.gateway, IN_FLIGHT_PER_DEVICE, address(made), road);
         like_it.push(device.clone());
         device
     }

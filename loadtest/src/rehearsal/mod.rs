@@ -65,10 +65,10 @@ pub async fn run(
 ) -> Result<Report> {
     options.check()?;
     let config = configuration::write(scenario, &options.work_dir)?;
-    let launch = options.launch(scenario, config);
+    let launch = options.launch(scenario, config)?;
     let started_at = jiff::Timestamp::now();
     let gateway = Gateway::start(&launch).await?;
-    let client = Client::new(gateway.base(), IN_FLIGHT_PER_DEVICE);
+    let client = Client::new(gateway.address().clone(), IN_FLIGHT_PER_DEVICE);
     let stage = stage::set(scenario, &client).await.context("reading what opens")?;
     let stage = Arc::new(stage);
     let sessions = stage::sessions(scenario, &client)
@@ -91,7 +91,7 @@ pub async fn run(
         begins_at,
         ends_at: stage.goal.ends_at,
     });
-    let cast = cast::send(scenario, &stage, gateway.base(), sessions, begins_at);
+    let cast = cast::send(scenario, &stage, gateway.address(), sessions, begins_at);
     // The date that opens is in the journal from the first start on.
     let again = Launch { release_in: None, ..launch.clone() };
     let restart_at = scenario

@@ -6,6 +6,7 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 use clap::Args;
 
+use crate::certificate::Certificate;
 use crate::gateway::Launch;
 use crate::scenario::Scenario;
 
@@ -25,6 +26,9 @@ pub struct Options {
     /// Keep limits and proofs in this Redis instead of in the process.
     #[arg(long, value_name = "URL")]
     pub redis: Option<String>,
+    /// Serve over TLS, with a certificate made for this rehearsal.
+    #[arg(long)]
+    pub tls: bool,
 }
 
 /// A program in the folder of this one.
@@ -51,15 +55,19 @@ impl Options {
     }
 
     /// How the gateway of a scenario is started.
-    #[must_use]
-    pub fn launch(&self, scenario: &Scenario, config: Option<PathBuf>) -> Launch {
-        Launch {
+    ///
+    /// # Errors
+    /// When the certificate cannot be written.
+    pub fn launch(&self, scenario: &Scenario, config: Option<PathBuf>) -> Result<Launch> {
+        let certificate = self.tls.then(|| Certificate::make(&self.work_dir)).transpose()?;
+        Ok(Launch {
             talon: self.talon.clone(),
             work_dir: self.work_dir.clone(),
             config,
             redis: self.redis.clone(),
+            certificate,
             settings: scenario.gateway.settings.clone(),
             release_in: Some(Duration::from_secs(scenario.release.after_s)),
-        }
+        })
     }
 }

@@ -75,7 +75,7 @@ pub async fn replay(trace: &[Entry], options: &Options) -> Result<Replayed> {
         SPEEDS.end()
     );
     loopback(&options.to)?;
-    let client = Client::new(&options.to, MAX_IN_FLIGHT);
+    let client = Client::new(options.to.as_str(), MAX_IN_FLIGHT);
     let visitors = trace.iter().map(|entry| entry.visitor + 1).max().unwrap_or(0);
     let sessions = client
         .rehearsal_sessions(0..visitors.min(super::MAX_VISITORS))

@@ -17,7 +17,7 @@ use http::header::{
 use http::{HeaderMap, Request, StatusCode};
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
-use talon_standins::traces::{MAX_CALLS, MAX_TRACEPARENT_BYTES};
+use talon_standins::traces::{MAX_CALLS, MAX_TRACE_HEADER_BYTES};
 use talon_standins::{
     AnswerForm, Hub, HubError, HubFaults, HubLimits, HubOptions, MARK, ServeError, entity, person,
 };

@@ -21,18 +21,21 @@ async fn the_last_calls_of_programs_are_told_with_their_traces_and_without_secre
     let stand = Stand::new();
     let trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
     let target = exchange_target("talon", "secret", &stand.code(5).await);
-    for value in [trace, &"x".repeat(MAX_TRACEPARENT_BYTES + 1)] {
-        let request = Request::get(&target).header(HOST, "127.0.0.1").header("traceparent", value);
+    for value in [trace, &"x".repeat(MAX_TRACE_HEADER_BYTES + 1)] {
+        let request = Request::get(&target)
+            .header(HOST, "127.0.0.1")
+            .header("traceparent", value)
+            .header("tracestate", "a=1");
         stand.send(request.body(Body::empty()).expect("good")).await;
     }
     stand.get("/get-user-info").await;
     let calls = stand.get("/stand-in/calls").await.json();
-    let call = |path: &str, trace: Value| json!({ "path": path, "traceparent": trace });
-    let cut = "x".repeat(MAX_TRACEPARENT_BYTES);
+    let call = |path: &str, trace: Value, state: Value| json!({ "path": path, "traceparent": trace, "tracestate": state });
+    let cut = "x".repeat(MAX_TRACE_HEADER_BYTES);
     let expected = [
-        call("/get-access-token", trace.into()),
-        call("/get-access-token", cut.into()),
-        call("/get-user-info", Value::Null),
+        call("/get-access-token", trace.into(), "a=1".into()),
+        call("/get-access-token", cut.into(), "a=1".into()),
+        call("/get-user-info", Value::Null, Value::Null),
     ];
     assert_eq!(calls, Value::from(expected.to_vec()));
     for _ in 0..2 * MAX_CALLS {

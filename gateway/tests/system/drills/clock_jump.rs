@@ -45,11 +45,8 @@ async fn a_clock_that_jumps_is_seen_and_people_book_meanwhile() {
     DISTRUSTED.is_quiet(&prometheus).await;
     set(&clock, "+10m");
     DISTRUSTED.is_seen(&prometheus).await;
-    let ready = Browser::new(gateway.admin()).get("/readyz").await.expect(503).text();
-    assert!(
-        ready.lines().any(|line| line.starts_with("clock: ") && line != "clock: ok"),
-        "{ready}"
-    );
+    let ready = Browser::new(gateway.admin()).get("/readyz").await.expect(200).text();
+    assert!(ready.lines().any(|line| line.starts_with("clock: impaired: ")), "{ready}");
     assert!(gateway.log().contains("the wall clock jumped"), "{}", gateway.log());
     book().await;
 }

@@ -22,8 +22,16 @@ const OPEN: &str = "the ledger is open";
 /// The program: beside the gateway's. A run of this package's tests alone has not built it.
 fn program() -> &'static Path {
     static PROGRAM: LazyLock<PathBuf> = LazyLock::new(|| {
-        let build = ["build", "--quiet", "--package", "talon-ledger", "--bin", "talon-ledger"];
-        let status = Command::new(env!("CARGO")).args(build).status().unwrap();
+        // With the crates that `cargo xtask` builds it with, or its dependencies would be built again.
+        let crates = ["talon-gateway", "talon-ledger", "talon-loadtest"];
+        let build = ["build", "--quiet", "--bin", "talon-ledger"];
+        let mut build_all = Command::new(env!("CARGO"));
+        build_all.args(build).args(crates.iter().flat_map(|name| ["--package", name]));
+        // As this test is built.
+        if cfg!(feature = "otlp") {
+            build_all.args(["--features", "talon-ledger/otlp"]);
+        }
+        let status = build_all.status().unwrap();
         assert!(status.success(), "the ledger's program is built");
         Path::new(env!("CARGO_BIN_EXE_talon")).with_file_name("talon-ledger")
     });

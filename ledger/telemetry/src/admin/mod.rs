@@ -21,7 +21,7 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use talon_wire::Ledger;
 
 pub use listener::{MAX_ADMIN_CONNECTIONS, serve};
-pub use token::{BadToken, MAX_TOKEN_BYTES, MIN_TOKEN_BYTES, Token};
+pub use token::{BadToken, CurrentToken, MAX_TOKEN_BYTES, MIN_TOKEN_BYTES, Token};
 
 use crate::recorder;
 
@@ -45,7 +45,7 @@ pub struct Admin {
     /// The metrics.
     pub metrics: PrometheusHandle,
     /// Who bears it sees everything; none: everybody does.
-    pub token: Option<Arc<Token>>,
+    pub token: Option<Arc<CurrentToken>>,
 }
 
 impl Admin {
@@ -87,8 +87,8 @@ async fn ready(State(admin): State<Admin>, headers: HeaderMap) -> Response {
         return (status, if is_ready { "ready\n" } else { "not ready\n" }).into_response();
     }
     let mut lines = format!("serving: {}\n", if serving { "ok" } else { "draining or starting" });
-    for (name, problem) in &health.checks {
-        lines.push_str(&format!("{name}: {}\n", problem.as_deref().unwrap_or("ok")));
+    for (name, finding) in &health.checks {
+        lines.push_str(&format!("{name}: {finding}\n"));
     }
     for note in (admin.notes)() {
         lines.push_str(&format!("note: {note}\n"));

@@ -4,7 +4,9 @@
 
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use http::{HeaderMap, header};
 use subtle::ConstantTimeEq as _;
 use talon_credentials::secret::{self, BadSecret};
@@ -41,6 +43,27 @@ pub enum BadToken {
 
 /// A token; shown to nobody.
 pub struct Token(String);
+
+/// The token that is asked for now; another one takes its place when its file is read again.
+#[derive(Debug)]
+pub struct CurrentToken(ArcSwap<Token>);
+
+impl CurrentToken {
+    /// Asks for this one.
+    pub fn new(token: Token) -> Self {
+        Self(ArcSwap::from_pointee(token))
+    }
+
+    /// Asks for another one from now on, and for the one before no more.
+    pub fn replace(&self, token: Token) {
+        self.0.store(Arc::new(token));
+    }
+
+    /// As [`Token::is_borne_by`].
+    pub(super) fn is_borne_by(&self, headers: &HeaderMap) -> bool {
+        self.0.load().is_borne_by(headers)
+    }
+}
 
 impl Token {
     /// Reads a token from its file; the end of its line is not part of it.
@@ -118,6 +141,16 @@ mod tests {
         assert!(matches!(token(&GOOD.repeat(200)), Err(BadToken::Secret(_))));
         let good = token(&format!("{GOOD}\r\n")).unwrap();
         assert_eq!((format!("{good:?}").as_str(), good.0.as_str()), ("Token(…)", GOOD));
+    }
+
+    #[test]
+    fn a_token_that_was_replaced_opens_nothing() {
+        let (old, new) = (token(GOOD).unwrap(), token(&GOOD.replace('0', "1")).unwrap());
+        let (by_old, by_new) = (headers(&[&old.bearing()]), headers(&[&new.bearing()]));
+        let current = CurrentToken::new(old);
+        assert!(current.is_borne_by(&by_old) && !current.is_borne_by(&by_new));
+        current.replace(new);
+        assert!(!current.is_borne_by(&by_old) && current.is_borne_by(&by_new));
     }
 
     #[test]

@@ -90,7 +90,7 @@ impl Line {
         let (before, after) = if is_colourful { (colour(*level), "\u{1b}[0m") } else { ("", "") };
         write!(out, "{time} {before}{level:>5}{after} {target}: ").expect("a string takes all");
         plain(out, &self.message);
-        self.pairs(out, *scope);
+        self.pairs(out, scope);
     }
 
     fn logfmt(&self, out: &mut String, head: &Head<'_>) {
@@ -98,10 +98,10 @@ impl Line {
         write!(out, "time={time} level={} target={target} message=", level_name(*level))
             .expect("a string takes all");
         logfmt_value(out, &self.message);
-        self.pairs(out, *scope);
+        self.pairs(out, scope);
     }
 
-    fn pairs(&self, out: &mut String, scope: Scope) {
+    fn pairs(&self, out: &mut String, scope: &Scope) {
         for (name, value) in &self.fields {
             write!(out, " {name}=").expect("a string takes all");
             let (Value::Text(text) | Value::Bare(text)) = value;
@@ -110,7 +110,7 @@ impl Line {
         if let Some(id) = scope.request {
             write!(out, " request_id={id}").expect("a string takes all");
         }
-        if let Some(TraceContext { trace, .. }) = scope.trace {
+        if let Some(TraceContext { trace, .. }) = scope.trace.as_deref() {
             write!(out, " trace_id={trace}").expect("a string takes all");
         }
     }
@@ -131,7 +131,7 @@ impl Line {
         if let Some(id) = scope.request {
             write!(out, r#","request_id":"{id}""#).expect("a string takes all");
         }
-        if let Some(TraceContext { trace, .. }) = scope.trace {
+        if let Some(TraceContext { trace, .. }) = scope.trace.as_deref() {
             write!(out, r#","trace_id":"{trace}""#).expect("a string takes all");
         }
         out.push('}');

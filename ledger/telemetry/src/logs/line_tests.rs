@@ -2,6 +2,8 @@
 
 use proptest::prelude::*;
 
+use std::sync::Arc;
+
 use super::*;
 use crate::request_id::RequestId;
 
@@ -50,19 +52,19 @@ fn one_event_in_each_format() {
     let trace = b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
     let scope = Scope {
         request: Some(RequestId::next()),
-        trace: TraceContext::parse(trace),
+        trace: TraceContext::parse(trace).map(Arc::new),
         is_recorded: false,
     };
     let id = scope.request.unwrap();
     let said = line("no such\nluck", &[("error", text("a \"b\"")), ("n", Value::Bare("3".into()))]);
     assert_eq!(
-        said.render(Format::Text, false, &head(scope)),
+        said.render(Format::Text, false, &head(scope.clone())),
         format!(
             r#"2026-11-27T06:00:00.000001Z  WARN talon::x: no such\nluck error="a \"b\"" n=3 request_id={id} trace_id=0af7651916cd43dd8448eb211c80319c"#
         )
     );
     assert_eq!(
-        said.render(Format::Logfmt, false, &head(scope)),
+        said.render(Format::Logfmt, false, &head(scope.clone())),
         format!(
             r#"time=2026-11-27T06:00:00.000001Z level=warn target=talon::x message="no such\nluck" error="a \"b\"" n=3 request_id={id} trace_id=0af7651916cd43dd8448eb211c80319c"#
         )

@@ -2,9 +2,9 @@
 //! with feature `otlp` and where the configuration names one.
 //!
 //! Without the feature nothing of this is there: a step is the future that it was. With it, a request that is
-//! not recorded costs one comparison. Which requests are recorded is decided here, by lot, and never by what a
-//! client's `traceparent` says of itself: who asks must not choose what the operator pays for. Must not know
-//! what a step does.
+//! not recorded costs one comparison. Which requests are recorded is decided by the gateway, by lot, and never by what
+//! a client's `traceparent` says of itself: who asks must not choose what the operator pays for. A ledger elsewhere
+//! records what its gateway does. Must not know what a step does.
 
 #[cfg(feature = "otlp")]
 mod otlp;
@@ -15,7 +15,6 @@ use http::Uri;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-#[cfg(not(feature = "otlp"))]
 use crate::scope::Scope;
 
 /// Most steps that wait to be sent; at it, further ones are lost.
@@ -108,6 +107,33 @@ pub fn request<F: Future>(
     _status: fn(&F::Output) -> u16,
 ) -> impl Future<Output = F::Output> {
     scope.run(answering)
+}
+
+/// The first step here of a trace that began in another process: one command of it. It is recorded when that process
+/// records it.
+pub struct Command {
+    scope: Scope,
+    #[cfg(feature = "otlp")]
+    span: Option<Box<opentelemetry_sdk::trace::Span>>,
+}
+
+impl Command {
+    /// Begins one that came with this scope.
+    #[cfg(not(feature = "otlp"))]
+    pub fn begin(scope: Scope) -> Self {
+        Self { scope }
+    }
+
+    /// Works for it while `decide` is done.
+    pub fn decide<T>(&self, decide: impl FnOnce() -> T) -> T {
+        self.scope.clone().within(decide)
+    }
+
+    /// Waits for the answer, which ends it.
+    #[cfg(not(feature = "otlp"))]
+    pub fn answer<F: Future>(self, waiting: F) -> F {
+        waiting
+    }
 }
 
 /// One step of the request that the running task works for.

@@ -96,8 +96,8 @@ pub const LOGINS: Metric = counter(
 pub const APP_TOKENS: Metric =
     counter("gateway_app_tokens_total", "Tokens given to native apps.", &[]);
 
-/// Who is counted by the fence.
-const COUNTED: &[&str] = &["person", "address"];
+/// What is counted by the fence: requests of a person and of an address, logins of an address.
+const COUNTED: &[&str] = &["person", "address", "login"];
 /// The fence's refusals.
 pub const FENCE_REFUSALS: Metric = counter(
     "gateway_fence_refusals_total",
@@ -113,7 +113,7 @@ pub const FENCE_OVERFLOWS: Metric = counter(
 /// The fence's size.
 pub const FENCE_KEYS: Metric = gauge(
     "gateway_fence_keys",
-    "Keys held by the local fence, by what is counted.",
+    "Keys that the local fence held when it was last tidied, by what is counted.",
     &[one_of("counted", COUNTED)],
 );
 /// How admission decided.
