@@ -30,11 +30,11 @@ fn block(byte: u8) -> Vec<u8> {
 
 /// A file without the page cache if the file system has that.
 fn file() -> (tempfile::NamedTempFile, Arc<File>) {
-    let named = tempfile::NamedTempFile::new_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
-    let flags = (OFlags::DIRECT | OFlags::DSYNC).bits().try_into().unwrap();
+    let named = tempfile::NamedTempFile::new_in(env!("CARGO_TARGET_TMPDIR")).expect("a file");
+    let flags = (OFlags::DIRECT | OFlags::DSYNC).bits().try_into().expect("small flags");
     let direct = File::options().write(true).custom_flags(flags).open(named.path());
     let file = direct.or_else(|_| File::options().write(true).open(named.path()));
-    (named, Arc::new(file.unwrap()))
+    (named, Arc::new(file.expect("it can be written")))
 }
 
 #[tokio::test]
