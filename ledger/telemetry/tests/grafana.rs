@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::process::Command;
 
-use talon_telemetry::dashboards::{ALL, Panel, render};
+use talon_telemetry::dashboards::{ALL, Alarm, Draw, Panel, render};
 use talon_telemetry::metric::Kind;
 use talon_telemetry::table;
 
@@ -102,6 +102,18 @@ fn every_panel_says_what_it_shows_in_which_unit() {
                 assert!(!is_rate || query.contains("$__rate_interval"), "{query}");
             }
         }
+    }
+}
+
+#[test]
+fn what_is_true_or_false_is_red_when_it_is_false_and_no_number_is_red_by_grafanas_own_choice() {
+    for panel in panels().filter(|panel| panel.draw == Draw::Stat && panel.unit == "bool") {
+        assert_eq!(panel.alarm, Alarm::Below(1.0), "{}", panel.title);
+    }
+    for dashboard in ALL {
+        let text = render(dashboard);
+        let stats = text.matches("\"type\": \"stat\"").count();
+        assert_eq!(text.matches("\"thresholds\": {").count(), stats, "{}", dashboard.title);
     }
 }
 

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Dashboard, Draw, Panel};
+use super::{Alarm, Dashboard, Draw, Panel};
 
 /// The form of dashboards that is written, of Grafana 10 and later.
 const SCHEMA_VERSION: u32 = 39;
@@ -127,6 +127,17 @@ fn of_panel(panel: &Panel, id: usize, place: &Value) -> Value {
             }),
         ),
     };
+    if panel.draw == Draw::Stat {
+        // Without steps of ours, Grafana would show every number from 80 on in red.
+        let step = |color: &str, from: Option<f64>| json!({ "color": color, "value": from });
+        let steps = match panel.alarm {
+            Alarm::Never => vec![step("green", None)],
+            Alarm::Below(least) => vec![step("red", None), step("green", Some(least))],
+            Alarm::From(most) => vec![step("green", None), step("red", Some(most))],
+        };
+        whole["fieldConfig"]["defaults"]["thresholds"] =
+            json!({ "mode": "absolute", "steps": steps });
+    }
     whole["type"] = json!(kind);
     whole["options"] = options;
     if panel.draw == Draw::Stacked {

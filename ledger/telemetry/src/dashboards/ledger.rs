@@ -1,6 +1,6 @@
 //! Ledger and journal: utilisation, saturation, errors.
 
-use super::{Dashboard, Row, lines, stacked, stat};
+use super::{Alarm, Dashboard, Row, lines, stacked, stat};
 
 pub(super) const DASHBOARD: Dashboard = Dashboard {
     uid: "ledger",
@@ -15,13 +15,15 @@ pub(super) const DASHBOARD: Dashboard = Dashboard {
                     "bool",
                     "While it is not, no date opens.",
                     &[("min(ledger_clock_trusted{SEL})", "trusted")],
-                ),
+                )
+                .red(Alarm::Below(1.0)),
                 stat(
                     "Keeper at work",
                     "bool",
                     "The thread that opens dates and gives places back.",
                     &[("min(ledger_keeper_at_work{SEL})", "at work")],
-                ),
+                )
+                .red(Alarm::Below(1.0)),
                 stat(
                     "Not durable yet",
                     "short",
@@ -36,13 +38,15 @@ pub(super) const DASHBOARD: Dashboard = Dashboard {
                     "percentunit",
                     "Of the file system of the journal.",
                     &[("min(ledger_disk_free_bytes{SEL} / ledger_disk_size_bytes{SEL})", "free")],
-                ),
+                )
+                .red(Alarm::Below(0.1)),
                 stat(
                     "Next segment ready",
                     "bool",
                     "0 for minutes means that the disk has no room for it.",
                     &[("min(ledger_journal_spare_ready{SEL})", "ready")],
-                ),
+                )
+                .red(Alarm::Below(1.0)),
                 stat(
                     "Last start",
                     "s",

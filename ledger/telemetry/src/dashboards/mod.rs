@@ -45,6 +45,17 @@ pub enum Draw {
     Stacked,
 }
 
+/// When a number means that something is wrong; it is shown in red then, and in green otherwise.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Alarm {
+    /// No number is wrong by itself.
+    Never,
+    /// Everything below.
+    Below(f64),
+    /// This and everything above.
+    From(f64),
+}
+
 /// One panel.
 pub struct Panel {
     /// Its title.
@@ -55,6 +66,8 @@ pub struct Panel {
     pub unit: &'static str,
     /// How it draws.
     pub draw: Draw,
+    /// When a single number is red.
+    pub alarm: Alarm,
     /// Queries with their legends; `SEL` stands for the chosen jobs and instances.
     pub queries: &'static [(&'static str, &'static str)],
 }
@@ -76,7 +89,15 @@ const fn panel(
     description: &'static str,
     queries: &'static [(&'static str, &'static str)],
 ) -> Panel {
-    Panel { title, description, unit, draw, queries }
+    Panel { title, description, unit, draw, alarm: Alarm::Never, queries }
+}
+
+impl Panel {
+    /// Red as the alarm says.
+    const fn red(mut self, alarm: Alarm) -> Self {
+        self.alarm = alarm;
+        self
+    }
 }
 
 const fn stat(

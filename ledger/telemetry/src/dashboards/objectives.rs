@@ -1,6 +1,6 @@
 //! Objectives: what was promised, and how fast it is used up.
 
-use super::{Dashboard, Row, lines, stat};
+use super::{Alarm, Dashboard, Row, lines, stat};
 
 pub(super) const DASHBOARD: Dashboard = Dashboard {
     uid: "slo",
@@ -15,13 +15,15 @@ pub(super) const DASHBOARD: Dashboard = Dashboard {
                     "percentunit",
                     "Share of the requests to book of the last hour without a 5xx.",
                     &[("1 - talon:book_failures:ratio_rate1h", "share")],
-                ),
+                )
+                .red(Alarm::Below(0.999)),
                 stat(
                     "Answered within 250 ms",
                     "percentunit",
                     "Share of the requests to book of the last five minutes.",
                     &[("talon:book_quick:ratio_rate5m", "share")],
-                ),
+                )
+                .red(Alarm::Below(0.99)),
                 stat(
                     "Alerts that fire",
                     "short",
@@ -30,7 +32,8 @@ pub(super) const DASHBOARD: Dashboard = Dashboard {
                         "count(ALERTS{alertname=~\"Talon.*\",alertstate=\"firing\"}) or vector(0)",
                         "alerts",
                     )],
-                ),
+                )
+                .red(Alarm::From(1.0)),
             ],
         },
         Row {

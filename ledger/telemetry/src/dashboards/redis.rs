@@ -1,6 +1,6 @@
 //! Redis: what the gateways see of it.
 
-use super::{Dashboard, Row, lines, stacked, stat};
+use super::{Alarm, Dashboard, Row, lines, stacked, stat};
 
 pub(super) const DASHBOARD: Dashboard = Dashboard {
     uid: "redis",
@@ -15,13 +15,15 @@ pub(super) const DASHBOARD: Dashboard = Dashboard {
                     "short",
                     "More than 0: Redis does not answer, and gateways divide each limit between them.",
                     &[("sum(gateway_admission_degraded{SEL})", "buckets")],
-                ),
+                )
+                .red(Alarm::From(1.0)),
                 stat(
                     "Times that data was lost",
                     "short",
                     "In the last day: a flush, a restart, a failover.",
                     &[("sum(increase(gateway_admission_data_losses_total{SEL}[1d]))", "times")],
-                ),
+                )
+                .red(Alarm::From(1.0)),
                 stat(
                     "Hints dropped",
                     "short",

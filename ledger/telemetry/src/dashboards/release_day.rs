@@ -1,6 +1,6 @@
 //! Release day: the funnel of a citizen, and who was refused by which rule.
 
-use super::{Dashboard, Row, lines, stacked, stat};
+use super::{Alarm, Dashboard, Row, lines, stacked, stat};
 
 pub(super) const DASHBOARD: Dashboard = Dashboard {
     uid: "release-day",
@@ -42,7 +42,8 @@ pub(super) const DASHBOARD: Dashboard = Dashboard {
                         "histogram_quantile(0.99, sum by (le) (rate(gateway_request_duration_seconds_bucket{SEL,kind=\"book\"}[$__rate_interval])))",
                         "p99",
                     )],
-                ),
+                )
+                .red(Alarm::From(0.25)),
                 stat(
                     "Proof of work",
                     "short",
