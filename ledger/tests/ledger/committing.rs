@@ -9,7 +9,7 @@ use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use talon_journal::simulation::SimDisk;
-use talon_journal::{Access, Disk, DiskFile, DiskLock, OsEntropy, RealDisk};
+use talon_journal::{OsEntropy, RealDisk};
 use talon_ledger::clock::manual::ManualClock;
 use talon_ledger::committing::CommitBy;
 use talon_ledger::core::{Core, Setup};
@@ -19,6 +19,7 @@ use tempfile::TempDir;
 
 use crate::fixture::{PERMIT, START, TOWN, authority, person, setup, span, utc, wish};
 use crate::real_world::TINY_JOURNAL;
+use crate::watched::{Watch, Watched};
 
 /// How long a test waits for what must come; nobody waits that long in a good run.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -34,74 +35,15 @@ struct Seen {
     is_full: bool,
 }
 
-/// A real directory that is looked at.
-struct SeenDisk {
-    disk: RealDisk,
-    seen: Arc<Seen>,
-}
-
-struct SeenFile {
-    file: Box<dyn DiskFile>,
-    seen: Arc<Seen>,
-}
-
-impl SeenDisk {
-    fn seen(&self, file: Box<dyn DiskFile>) -> Box<dyn DiskFile> {
-        Box::new(SeenFile { file, seen: Arc::clone(&self.seen) })
-    }
-}
-
-impl Disk for SeenDisk {
-    fn list(&self) -> io::Result<Vec<String>> {
-        self.disk.list()
-    }
-
-    fn create(&self, name: &str) -> io::Result<Box<dyn DiskFile>> {
-        self.disk.create(name).map(|file| self.seen(file))
-    }
-
-    fn open(&self, name: &str, access: Access) -> io::Result<Box<dyn DiskFile>> {
-        self.disk.open(name, access).map(|file| self.seen(file))
-    }
-
-    fn rename(&self, from: &str, to: &str) -> io::Result<()> {
-        self.disk.rename(from, to)
-    }
-
-    fn remove(&self, name: &str) -> io::Result<()> {
-        self.disk.remove(name)
-    }
-
-    fn sync_directory(&self) -> io::Result<()> {
-        self.disk.sync_directory()
-    }
-
-    fn lock(&self, name: &str) -> io::Result<Option<Box<dyn DiskLock>>> {
-        self.disk.lock(name)
-    }
-}
-
-impl DiskFile for SeenFile {
-    fn read_at(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
-        self.file.read_at(offset, out)
-    }
-
-    fn write_at(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
-        self.file.write_at(offset, bytes)
-    }
-
-    fn length(&self) -> io::Result<u64> {
-        self.file.length()
-    }
-
+impl Watch for Seen {
     fn sync(&self) -> io::Result<()> {
-        self.seen.syncs.fetch_add(1, Ordering::SeqCst);
-        self.file.sync()
+        self.syncs.fetch_add(1, Ordering::SeqCst);
+        Ok(())
     }
 
-    fn direct(&self) -> Option<Arc<File>> {
+    fn direct(&self, file: Arc<File>) -> Arc<File> {
         let full = || File::options().write(true).open("/dev/full").expect("every Linux has it");
-        self.file.direct().map(|file| if self.seen.is_full { Arc::new(full()) } else { file })
+        if self.is_full { Arc::new(full()) } else { file }
     }
 }
 
@@ -118,7 +60,7 @@ fn directory() -> TempDir {
 
 fn open(directory: &Path, seen: &Arc<Seen>) -> Core {
     let disk = RealDisk::create(directory).expect("a directory");
-    let disk = Arc::new(SeenDisk { disk, seen: Arc::clone(seen) });
+    let disk = Arc::new(Watched { disk, watch: Arc::clone(seen) });
     let clock = ManualClock::new(utc(START));
     let parts = setup(&SimDisk::new(), &authority(&[]), &clock, &TINY_JOURNAL);
     let journal_entropy = Box::new(OsEntropy::default());

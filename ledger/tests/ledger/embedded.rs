@@ -21,7 +21,8 @@ use crate::fixture::{
     AUTHORITY, EXAM, PERMIT, SMALL_JOURNAL, START, TOWN, authority, facts, judge, person, setup,
     span, start, utc, wish,
 };
-use crate::gated::{Gate, GatedDisk};
+use crate::gated::Gate;
+use crate::watched::Watched;
 
 /// How long a test waits for what must come; nobody waits that long in a good run.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -41,7 +42,7 @@ impl Running {
     fn new() -> Self {
         let (disk, gate) = (SimDisk::new(), Gate::new());
         let clock = ManualClock::new(utc(START));
-        let gated = GatedDisk { disk: disk.clone(), gate: Arc::clone(&gate) };
+        let gated = Watched { disk: disk.clone(), watch: Arc::clone(&gate) };
         let setup = Setup {
             disk: Arc::new(gated),
             ..setup(&disk, &authority(&[]), &clock, &SMALL_JOURNAL)

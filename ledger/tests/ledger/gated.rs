@@ -4,8 +4,8 @@ use std::io;
 use std::sync::Arc;
 
 use parking_lot::{Condvar, Mutex};
-use talon_journal::simulation::SimDisk;
-use talon_journal::{Access, Disk, DiskFile, DiskLock};
+
+use crate::watched::Watch;
 
 /// What a sync does when it comes to the gate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,68 +87,8 @@ impl Drop for Closed {
     }
 }
 
-/// The simulated disk behind a gate.
-pub(crate) struct GatedDisk {
-    pub(crate) disk: SimDisk,
-    pub(crate) gate: Arc<Gate>,
-}
-
-impl GatedDisk {
-    fn gated(&self, file: Box<dyn DiskFile>) -> Box<dyn DiskFile> {
-        Box::new(GatedFile { file, gate: Arc::clone(&self.gate) })
-    }
-}
-
-impl Disk for GatedDisk {
-    fn list(&self) -> io::Result<Vec<String>> {
-        self.disk.list()
-    }
-
-    fn create(&self, name: &str) -> io::Result<Box<dyn DiskFile>> {
-        self.disk.create(name).map(|file| self.gated(file))
-    }
-
-    fn open(&self, name: &str, access: Access) -> io::Result<Box<dyn DiskFile>> {
-        self.disk.open(name, access).map(|file| self.gated(file))
-    }
-
-    fn rename(&self, from: &str, to: &str) -> io::Result<()> {
-        self.disk.rename(from, to)
-    }
-
-    fn remove(&self, name: &str) -> io::Result<()> {
-        self.disk.remove(name)
-    }
-
-    fn sync_directory(&self) -> io::Result<()> {
-        self.disk.sync_directory()
-    }
-
-    fn lock(&self, name: &str) -> io::Result<Option<Box<dyn DiskLock>>> {
-        self.disk.lock(name)
-    }
-}
-
-struct GatedFile {
-    file: Box<dyn DiskFile>,
-    gate: Arc<Gate>,
-}
-
-impl DiskFile for GatedFile {
-    fn read_at(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
-        self.file.read_at(offset, out)
-    }
-
-    fn write_at(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
-        self.file.write_at(offset, bytes)
-    }
-
-    fn length(&self) -> io::Result<u64> {
-        self.file.length()
-    }
-
+impl Watch for Gate {
     fn sync(&self) -> io::Result<()> {
-        self.gate.pass()?;
-        self.file.sync()
+        self.pass()
     }
 }

@@ -39,3 +39,4 @@ mod tool_journal;
 mod tool_output;
 mod tool_replay;
 mod visits;
+mod watched;

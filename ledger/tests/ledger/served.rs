@@ -21,7 +21,8 @@ use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
 use crate::fixture::{SMALL_JOURNAL, START, authority, setup, utc};
-use crate::gated::{Gate, GatedDisk};
+use crate::gated::Gate;
+use crate::watched::Watched;
 
 /// The name in the ledger's certificate.
 pub(crate) const NAME: &str = "ledger.test";
@@ -93,7 +94,7 @@ impl Running {
     /// On a disk whose syncs a test can hold up, with nothing left to write.
     pub(crate) fn gated() -> (Self, Arc<Gate>) {
         let (disk, gate) = (SimDisk::new(), Gate::new());
-        let gated = GatedDisk { disk: disk.clone(), gate: Arc::clone(&gate) };
+        let gated = Watched { disk: disk.clone(), watch: Arc::clone(&gate) };
         let running = Self::over(&disk, Arc::new(gated));
         let journal = running.ledger.core().journal();
         while journal.space().spare != SpareStatus::Ready || journal.space().promised_bytes > 0 {
