@@ -12,10 +12,10 @@ WORKDIR /src
 COPY . .
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
     --mount=type=cache,target=/src/target \
-    cargo build --locked --release --no-default-features --features "${FEATURES}" \
+    cargo build --locked --profile dist --no-default-features --features "${FEATURES}" \
         --package talon-gateway --bin talon \
-    && cargo build --locked --release --package talon-ledger --bin talon-ledger \
-    && install -D --target-directory=/out/usr/local/bin target/release/talon target/release/talon-ledger \
+    && cargo build --locked --profile dist --package talon-ledger --bin talon-ledger \
+    && install -D --target-directory=/out/usr/local/bin target/dist/talon target/dist/talon-ledger \
     && install -d -m 0755 /out/etc/talon \
     && install -d -m 0700 /out/var/lib/talon
 

@@ -10,6 +10,10 @@ use std::net::SocketAddr;
 
 use clap::{Parser, Subcommand};
 
+/// As in the programs that it measures, for what the ledger keeps in memory is measured here.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Measures the whole program beside what people use today, and against its own size.
 #[derive(Parser)]
 #[command(version)]

@@ -14,6 +14,11 @@ use talon_telemetry::spans::{BadTraces, Traces};
 
 const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (", env!("GATEWAY_COMMIT"), ")");
 
+/// A commit answers some hundred requests at once, so what they allocated is given back all together: the
+/// system's allocator keeps only a handful of each size at hand.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// A booking gateway for places in state offices.
 #[derive(Parser)]
 #[command(name = "talon", version = VERSION, args_conflicts_with_subcommands = true)]

@@ -32,6 +32,11 @@ change the directory, one at a time. `serve` and `check-config` end with the gat
 65 the journal is damaged, 71 the system refused something, 74 the journal's disk failed, 78 bad
 configuration.";
 
+/// A commit answers some hundred requests at once, so what they allocated is given back all together: the
+/// system's allocator keeps only a handful of each size at hand.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// The ledger as a server, and tools for its journal.
 #[derive(Parser)]
 #[command(name = "talon-ledger", version, after_help = EXIT_CODES)]

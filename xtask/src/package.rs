@@ -9,6 +9,7 @@ use std::path::Path;
 use anyhow::{Context as _, Result, bail};
 use clap::Args;
 
+use crate::programs::Profile;
 use crate::{metadata, run};
 
 /// Where the units look for the programs and the documents when they are installed by hand, and in a package.
@@ -51,18 +52,18 @@ pub(crate) fn package(options: &Options) -> Result<()> {
         bail!("cargo-deb is missing: `cargo install --locked cargo-deb`");
     }
     let target = metadata::workspace()?.target_directory;
-    let (profile, folder) = if options.debug { ("dev", "debug") } else { ("release", "release") };
+    let profile = if options.debug { Profile::Dev } else { Profile::Dist };
     let features: &[&str] = if options.oidc { &["--features", "oidc"] } else { &[] };
     let build = |package: &str, program: &str, flags: &[&str]| {
-        let what =
-            ["build", "--locked", "--profile", profile, "--package", package, "--bin", program];
-        run::run(run::cargo().args(what).args(flags))
+        let how = ["build", "--locked", "--profile", profile.name()];
+        let what = ["--package", package, "--bin", program];
+        run::run(run::cargo().args(how).args(what).args(flags))
     };
     build("talon-ledger", "talon-ledger", &[])?;
     let flags = [&["--no-default-features"], features].concat();
     build("talon-gateway", "talon", &flags)?;
     let place = target.join("package");
-    prepare(&target.join(folder), &place)?;
+    prepare(&target.join(profile.folder()), &place)?;
     // Cargo-deb builds nothing, or the programs would have the features of its own choice.
     let pack = ["deb", "--package", "talon-gateway", "--no-build", "--output"];
     let packed = run::capture(run::cargo().args(pack).arg(target.join("debian")))?;

@@ -12,6 +12,36 @@ use crate::{metadata, run};
 /// and be built again.
 const PACKAGES: [&str; 3] = ["talon-gateway", "talon-ledger", "talon-loadtest"];
 
+/// How optimised programs are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Profile {
+    /// Not at all, built soon.
+    Dev,
+    /// As for running them from the sources.
+    Release,
+    /// As they are packed and measured.
+    Dist,
+}
+
+impl Profile {
+    /// The name that cargo knows it by.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Dev => "dev",
+            Self::Release => "release",
+            Self::Dist => "dist",
+        }
+    }
+
+    /// Where its programs are, within the target directory.
+    pub(crate) fn folder(self) -> &'static str {
+        match self {
+            Self::Dev => "debug",
+            Self::Release | Self::Dist => self.name(),
+        }
+    }
+}
+
 /// Where programs are.
 pub(crate) struct Built {
     /// The folder of the programs.
@@ -25,25 +55,22 @@ pub(crate) struct Built {
 /// # Errors
 /// When the build fails.
 pub(crate) fn build(release: bool) -> Result<Built> {
-    build_with(&[], release)
+    build_with(&[], if release { Profile::Release } else { Profile::Dev })
 }
 
-/// The same, optimised, with the program that measures them.
+/// The same as they are packed, with the program that measures them.
 ///
 /// # Errors
 /// When the build fails.
 pub(crate) fn build_measured() -> Result<Built> {
-    build_with(&["talon-bench"], true)
+    build_with(&["talon-bench"], Profile::Dist)
 }
 
-fn build_with(more: &[&str], release: bool) -> Result<Built> {
+fn build_with(more: &[&str], profile: Profile) -> Result<Built> {
     let mut build = run::cargo();
-    build.args(["build", "--bins"]);
+    build.args(["build", "--bins", "--profile", profile.name()]);
     build.args(PACKAGES.iter().chain(more).flat_map(|package| ["--package", package]));
-    if release {
-        build.arg("--release");
-    }
     run::run(&mut build)?;
     let target = metadata::workspace()?.target_directory;
-    Ok(Built { folder: target.join(if release { "release" } else { "debug" }), target })
+    Ok(Built { folder: target.join(profile.folder()), target })
 }
