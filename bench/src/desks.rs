@@ -151,7 +151,7 @@ fn fill_day(
     loop {
         let at = pick(&weighed, &mut random);
         let (service, steps, _) = weighed[at];
-        let free = day.free_starts(date(), service, Channel::Web, UtcMicros(0)).into_keys();
+        let free = day.free_starts(service, Channel::Web, UtcMicros(0)).into_keys();
         let wished: u16 = random.random_range(0..WISHED_DAY_MINUTES);
         let person = random.random_range(0..1 << 16);
         asked_minutes += minutes(steps);
@@ -195,7 +195,7 @@ fn date() -> CivilDate {
 /// When the shape is not good.
 pub fn new_day(shape: &DayShape) -> Day {
     let shared = Shapes::default().share(shape.clone(), &Zones::default());
-    Day::new(shared.expect("catalogues make good shapes"))
+    Day::new(shared.expect("catalogues make good shapes"), date())
 }
 
 /// The services with the steps of a visit and how often people come for them.

@@ -226,14 +226,14 @@ impl Core {
             let in_span = |minute: &Minute| (after..before).contains(minute);
             let starts = day.shape().starts(place.service);
             // One that is still to come says more than one that is over.
-            let is_to_come = |minute: &Minute| day.starts_at(date, *minute) > request.now;
+            let is_to_come = |minute: &Minute| day.starts_at(*minute) > request.now;
             let mut minutes = starts.into_iter().flat_map(|starts| starts.keys().copied());
             let to_come = minutes.clone().filter(is_to_come).find(in_span).map(|m| (date, m));
             first_to_come = first_to_come.or(to_come);
             first = first.or_else(|| minutes.find(in_span).map(|m| (date, m)));
             let channel = request.channel;
             if day.is_released(place.service, channel) {
-                let of_day = day.free_starts(date, place.service, channel, request.now);
+                let of_day = day.free_starts(place.service, channel, request.now);
                 free.extend(of_day.into_keys().filter(in_span).map(|minute| (date, minute)));
             }
         }
@@ -253,7 +253,7 @@ impl Core {
         let Some(day) = self.state.day(&key) else {
             return Err(self.not_generated(request, date));
         };
-        if day.starts_at(date, minute) <= now {
+        if day.starts_at(minute) <= now {
             return Err(Denied::Past);
         }
         if day.shape().starts(place.service).is_none_or(|starts| !starts.contains_key(&minute)) {
@@ -354,10 +354,7 @@ impl Core {
             Denied::Past => Refusal::Past,
             Denied::NotReleased(release) => Refusal::NotReleased(release),
             Denied::Taken => {
-                let date = match request.wishes {
-                    Wishes::Starts(starts) => starts.first().map(|(date, _)| *date),
-                    Wishes::Any { from, .. } => Some(*from),
-                };
+                let date = request.wishes.first_date();
                 let free =
                     date.map(|date| self.free_on(place, request.channel, date)).unwrap_or_default();
                 Refusal::Taken { free }

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use jiff::tz::TimeZone;
 use parking_lot::Mutex;
 use talon_board::{ShiftWord, Steps, Taken, count_free, free_starts};
-use talon_domain::civil::{CivilDate, MINUTES_PER_DAY, Minute, UtcMicros, resolve};
+use talon_domain::civil::{CivilDate, MINUTES_PER_DAY, Minute, UtcMicros, clocks_change, resolve};
 use talon_domain::ids::{Channel, ServiceId};
 use talon_domain::shape::{DayShape, ServiceShape, ShiftShape};
 use talon_domain::zones::Zones;
@@ -37,6 +37,8 @@ pub struct Candidate {
 pub struct CompiledShape {
     shape: DayShape,
     zone: TimeZone,
+    /// Its name, for every booking that is shown.
+    zone_name: Arc<str>,
     services: Vec<ServiceId>,
     /// By service (its place in `services`): each start with its candidates, by shift.
     starts: Vec<BTreeMap<Minute, Vec<Candidate>>>,
@@ -99,7 +101,8 @@ impl CompiledShape {
             }
         }
         let stakes = Stakes::new(&shape);
-        Ok(Self { shape, zone, services, starts, offers, stakes })
+        let zone_name = shape.zone.as_str().into();
+        Ok(Self { shape, zone, zone_name, services, starts, offers, stakes })
     }
 
     /// The journalled shape.
@@ -110,6 +113,11 @@ impl CompiledShape {
     /// The office's zone.
     pub fn zone(&self) -> &TimeZone {
         &self.zone
+    }
+
+    /// The zone's name.
+    pub fn zone_name(&self) -> &Arc<str> {
+        &self.zone_name
     }
 
     /// What claims cost, by shift.
@@ -208,6 +216,9 @@ impl Shapes {
 #[derive(Debug)]
 pub struct Day {
     shape: Arc<CompiledShape>,
+    date: CivilDate,
+    /// When the date begins, if its clocks do not change: then its minutes follow from there.
+    midnight: Option<UtcMicros>,
     words: Box<[ShiftWord]>,
     /// By channel, bit i: it may book the i-th service of the shape.
     released: [AtomicU64; Channel::ALL.len()],
@@ -215,14 +226,25 @@ pub struct Day {
 
 impl Day {
     /// A date with this shape, unclaimed and not released.
-    pub fn new(shape: Arc<CompiledShape>) -> Self {
+    pub fn new(shape: Arc<CompiledShape>, date: CivilDate) -> Self {
         let words = shape.shape.shifts.iter().map(|shift| ShiftWord::new(shift.steps)).collect();
-        Self { shape, words, released: Default::default() }
+        Self::with(shape, date, words, [0; Channel::ALL.len()])
+    }
+
+    fn with(
+        shape: Arc<CompiledShape>,
+        date: CivilDate,
+        words: Box<[ShiftWord]>,
+        released: [u64; Channel::ALL.len()],
+    ) -> Self {
+        let midnight = Minute::new(0).filter(|_| !clocks_change(&shape.zone, date));
+        let midnight = midnight.map(|midnight| resolve(&shape.zone, date, midnight));
+        Self { shape, date, midnight, words, released: released.map(AtomicU64::new) }
     }
 
     /// All that the day holds, for a snapshot: shape, unclaimed steps of each shift, releases.
     pub fn parts(&self) -> (&DayShape, Vec<u64>, [u64; Channel::ALL.len()]) {
-        let Self { shape, words, released: _ } = self;
+        let Self { shape, words, date: _, midnight: _, released: _ } = self;
         let unclaimed = words.iter().map(|word| word.unclaimed().bits()).collect();
         (&shape.shape, unclaimed, self.released_bits())
     }
@@ -230,6 +252,7 @@ impl Day {
     /// The day that these parts were of; nothing when they do not fit each other.
     pub fn from_parts(
         shape: Arc<CompiledShape>,
+        date: CivilDate,
         unclaimed: &[u64],
         released: [u64; Channel::ALL.len()],
     ) -> Option<Self> {
@@ -241,7 +264,7 @@ impl Day {
         });
         let words = words.collect::<Option<Box<[ShiftWord]>>>()?;
         let is_whole = words.len() == shifts.len() && unclaimed.len() == shifts.len();
-        is_whole.then(|| Self { shape, words, released: released.map(AtomicU64::new) })
+        is_whole.then(|| Self::with(shape, date, words, released))
     }
 
     /// Its shape.
@@ -285,22 +308,19 @@ impl Day {
     }
 
     /// When visits that start at `minute` start, in UTC.
-    pub fn starts_at(&self, date: CivilDate, minute: Minute) -> UtcMicros {
-        resolve(&self.shape.zone, date, minute)
+    pub fn starts_at(&self, minute: Minute) -> UtcMicros {
+        match self.midnight {
+            Some(midnight) => midnight.plus_minutes(minute.get().into()),
+            None => resolve(&self.shape.zone, self.date, minute),
+        }
     }
 
     /// How many visits for `service` that start after `now` still fit into the channel's share.
-    pub fn count_free(
-        &self,
-        date: CivilDate,
-        service: ServiceId,
-        channel: Channel,
-        now: UtcMicros,
-    ) -> u32 {
+    pub fn count_free(&self, service: ServiceId, channel: Channel, now: UtcMicros) -> u32 {
         let mut count = 0;
         for (shift, word) in self.shape.shape.shifts.iter().zip(&self.words) {
             let Some(of_service) = shift.service(service) else { continue };
-            let to_come = self.starts_to_come(date, shift.start, of_service.starts, now);
+            let to_come = self.starts_to_come(shift.start, of_service.starts, now);
             let usable = usable(of_service, channel);
             count += u32::from(count_free(word.unclaimed(), to_come, usable, of_service.steps));
         }
@@ -330,7 +350,6 @@ impl Day {
     /// The starts for `service` after `now` with how many desks have each for the channel.
     pub fn free_starts(
         &self,
-        date: CivilDate,
         service: ServiceId,
         channel: Channel,
         now: UtcMicros,
@@ -338,7 +357,7 @@ impl Day {
         let mut free = BTreeMap::new();
         for (index, (shift, word)) in self.shape.shape.shifts.iter().zip(&self.words).enumerate() {
             let Some(of_service) = shift.service(service) else { continue };
-            let to_come = self.starts_to_come(date, shift.start, of_service.starts, now);
+            let to_come = self.starts_to_come(shift.start, of_service.starts, now);
             let usable = usable(of_service, channel);
             let starts = free_starts(word.unclaimed(), to_come, usable, of_service.steps);
             let place = u16::try_from(index).expect("shapes bound the shifts of a day");
@@ -399,21 +418,15 @@ impl Day {
     }
 
     /// Of `starts`, counted from `shift_start`, those after `now`.
-    fn starts_to_come(
-        &self,
-        date: CivilDate,
-        shift_start: Minute,
-        starts: u64,
-        now: UtcMicros,
-    ) -> Steps {
+    fn starts_to_come(&self, shift_start: Minute, starts: u64, now: UtcMicros) -> Steps {
         let starts = Steps::from_bits(starts);
-        if self.starts_at(date, shift_start) > now {
+        if self.starts_at(shift_start) > now {
             return starts;
         }
         let step_minutes = u16::from(self.shape.shape.step_minutes);
         let to_come = starts.iter().filter(|step| {
             let minute = shift_start.get() + u16::from(*step) * step_minutes;
-            Minute::new(minute).is_some_and(|minute| self.starts_at(date, minute) > now)
+            Minute::new(minute).is_some_and(|minute| self.starts_at(minute) > now)
         });
         Steps::from_bits(to_come.fold(0, |bits, step| bits | 1 << step))
     }

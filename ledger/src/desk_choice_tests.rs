@@ -1,6 +1,6 @@
 //! What the choice of a desk promises, on shapes of a few desks.
 
-use talon_domain::civil::Minute;
+use talon_domain::civil::{CivilDate, Minute};
 use talon_domain::ids::{Channel, DeskId};
 use talon_domain::shape::{ServiceShape, ShiftShape};
 use talon_domain::zones::Zones;
@@ -33,7 +33,10 @@ fn day(desks: &[&[ServiceShape]]) -> Day {
         step_minutes: 10,
         shifts: (0..).zip(desks).map(shift).collect(),
     };
-    Day::new(Shapes::default().share(shape, &Zones::default()).unwrap())
+    Day::new(
+        Shapes::default().share(shape, &Zones::default()).unwrap(),
+        CivilDate::from_days(20_000),
+    )
 }
 
 /// The shift at which a person of this spread gets a step.

@@ -157,7 +157,9 @@ impl Thaw {
             Frozen::Day { day, shape, unclaimed, released } => {
                 let shape = usize::try_from(shape).ok().and_then(|place| self.shapes.get(place));
                 let thawed = shape
-                    .and_then(|shape| Day::from_parts(Arc::clone(shape), &unclaimed, released))
+                    .and_then(|shape| {
+                        Day::from_parts(Arc::clone(shape), day.date, &unclaimed, released)
+                    })
                     .ok_or(BadParts::Day(day))?;
                 state.days.insert(day, Arc::new(thawed));
             }

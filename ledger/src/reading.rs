@@ -103,8 +103,7 @@ impl Core {
             let Some(day) = self.state.day(&key) else { break };
             if day.shape().offers(place.service, channel) {
                 let is_open = day.is_released(place.service, channel);
-                let free =
-                    if is_open { day.count_free(date, place.service, channel, now) } else { 0 };
+                let free = if is_open { day.count_free(place.service, channel, now) } else { 0 };
                 let release =
                     (!is_open).then(|| self.release_of(&policy, place.service, channel, date));
                 days.push(DayView { date, free, release });
@@ -153,7 +152,7 @@ impl Core {
         let Some(day) = self.state.day(&key).filter(is_open) else {
             return Vec::new();
         };
-        day.free_starts(date, place.service, channel, self.clock.now())
+        day.free_starts(place.service, channel, self.clock.now())
             .into_iter()
             .map(|(start, desks)| FreeStart { start, desks })
             .collect()
@@ -181,7 +180,7 @@ impl Core {
         let policy = self.state.policy(seat.day.authority)?;
         let shape = day.shape().shape();
         let start = shape.minute(seat.shift, seat.step);
-        let starts_at = day.starts_at(seat.day.date, start);
+        let starts_at = day.starts_at(start);
         Some(BookingView {
             id: booking.id,
             authority: seat.day.authority,
@@ -191,7 +190,7 @@ impl Core {
             start,
             minutes: u16::from(seat.steps) * u16::from(shape.step_minutes),
             starts_at,
-            zone: shape.zone.clone(),
+            zone: Arc::clone(day.shape().zone_name()),
             cancel_until: policy.cancel_until(starts_at),
             move_until: (booking.state == BookingState::Booked
                 && booking.moves < policy.policy().moving.max)

@@ -96,7 +96,7 @@ impl State {
             .shapes
             .share(shape, &self.zones)
             .map_err(|source| Violation::Shape { day: key, source })?;
-        if self.days.insert(key, Arc::new(Day::new(shape))).is_some() {
+        if self.days.insert(key, Arc::new(Day::new(shape, key.date))).is_some() {
             return Err(Violation::DayTwice(key));
         }
         let mut oldest = self.oldest.lock();
@@ -220,7 +220,7 @@ impl State {
             let shape = day.shape().shape();
             let minutes = i64::from(seat.steps) * i64::from(shape.step_minutes);
             let start = shape.minute(seat.shift, seat.step);
-            day.starts_at(seat.day.date, start).plus_minutes(minutes)
+            day.starts_at(start).plus_minutes(minutes)
         })
     }
 

@@ -61,7 +61,9 @@ macro_rules! bytes_id {
 
         impl fmt::Display for $name {
             fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-                formatter.write_str(&hex::encode(self.0))
+                let mut digits = [0; 2 * $length];
+                hex::encode_to_slice(self.0, &mut digits).map_err(|_| fmt::Error)?;
+                formatter.write_str(std::str::from_utf8(&digits).map_err(|_| fmt::Error)?)
             }
         }
 

@@ -138,7 +138,7 @@ impl OfficeDay {
             service,
             channel,
             released: day.is_released(service, channel),
-            free: day.count_free(key.date, service, channel, now),
+            free: day.count_free(service, channel, now),
         };
         let by_channel =
             |&service: &ServiceId| Channel::ALL.map(|channel| (service, channel)).into_iter();

@@ -21,7 +21,7 @@ fn a_free_start_is_booked_and_seen_by_its_owner() {
     );
     assert_eq!(booking.starts_at, utc("2026-12-02T06:30:00Z"));
     assert_eq!(booking.cancel_until, utc("2026-12-02T04:30:00Z"));
-    assert_eq!((booking.zone.as_str(), booking.state), ("Europe/Kyiv", BookingState::Booked));
+    assert_eq!((&*booking.zone, booking.state), ("Europe/Kyiv", BookingState::Booked));
     let listed = world.core.bookings(&person(1));
     assert_eq!(listed.answer, Answer::Bookings(vec![booking.clone()]));
     assert_eq!(world.core.booking(&person(1), booking.id).answer, Answer::Booking(booking));

@@ -160,7 +160,7 @@ fn other_zone_rules_change_no_state_and_no_civil_time() {
         let person = state.person(&visit_person()).expect("a person");
         let seat = person.lock().bookings()[0].seat;
         let start = day.shape().shape().minute(seat.shift, seat.step);
-        (start, day.starts_at(seat.day.date, start))
+        (start, day.starts_at(start))
     };
     assert_eq!(seen(&same), (visit.start, visit.starts_at));
     assert_eq!(seen(&other), (visit.start, UtcMicros(visit.starts_at.0 - HOUR)));

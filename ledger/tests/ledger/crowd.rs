@@ -45,7 +45,7 @@ fn town_day(world: &World) -> Arc<Day> {
 }
 
 fn count_free(world: &World, service: ServiceId) -> u32 {
-    town_day(world).count_free(date(DATE), service, Channel::Web, world.core.now())
+    town_day(world).count_free(service, Channel::Web, world.core.now())
 }
 
 /// Every thread claims every start of these services until all are taken; returns how many were

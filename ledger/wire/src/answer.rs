@@ -1,5 +1,7 @@
 //! What the ledger answers.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 use talon_domain::booking::{BookingState, Subject};
 use talon_domain::civil::{CivilDate, Minute, UtcMicros};
@@ -149,7 +151,7 @@ pub struct BookingView {
     /// The start in UTC, by the office's zone rules of today.
     pub starts_at: UtcMicros,
     /// IANA name of the office's zone.
-    pub zone: String,
+    pub zone: Arc<str>,
     /// The last moment at which it may be cancelled.
     pub cancel_until: UtcMicros,
     /// The last moment at which it may be moved; nothing when it may not be at all.

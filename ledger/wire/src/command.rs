@@ -178,6 +178,16 @@ pub enum Wishes {
     },
 }
 
+impl Wishes {
+    /// The date that is wished for first; nothing when there is no wish.
+    pub fn first_date(&self) -> Option<CivilDate> {
+        match self {
+            Self::Starts(starts) => starts.first().map(|(date, _)| *date),
+            Self::Any { from, .. } => Some(*from),
+        }
+    }
+}
+
 /// A wish to cancel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cancel {

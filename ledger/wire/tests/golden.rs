@@ -43,7 +43,7 @@ fn booked() -> Answer {
             start: "09:00".parse().unwrap(),
             minutes: 40,
             starts_at: UtcMicros(1_796_108_400_000_000),
-            zone: "Europe/Kyiv".to_owned(),
+            zone: "Europe/Kyiv".into(),
             cancel_until: UtcMicros(1_796_101_200_000_000),
             move_until: None,
             channel: Channel::Web,
