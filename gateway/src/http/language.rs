@@ -1,5 +1,7 @@
 //! The languages that Talon speaks, and their texts from Fluent files.
 
+use std::borrow::Cow;
+
 use fluent_bundle::concurrent::FluentBundle;
 use fluent_bundle::{FluentArgs, FluentResource};
 use http::{HeaderMap, header};
@@ -79,12 +81,35 @@ impl Texts {
         Self { uk: bundle("uk", &UK), en: bundle("en", &EN) }
     }
 
-    /// A text, or its key when the files lack it.
-    pub fn get(&self, language: Language, key: &str, arguments: Option<&FluentArgs<'_>>) -> String {
-        let bundle = match language {
+    /// The text of a key and its attribute `detail`, or the key where the files lack one.
+    pub fn titled<'t>(
+        &'t self,
+        language: Language,
+        key: &'t str,
+        arguments: &FluentArgs<'_>,
+    ) -> (Cow<'t, str>, Cow<'t, str>) {
+        let bundle = self.bundle(language);
+        let Some(message) = bundle.get_message(key) else { return (key.into(), key.into()) };
+        let title = message.value();
+        let detail = message.get_attribute("detail").map(|detail| detail.value());
+        let [title, detail] = [title, detail].map(|pattern| {
+            pattern.map_or(Cow::Borrowed(key), |pattern| {
+                bundle.format_pattern(pattern, Some(arguments), &mut Vec::new())
+            })
+        });
+        (title, detail)
+    }
+
+    fn bundle(&self, language: Language) -> &FluentBundle<FluentResource> {
+        match language {
             Language::Uk => &self.uk,
             Language::En => &self.en,
-        };
+        }
+    }
+
+    /// A text, or its key when the files lack it.
+    pub fn get(&self, language: Language, key: &str, arguments: Option<&FluentArgs<'_>>) -> String {
+        let bundle = self.bundle(language);
         let (id, attribute) = match key.split_once('.') {
             Some((id, attribute)) => (id, Some(attribute)),
             None => (key, None),

@@ -7,6 +7,7 @@ pub mod framing;
 pub mod language;
 pub mod origin;
 pub mod problem;
+mod problem_document;
 pub mod problem_examples;
 pub mod rate_limit;
 pub mod trace_context;

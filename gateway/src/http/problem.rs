@@ -1,13 +1,12 @@
 //! Refusals as HTTP: the one file that gives statuses, types and headers to outcomes.
 //!
-//! Bodies are RFC 9457 problem+json; the type is stable, the words come from the locale files.
+//! Bodies are RFC 9457 problem+json; the type is stable, the words come from the locale files. How they are
+//! written is [`super::problem_document`]'s.
 //! Must not decide anything.
 
 use std::time::Duration;
 
-use fluent_bundle::FluentArgs;
 use http::{HeaderValue, StatusCode, header};
-use serde_json::{Map, Value, json};
 use talon_domain::civil::UtcMicros;
 use talon_domain::limits::LimitRefusal;
 use talon_domain::policy::LimitKind;
@@ -17,8 +16,9 @@ use talon_wire::{BookingState, FreeStart, Refusal, Release};
 
 use crate::slow_lane::BadTicket;
 
-use super::body::{self, Answer, MAX_BODY_BYTES};
+use super::body::{self, Answer};
 use super::language::{Language, Texts};
+use super::problem_document;
 
 /// Retries after an overload spread over this many seconds.
 pub const RETRY_JITTER_SECONDS: u64 = 5;
@@ -264,81 +264,6 @@ impl Problem {
         }
     }
 
-    /// The title and the explanation in a language.
-    pub fn words(&self, texts: &Texts, language: Language, seconds: u64) -> (String, String) {
-        self.words_for(&self.facts(), texts, language, seconds)
-    }
-
-    fn words_for(
-        &self,
-        facts: &Map<String, Value>,
-        texts: &Texts,
-        language: Language,
-        seconds: u64,
-    ) -> (String, String) {
-        let mut arguments = FluentArgs::with_capacity(3 + facts.len());
-        arguments.set("seconds", seconds);
-        arguments.set("limit", MAX_BODY_BYTES as u64);
-        for (name, value) in facts {
-            let name = name.as_str();
-            match value {
-                Value::Number(number) => arguments.set(name, number.as_i64().unwrap_or_default()),
-                Value::String(text) => arguments.set(name, text.as_str()),
-                Value::Array(list) => arguments.set(name, list.len() as u64),
-                _ => {}
-            }
-        }
-        if let Self::BadRequest { at } = self {
-            arguments.set("at", at.clone());
-        }
-        let title = texts.get(language, self.slug(), None);
-        let detail = texts.get(language, &format!("{}.detail", self.slug()), Some(&arguments));
-        (title, detail)
-    }
-
-    /// What a program may want to know beyond the type.
-    fn facts(&self) -> Map<String, Value> {
-        let facts = match self {
-            Self::NotReleased(release) => json!({
-                "opens_at": release.opens_at.map(|at| at.to_string()),
-                "late": release.late,
-            }),
-            Self::SlotTaken { free } => {
-                let free = free
-                    .iter()
-                    .map(|start| json!({ "time": start.start.to_string(), "free": start.desks }));
-                json!({ "free": free.collect::<Vec<_>>() })
-            }
-            Self::LimitReached(refusal) => json!({
-                "rule": refusal.rule,
-                "count": refusal.count,
-                "limit": refusal.limit,
-                "resets_at": refusal.resets_at.map(|at| at.to_string()),
-            }),
-            Self::TooLateToCancel { until } | Self::TooLateToMove { until } => {
-                json!({ "until": until.to_string() })
-            }
-            Self::NotLive(state) => json!({ "state": state }),
-            Self::MovedTooOften { count, limit } => json!({ "count": count, "limit": limit }),
-            _ => Value::Null,
-        };
-        match facts {
-            Value::Object(facts) => facts,
-            _ => Map::new(),
-        }
-    }
-
-    /// The problem document of a language, without the id of a request.
-    pub fn document(&self, texts: &Texts, language: Language, seconds: u64) -> Map<String, Value> {
-        let mut document = self.facts();
-        let (title, detail) = self.words_for(&document, texts, language, seconds);
-        document.insert("type".to_owned(), format!("/problems/{}", self.slug()).into());
-        document.insert("title".to_owned(), title.into());
-        document.insert("status".to_owned(), self.status().as_u16().into());
-        document.insert("detail".to_owned(), detail.into());
-        document
-    }
-
     /// The answer.
     pub fn answer(
         &self,
@@ -349,10 +274,8 @@ impl Problem {
     ) -> Answer {
         handles::count(table::REFUSALS, [("type", self.slug())]);
         let retry_after = self.retry_after_seconds(id, now);
-        let mut document = self.document(texts, language, retry_after.unwrap_or(0));
-        document.insert("request_id".to_owned(), id.to_string().into());
-        let bytes = Value::Object(document).to_string().into();
-        let mut answer = body::answer(self.status(), "application/problem+json", bytes);
+        let bytes = problem_document::bytes(self, texts, language, retry_after.unwrap_or(0), id);
+        let mut answer = body::answer(self.status(), "application/problem+json", bytes.into());
         let headers = answer.headers_mut();
         headers.insert(header::CACHE_CONTROL, body::NO_STORE);
         headers.insert(header::CONTENT_LANGUAGE, HeaderValue::from_static(language.tag()));
