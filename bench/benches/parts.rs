@@ -2,8 +2,8 @@
 //!
 //! Owns the comparisons; nothing calls it but `cargo bench`. Groups, each compared within itself:
 //!
-//! - `token`: verifying a session token (HMAC-SHA-256 and postcard) beside looking it up among the remembered
-//!   ones, which is why they are remembered;
+//! - `token`: verifying a session token (HMAC-SHA-256 and postcard), which is done for every request, beside finding
+//!   it in a cache, which would spare it;
 //! - `json`: the body of a booking as the gateway reads it, with names of mistakes and bounds, beside the same
 //!   document as a `serde_json::Value`, which is what reading without types costs;
 //! - `proof`: issuing a challenge and checking a solution without its key, which run on the thread that does

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use moka::sync::Cache;
+use rustc_hash::FxBuildHasher;
 use sha2::{Digest, Sha256};
 use talon_domain::civil::UtcMicros;
 use talon_domain::ids::{AuthorityId, KeyHash, OfficeId, Pseudonym, ServiceId};
@@ -15,7 +16,7 @@ use talon_domain::policy::CompiledPolicy;
 use talon_ledger::core::Authority;
 use talon_wire::{Ledger, Place};
 
-use crate::admission::{AdmissionHandle, LocalFence, LoginFence, RateRule, WhenDown};
+use crate::admission::{AdmissionHandle, LocalFence, LoginFence, NameHash, RateRule, WhenDown};
 use crate::availability::{Lists, PublicAnswers};
 use crate::config::{Config, ProcessMode};
 use crate::demand::Demands;
@@ -25,15 +26,10 @@ use crate::http::problem::Problem;
 use crate::identity::cookies::Cookies;
 use crate::identity::keys::Keys;
 use crate::identity::provider::Provider;
-use crate::identity::token::Session;
 use crate::pages::KeptPages;
 use crate::proof::KdfPool;
 use crate::shadow::Shadows;
 
-/// Most verified sessions remembered.
-pub const MAX_REMEMBERED_SESSIONS: u64 = 200_000;
-/// How long a verified session is remembered.
-pub const SESSION_MEMORY: Duration = Duration::from_secs(60);
 /// Most persons remembered as over a limit.
 pub const MAX_REMEMBERED_REFUSALS: u64 = 200_000;
 /// How long a person is remembered as over a limit.
@@ -95,21 +91,19 @@ pub struct App {
     /// TLS, and whose word on addresses is taken.
     pub edge: Arc<Edge>,
     /// The authorities by code.
-    pub authorities: HashMap<String, Arc<Authority>>,
+    pub authorities: HashMap<String, Arc<Authority>, FxBuildHasher>,
     /// The public lists, made once.
     pub lists: Lists,
     /// Public answers, kept for a moment.
     pub public: PublicAnswers,
     /// What pages show to many, kept for a moment.
     pub pages: KeptPages,
-    /// Sessions whose signature was checked, by token.
-    pub sessions: Cache<Box<str>, Arc<Session>>,
     /// Who is known to be over a limit.
-    pub over_limit: Cache<ActingFor, Arc<OverLimit>>,
+    pub over_limit: Cache<ActingFor, Arc<OverLimit>, NameHash>,
     /// The policies' versions.
-    pub policy_versions: HashMap<AuthorityId, PolicyVersion>,
+    pub policy_versions: HashMap<AuthorityId, PolicyVersion, FxBuildHasher>,
     /// What happens to bookings and cancellations while Redis does not answer.
-    pub when_down: HashMap<AuthorityId, WhenDown>,
+    pub when_down: HashMap<AuthorityId, WhenDown, FxBuildHasher>,
     /// What only counts whom it would refuse.
     pub shadows: Shadows,
     /// The first fence, in memory.

@@ -1,14 +1,17 @@
 //! Connections as such: how long one may do nothing, and how many one address may have when few
 //! are left.
 //!
-//! Must not know HTTP; [`crate::server`] asks.
+//! Must not know what is asked on them; [`crate::server`] asks.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
+use hyper::rt::{Sleep, Timer};
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
@@ -19,6 +22,8 @@ pub const FIRST_REQUEST_DEADLINE: Duration = Duration::from_secs(15);
 /// How long a connection may be without a request under way. A client that does not read its
 /// answer has none under way either.
 pub const IDLE_DEADLINE: Duration = Duration::from_secs(60);
+/// How often a connection is looked at that does nothing; its deadlines come so much later at most.
+pub const LOOK_EVERY: Duration = Duration::from_secs(5);
 /// Connections are scarce when less than one part in this many of the places is free.
 pub const SCARCE_SHARE: usize = 4;
 /// While they are scarce, one address has at most one part in this many of the places; sized for
@@ -71,14 +76,14 @@ impl Drop for UnderWay {
 }
 
 /// Runs a connection to its end, or until it has done nothing for too long; then nothing is
-/// returned and the connection is dropped.
+/// returned and the connection is dropped. It is polled every [`LOOK_EVERY`] at least.
 pub(crate) async fn while_active<T>(
     connection: impl Future<Output = T>,
     activity: &Activity,
 ) -> Option<T> {
     let mut connection = std::pin::pin!(connection);
     loop {
-        let deadline = activity.deadline();
+        let deadline = activity.deadline().min(Instant::now() + LOOK_EVERY);
         match tokio::time::timeout_at(deadline, connection.as_mut()).await {
             Ok(end) => return Some(end),
             Err(_) if activity.deadline() <= Instant::now() => return None,
@@ -86,6 +91,39 @@ pub(crate) async fn while_active<T>(
         }
     }
 }
+
+/// The timer of a connection that [`while_active`] runs: what it is asked for is due when the connection is polled
+/// after its moment. So a deadline for each request costs no place in the runtime's timers, where nearly all would
+/// be taken out again at once.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Looks;
+
+impl Timer for Looks {
+    fn sleep(&self, duration: Duration) -> Pin<Box<dyn Sleep>> {
+        self.sleep_until(self.now() + duration)
+    }
+
+    fn sleep_until(&self, deadline: std::time::Instant) -> Pin<Box<dyn Sleep>> {
+        Box::pin(Until(deadline))
+    }
+
+    fn now(&self) -> std::time::Instant {
+        Instant::now().into_std()
+    }
+}
+
+/// Is over once it is polled after this moment; wakes nobody.
+struct Until(std::time::Instant);
+
+impl Future for Until {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<()> {
+        if Looks.now() < self.0 { Poll::Pending } else { Poll::Ready(()) }
+    }
+}
+
+impl Sleep for Until {}
 
 /// How many connections each address has. As many entries as connections at most.
 #[derive(Default)]
@@ -185,6 +223,14 @@ mod tests {
         assert_eq!(while_active(std::future::pending::<()>(), &activity).await, None);
         let idled = start.elapsed() - works;
         assert!(idled >= IDLE_DEADLINE && idled < 2 * IDLE_DEADLINE, "{idled:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_a_connection_waits_for_is_noticed_at_the_next_look() {
+        let (activity, start) = (Activity::new(), Instant::now());
+        let wait = LOOK_EVERY + LOOK_EVERY / 5;
+        assert_eq!(while_active(Looks.sleep(wait), &activity).await, Some(()));
+        assert_eq!(start.elapsed().as_secs(), (2 * LOOK_EVERY).as_secs());
     }
 
     #[tokio::test(start_paused = true)]

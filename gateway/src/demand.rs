@@ -20,6 +20,7 @@ use talon_pow::{Controller, Pressure, PressureRules};
 
 use talon_telemetry::table;
 
+use crate::admission::NameHash;
 use crate::app::now;
 use crate::release_peaks::{self, ReleasePeaks};
 
@@ -60,7 +61,7 @@ pub struct Demands {
     controller: Mutex<Controller>,
     delay_us: AtomicU64,
     peaks: ReleasePeaks,
-    failures: Cache<Pseudonym, Failures>,
+    failures: Cache<Pseudonym, Failures, NameHash>,
     /// When a demonstration opens its dates.
     demonstration: Option<UtcMicros>,
 }
@@ -84,7 +85,7 @@ impl Demands {
             failures: Cache::builder()
                 .max_capacity(MAX_COUNTED_PERSONS)
                 .time_to_live(FAILURE_MEMORY)
-                .build(),
+                .build_with_hasher(NameHash::default()),
             demonstration,
         }
     }

@@ -4,10 +4,13 @@
 //! [`crate::cold`]. Must not know how a booking is admitted ([`crate::operations`]).
 
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Instant;
 
 use axum::Router;
+use bytes::Bytes;
+use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, header};
 use http_body_util::Either;
 use hyper::body::Incoming;
@@ -28,6 +31,7 @@ use crate::http::trace_context;
 use crate::measures;
 use crate::operations::{self, Booked, Wish};
 use crate::request::{BookRequest, idempotency_key};
+use crate::standing::Serving;
 use crate::views::{BookingJson, SlowLaneJson};
 
 /// Of every answer that does not say otherwise itself.
@@ -69,43 +73,47 @@ impl Hot<'_> {
 /// Answers one request; whatever is logged meanwhile names it. No `async fn`: that would keep the request's place
 /// beside the answering to which it was handed on, for as long as an answer is not taken.
 pub fn serve(
-    lane: Lane,
-    cold: Router,
+    serving: Arc<Serving>,
     peer: SocketAddr,
     request: Request<Incoming>,
 ) -> impl Future<Output = Answer> {
     let id = RequestId::next();
     let trace = trace_context::of_request(request.headers()).map(Arc::new);
     let scope = Scope { request: Some(id), trace, is_recorded: false };
-    let answering = answer(lane, cold, peer, request, id);
+    let (parts, body) = request.into_parts();
+    let answering = answer(serving, peer, parts, body, id);
     spans::request(scope, answering, |answer| answer.status().as_u16())
 }
 
+/// Head and body stay here, and are lent: a future that is handed them has room for them once more, and is moved
+/// with them.
 async fn answer(
-    lane: Lane,
-    cold: Router,
+    serving: Arc<Serving>,
     peer: SocketAddr,
-    request: Request<Incoming>,
+    mut parts: Parts,
+    body: Incoming,
     id: RequestId,
 ) -> Answer {
     let started = Instant::now();
-    let language = Language::of_request(request.headers(), &lane.app.cookies);
-    let peer = lane.app.edge.trust.client(peer, request.headers());
+    let Serving { lane, cold } = &*serving;
+    let language = Language::of_request(&parts.headers, &lane.app.cookies);
+    let peer = lane.app.edge.trust.client(peer, &parts.headers);
     let context = Context { id, language, peer };
-    let method = request.method().clone();
-    let kind = hot(&method, request.uri().path()).map_or("cold", |hot| hot.name());
-    let framed = framing::check(&request);
+    let (method, uri) = (parts.method.clone(), parts.uri.clone());
+    let hot = hot(&method, uri.path());
+    let kind = hot.as_ref().map_or("cold", Hot::name);
+    let framed = framing::check(&parts);
     let is_ambiguous = framed.is_err();
-    let answering = async {
+    let answering = pin!(async {
         let routed = match framed {
-            Ok(()) => route(&lane, cold, context, request).await,
+            Ok(()) => route(lane, cold, context, hot, &mut parts, body).await,
             Err(problem) => Err(problem),
         };
         match routed {
             Ok(answer) => answer,
             Err(problem) => problem.answer(&lane.app.texts, language, id, now()),
         }
-    };
+    });
     let mut answer = rate_limit::with_headers(answering).await;
     let headers = answer.headers_mut();
     headers.insert(X_REQUEST_ID, id.header());
@@ -127,33 +135,38 @@ async fn answer(
 
 async fn route(
     lane: &Lane,
-    cold: Router,
+    cold: &Router,
     context: Context,
-    mut request: Request<Incoming>,
+    hot: Option<Hot<'_>>,
+    parts: &mut Parts,
+    body: Incoming,
 ) -> Result<Answer, Problem> {
     #[cfg(feature = "demo")]
     if lane.app.is_demo() {
-        let authority = request.uri().authority().map(http::uri::Authority::as_str);
-        if let Some(reason) = talon_standins::guard::refusal(request.headers(), authority) {
+        let authority = parts.uri.authority().map(http::uri::Authority::as_str);
+        if let Some(reason) = talon_standins::guard::refusal(&parts.headers, authority) {
             tracing::warn!(reason, "a demo refused a request");
             return Err(Problem::ForbiddenInDemo);
         }
     }
     check_address(&lane.app, context.peer.ip())?;
-    if percent_encoding::percent_decode_str(request.uri().path()).decode_utf8().is_err() {
+    if percent_encoding::percent_decode_str(parts.uri.path()).decode_utf8().is_err() {
         return Err(Problem::NotFound);
     }
-    match hot(request.method(), request.uri().path()) {
-        Some(Hot::Book) => book(lane, request).await,
+    match hot {
+        Some(Hot::Book) => book(lane, parts, body).await,
         Some(Hot::Public { authority, office, service, date }) => {
             let question = question(lane, authority, office, service, date)?;
-            Ok(public(lane, question).await?.answer(request.headers()))
+            Ok(public(lane, question).await?.answer(&parts.headers))
         }
-        Some(Hot::Challenge) => challenge(lane, &request).await,
+        Some(Hot::Challenge) => challenge(lane, parts).await,
         None => {
-            request.extensions_mut().insert(context);
-            let request = request.map(axum::body::Body::new);
-            match cold.oneshot(request).await {
+            let (nothing, ()) = Request::new(()).into_parts();
+            let mut parts = std::mem::replace(parts, nothing);
+            parts.extensions.insert(context);
+            let request = Request::from_parts(parts, axum::body::Body::new(body));
+            // Boxed, for the hot lane is not to have room for it.
+            match Box::pin(cold.clone().oneshot(request)).await {
                 Ok(answer) => Ok(answer.map(Either::Right)),
                 Err(never) => match never {},
             }
@@ -209,8 +222,7 @@ fn question(
     }
 }
 
-async fn book(lane: &Lane, request: Request<Incoming>) -> Result<Answer, Problem> {
-    let (parts, body) = request.into_parts();
+async fn book(lane: &Lane, parts: &Parts, body: Incoming) -> Result<Answer, Problem> {
     let who = identify_writer(&lane.app, &parts.headers, &parts.uri)?;
     let key = idempotency_key(&parts.headers)?;
     if !is_json(&parts.headers) {
@@ -233,7 +245,8 @@ pub(crate) fn booked_answer(lane: &Lane, booked: &Booked) -> Answer {
     let headers = answer.headers_mut();
     headers.insert(
         header::LOCATION,
-        HeaderValue::from_str(&location).expect("hexadecimal digits are visible ASCII"),
+        HeaderValue::from_maybe_shared(Bytes::from(location))
+            .expect("hexadecimal digits are visible ASCII"),
     );
     if booked.repeated {
         headers.insert("idempotent-replay", HeaderValue::from_static("true"));
@@ -248,7 +261,7 @@ pub(crate) fn is_json(headers: &HeaderMap) -> bool {
     essence.trim().eq_ignore_ascii_case("application/json")
 }
 
-async fn challenge(lane: &Lane, request: &Request<Incoming>) -> Result<Answer, Problem> {
+async fn challenge(lane: &Lane, parts: &Parts) -> Result<Answer, Problem> {
     #[derive(serde::Deserialize)]
     struct Wanted {
         authority: String,
@@ -261,9 +274,9 @@ async fn challenge(lane: &Lane, request: &Request<Incoming>) -> Result<Answer, P
     enum WaitingLane {
         Slow,
     }
-    let who = identify(&lane.app, request.headers())?;
+    let who = identify(&lane.app, &parts.headers)?;
     let wanted: Wanted =
-        serde_urlencoded::from_str(request.uri().query().unwrap_or("")).map_err(|_| {
+        serde_urlencoded::from_str(parts.uri.query().unwrap_or("")).map_err(|_| {
             Problem::bad_request(
                 "the query needs authority, office and service, and lane is slow or absent",
             )

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use talon_domain::booking::Subject;
-use talon_domain::civil::UtcMicros;
+use talon_domain::civil::{CivilDate, UtcMicros};
 use talon_domain::ids::{AuthorityId, BookingId, Channel, Fingerprint, KeyHash, OfficeId};
 use talon_domain::limits::LimitRefusal;
 use talon_domain::policy::{LimitKind, Moment};
@@ -86,6 +86,8 @@ struct Claim<'a> {
     key: KeyHash,
     fingerprint: Fingerprint,
     solution: Option<&'a str>,
+    /// The date wished for first.
+    wished_date: Option<CivilDate>,
     /// Whether it is one booking more: only then can a remembered count say anything of it.
     is_one_more: bool,
 }
@@ -98,8 +100,18 @@ pub async fn book(lane: &Lane, who: &Identified, wish: Wish<'_>) -> Result<Booke
     let Wish { place, subject, wishes, key, solution } = wish;
     let caller = who.at(place.authority)?;
     let (channel, fingerprint) = (Channel::Web, fingerprint(&place, subject, &wishes));
-    let claim =
-        Claim { caller, subject, place, channel, key, fingerprint, solution, is_one_more: true };
+    let (wished_date, is_one_more) = (wishes.first_date(), true);
+    let claim = Claim {
+        caller,
+        subject,
+        place,
+        channel,
+        key,
+        fingerprint,
+        solution,
+        wished_date,
+        is_one_more,
+    };
     let acting = acting_for(&caller, subject)?;
     let policy = lane.app.policy_versions.get(&place.authority).copied();
     if let Some(over) = lane.app.over_limit.get(&acting)
@@ -110,7 +122,7 @@ pub async fn book(lane: &Lane, who: &Identified, wish: Wish<'_>) -> Result<Booke
         return Err(Problem::LimitReached(over.refusal.clone()));
     }
     let book = Book { caller, subject, place, channel, wishes, key, fingerprint };
-    take(lane, claim, &book.wishes.clone(), Command::Book(book)).await
+    take(lane, &claim, Command::Book(book)).await
 }
 
 /// Moves a booking of the caller to the first wish that can be granted; the answer is the new one.
@@ -135,32 +147,26 @@ pub async fn move_booking(
         key,
         fingerprint: move_fingerprint(booking, office, &wishes),
         solution,
+        wished_date: wishes.first_date(),
         is_one_more: false,
     };
     let command = Move { caller, booking, office, wishes, key, fingerprint: claim.fingerprint };
-    take(lane, claim, &command.wishes.clone(), Command::Move(command)).await.map_err(|problem| {
-        match problem {
-            Problem::TooLateToCancel { until } => Problem::TooLateToMove { until },
-            other => other,
-        }
+    take(lane, &claim, Command::Move(command)).await.map_err(|problem| match problem {
+        Problem::TooLateToCancel { until } => Problem::TooLateToMove { until },
+        other => other,
     })
 }
 
 /// Admission, then the ledger, for whatever takes a place.
-async fn take(
-    lane: &Lane,
-    claim: Claim<'_>,
-    wishes: &Wishes,
-    command: Command,
-) -> Result<Booked, Problem> {
+async fn take(lane: &Lane, claim: &Claim<'_>, command: Command) -> Result<Booked, Problem> {
     let acting = acting_for(&claim.caller, claim.subject)?;
-    match spans::step("admission", admit_claim(lane, &claim, wishes)).await {
+    match spans::step("admission", admit_claim(lane, claim)).await {
         Ok(()) => {}
         Err(problem @ (Problem::PowRequired | Problem::PowExpired | Problem::PowReplayed)) => {
             // A repeat of a request whose answer was lost carries a proof that is spent. It asks the
             // ledger something all the same, so it is held to a pace.
             admit(lane, &claim.caller, lane.app.read_rate).await?;
-            return earlier(lane, &claim, problem).await;
+            return earlier(lane, claim, problem).await;
         }
         Err(problem) => return Err(problem),
     }
@@ -171,12 +177,12 @@ async fn take(
                 (false, true) => "booked",
                 (false, false) => "moved",
             });
-            remember_usage(lane, &claim, acting, usage, sequence);
+            remember_usage(lane, claim, acting, usage, sequence);
             Ok(Booked { booking, repeated })
         }
         Answer::Refused(Refusal::Limit { refusal, usage, sequence, keys }) => {
             outcome("refused_by_limit");
-            remember_usage(lane, &claim, acting, usage, sequence);
+            remember_usage(lane, claim, acting, usage, sequence);
             if claim.is_one_more
                 && is_remembered(refusal.kind)
                 && let Some(policy) = lane.app.policy_versions.get(&claim.place.authority).copied()
@@ -364,10 +370,14 @@ async fn earlier(lane: &Lane, claim: &Claim<'_>, problem: Problem) -> Result<Boo
     }
 }
 
-async fn call(lane: &Lane, command: Command) -> Result<Answer, Problem> {
+/// No `async fn`, which would have room for the command twice.
+fn call(lane: &Lane, command: Command) -> impl Future<Output = Result<Answer, Problem>> {
     // The call begins within its step: a ledger in this process decides before it returns.
-    let calling = async { tokio::time::timeout(LEDGER_DEADLINE, lane.ledger.call(command)).await };
-    spans::step("ledger", calling).await.map_err(|_| Problem::Unavailable)
+    let calling = async move {
+        let answer = tokio::time::timeout(LEDGER_DEADLINE, lane.ledger.call(command)).await;
+        answer.map_err(|_| Problem::Unavailable)
+    };
+    spans::step("ledger", calling)
 }
 
 /// Only limits that hold for whichever date is asked next may be remembered.

@@ -3,6 +3,7 @@
 //! A refusal says where the mistake is and never quotes what was sent. Must not know HTTP
 //! statuses or the ledger's work.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::marker::PhantomData;
 use std::str::FromStr;
@@ -28,19 +29,19 @@ pub const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key
 
 /// A request to book.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct BookRequest {
+pub struct BookRequest<'b> {
     /// The authority's code.
-    pub authority: String,
+    pub authority: Cow<'b, str>,
     /// The office's number.
     pub office: u32,
     /// The service's code.
-    pub service: String,
+    pub service: Cow<'b, str>,
     /// For whom.
     pub subject: Subject,
     /// When.
     pub wishes: Wishes,
     /// The solution of a challenge, ALTCHA's payload.
-    pub altcha: Option<String>,
+    pub altcha: Option<Cow<'b, str>>,
 }
 
 /// A request to move a booking.
@@ -58,16 +59,18 @@ pub struct MoveRequest {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = BookRequest)]
-pub struct Body {
+pub struct Body<'b> {
     /// The authority's code.
-    #[schema(example = "mvs")]
-    authority: String,
+    #[serde(borrow)]
+    #[schema(value_type = String, example = "mvs")]
+    authority: Cow<'b, str>,
     /// The office's number.
     #[schema(example = 8041)]
     office: u32,
     /// The service's code.
-    #[schema(example = "practical-exam")]
-    service: String,
+    #[serde(borrow)]
+    #[schema(value_type = String, example = "practical-exam")]
+    service: Cow<'b, str>,
     /// For whom: `person`, or `entity` for the legal entity of the login.
     #[serde(rename = "for", default = "themselves")]
     #[schema(value_type = String, required = false, example = "person")]
@@ -81,9 +84,9 @@ pub struct Body {
     #[schema(value_type = Span, required = false)]
     any: Option<Span>,
     /// The solution of a challenge, where the service asks for a proof of work.
-    #[serde(default, deserialize_with = "some")]
+    #[serde(borrow, default, deserialize_with = "some_text")]
     #[schema(value_type = String, required = false)]
-    altcha: Option<String>,
+    altcha: Option<Cow<'b, str>>,
 }
 
 fn themselves() -> Subject {
@@ -165,6 +168,17 @@ where
     T::deserialize(deserializer).map(Some)
 }
 
+/// The same for a text, which is not copied where it stands in the request as it is meant.
+fn some_text<'de: 'b, 'b, D>(deserializer: D) -> Result<Option<Cow<'b, str>>, D::Error>
+where
+    D: Deserializer<'de>,
+{
+    #[derive(Deserialize)]
+    struct Text<'t>(#[serde(borrow)] Cow<'t, str>);
+
+    Text::deserialize(deserializer).map(|Text(text)| Some(text))
+}
+
 fn parsed<'de, D, T>(deserializer: D) -> Result<T, D::Error>
 where
     D: Deserializer<'de>,
@@ -224,12 +238,12 @@ fn known_path(path: &serde_path_to_error::Path) -> String {
     if text.is_empty() { "the document".to_owned() } else { text }
 }
 
-impl BookRequest {
+impl<'b> BookRequest<'b> {
     /// Reads the JSON body.
     ///
     /// # Errors
     /// [`Problem::BadRequest`] with the place of the mistake.
-    pub fn from_json(bytes: &[u8]) -> Result<Self, Problem> {
+    pub fn from_json(bytes: &'b [u8]) -> Result<Self, Problem> {
         let Body { authority, office, service, subject, wishes, any, altcha } = document(bytes)?;
         let wishes = one_of(wishes, any)?;
         Ok(Self { authority, office, service, subject, wishes, altcha })
@@ -349,9 +363,9 @@ mod tests {
 
     const WISH: &str = r#"{"date":"2026-12-01","time":"09:00"}"#;
 
-    fn parse(rest: &str) -> Result<BookRequest, Problem> {
+    fn parse(rest: &str) -> Result<BookRequest<'static>, Problem> {
         let text = format!(r#"{{"authority":"mvs","office":8041,"service":"x",{rest}}}"#);
-        BookRequest::from_json(text.as_bytes())
+        BookRequest::from_json(text.leak().as_bytes())
     }
 
     fn refusal(rest: &str) -> String {
@@ -400,6 +414,14 @@ mod tests {
         assert_eq!(said("person").unwrap().subject, Subject::Person);
         assert_eq!(said("entity").unwrap().subject, Subject::Entity);
         assert!(refusal(&format!(r#"{wish},"for":"43395033""#)).starts_with("for (line 1"));
+    }
+
+    #[test]
+    fn a_text_with_escapes_is_what_they_stand_for() {
+        let request = parse(&format!(r#""wishes":[{WISH}],"altcha":"\u0041b""#)).unwrap();
+        assert_eq!(request.altcha.as_deref(), Some("Ab"));
+        let plain = parse(&format!(r#""wishes":[{WISH}],"altcha":"Ab""#)).unwrap();
+        assert!(matches!(plain.altcha, Some(Cow::Borrowed("Ab"))), "nothing is copied");
     }
 
     #[test]

@@ -20,7 +20,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio::time::Instant;
 
 use crate::caller::is_proxy;
-use crate::connections::{Activity, Addresses, Counted, while_active};
+use crate::connections::{Activity, Addresses, Counted, Looks, while_active};
 use crate::edge::handshakes::Handshakes;
 use crate::edge::proxy_header;
 use crate::edge::turns::{Line, Turns};
@@ -28,7 +28,7 @@ use crate::hot;
 use crate::measures::OpenConnection;
 use crate::standing::Standing;
 
-/// How long the headers of an HTTP/1 request may take.
+/// How long the headers of an HTTP/1 request may take; noticed [`crate::connections::LOOK_EVERY`] later at most.
 pub const HEADER_DEADLINE: Duration = Duration::from_secs(15);
 /// Room for the headers of an HTTP/1 request, in bytes.
 pub const MAX_HEADER_BYTES: usize = 16 * 1024;
@@ -208,11 +208,9 @@ async fn http(
     let standing = Arc::clone(&door.standing);
     let service = service_fn(move |request| {
         let (under_way, requests) = (noting.begin(), requests.clone());
-        let serving = standing.now();
         // Boxed, for it is large: an idle connection has room for one, and a stream whose answer nobody
         // takes keeps it.
-        let answer =
-            Box::pin(hot::serve(serving.lane.clone(), serving.cold.clone(), client, request));
+        let answer = Box::pin(hot::serve(standing.now(), client, request));
         async move {
             requests.begin().await;
             let answer = answer.await;
@@ -232,7 +230,7 @@ fn builder() -> Builder<TokioExecutor> {
     let mut builder = Builder::new(TokioExecutor::new());
     builder
         .http1()
-        .timer(TokioTimer::new())
+        .timer(Looks)
         .header_read_timeout(HEADER_DEADLINE)
         .max_buf_size(MAX_HEADER_BYTES)
         .max_headers(MAX_HEADERS)

@@ -3,12 +3,14 @@
 //! Each view is also a schema of the API's description. Must not decide anything; names come from
 //! the catalogue, facts from the ledger.
 
-use serde::Serialize;
+use std::fmt;
+
+use serde::{Serialize, Serializer};
 use talon_domain::about::{About, Alternative, Closure, Question};
 use talon_domain::booking::Subject;
 use talon_domain::catalogue::{Catalogue, Region, Text};
-use talon_domain::civil::UtcMicros;
-use talon_domain::ids::Channel;
+use talon_domain::civil::{CivilDate, Minute, UtcMicros};
+use talon_domain::ids::{BookingId, Channel};
 use talon_ledger::core::Authority;
 use talon_pow::Difficulty;
 use talon_wire::{BookingState, BookingView, DayView, StartsView};
@@ -23,8 +25,9 @@ use crate::slow_lane::Ticket;
 #[schema(as = Booking)]
 pub struct BookingJson<'a> {
     /// Its number.
+    #[serde(serialize_with = "as_text")]
     #[schema(value_type = String, pattern = "^[0-9a-f]{32}$", example = "0f1e2d3c4b5a69788796a5b4c3d2e1f0")]
-    id: String,
+    id: BookingId,
     /// The authority's code.
     #[schema(example = "mvs")]
     authority: &'a str,
@@ -35,17 +38,20 @@ pub struct BookingJson<'a> {
     #[schema(example = "practical-exam")]
     service: &'a str,
     /// The date of the visit, where the office is.
+    #[serde(serialize_with = "as_text")]
     #[schema(value_type = String, format = Date, example = "2026-12-01")]
-    date: String,
+    date: CivilDate,
     /// The time of the visit, where the office is.
+    #[serde(serialize_with = "as_text")]
     #[schema(value_type = String, pattern = "^[0-2][0-9]:[0-5][0-9]$", example = "09:20")]
-    time: String,
+    time: Minute,
     /// How long the visit takes, in minutes.
     #[schema(example = 20)]
     minutes: u16,
     /// The moment at which the visit begins, in UTC.
+    #[serde(serialize_with = "as_text")]
     #[schema(value_type = String, format = DateTime, example = "2026-12-01T07:20:00Z")]
-    starts_at: String,
+    starts_at: UtcMicros,
     /// The office's time zone.
     #[schema(example = "Europe/Kyiv")]
     zone: &'a str,
@@ -60,11 +66,13 @@ pub struct BookingJson<'a> {
     #[schema(value_type = String, example = "web")]
     channel: Channel,
     /// Until when it may be cancelled, in UTC.
+    #[serde(serialize_with = "as_text")]
     #[schema(value_type = String, format = DateTime, example = "2026-12-01T05:20:00Z")]
-    cancel_until: String,
+    cancel_until: UtcMicros,
     /// Until when it may be moved, in UTC; nothing when it cannot be moved at all.
+    #[serde(serialize_with = "as_text_or_null")]
     #[schema(value_type = Option<String>, format = DateTime, example = "2026-12-01T05:20:00Z")]
-    move_until: Option<String>,
+    move_until: Option<UtcMicros>,
 }
 
 /// All bookings of a person.
@@ -93,20 +101,20 @@ impl<'a> BookingJson<'a> {
     pub fn new(app: &'a App, view: &'a BookingView) -> Self {
         let authority = app.authority_by_id(view.authority);
         Self {
-            id: view.id.to_string(),
+            id: view.id,
             authority: authority.map_or("", |authority| authority.catalogue.code.as_str()),
             office: view.office.0,
             service: app.service_code(view.authority, view.service),
-            date: view.date.to_string(),
-            time: view.start.to_string(),
+            date: view.date,
+            time: view.start,
             minutes: view.minutes,
-            starts_at: view.starts_at.to_string(),
+            starts_at: view.starts_at,
             zone: &view.zone,
             state: view.state,
             subject: view.subject,
             channel: view.channel,
-            cancel_until: view.cancel_until.to_string(),
-            move_until: view.move_until.map(|until| until.to_string()),
+            cancel_until: view.cancel_until,
+            move_until: view.move_until,
         }
     }
 }
@@ -442,6 +450,21 @@ pub fn starts(office: u32, service: &str, date: &str, view: &StartsView) -> Vec<
         late: view.release.map(|release| release.late),
         starts,
     })
+}
+
+/// As it is shown, without a text of its own in between.
+fn as_text<S: Serializer>(value: &impl fmt::Display, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(value)
+}
+
+fn as_text_or_null<S: Serializer>(
+    value: &Option<impl fmt::Display>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    match value {
+        Some(value) => as_text(value, serializer),
+        None => serializer.serialize_none(),
+    }
 }
 
 fn json(value: &impl Serialize) -> Vec<u8> {

@@ -103,10 +103,14 @@ impl AdmissionHandle {
     /// # Errors
     /// [`AdmissionError::Overloaded`] at [`MAX_QUEUED`] or when the store is full, and
     /// [`AdmissionError::Unavailable`] when the store or its task fails.
-    pub async fn admit(&self, request: AdmissionRequest) -> Result<Decision, AdmissionError> {
+    pub async fn admit(&self, request: &AdmissionRequest) -> Result<Decision, AdmissionError> {
         let outcome = match &self.path {
-            Path::Direct(store) => store.decide_one(&request).map_err(|error| (&error).into()),
-            Path::Queued { requests, .. } => ask(requests, request).await,
+            Path::Direct(store) => store.decide_one(request).map_err(|error| (&error).into()),
+            Path::Queued { requests, .. } => match queue(requests, *request) {
+                // The task drops what it cannot answer, so this never waits for nobody.
+                Ok(answer) => answer.await.unwrap_or(Err(AdmissionError::Unavailable)),
+                Err(error) => Err(error),
+            },
         };
         self.decisions.count(&outcome);
         outcome
@@ -129,17 +133,17 @@ impl AdmissionHandle {
     }
 }
 
-async fn ask(
+/// Where the answer will come.
+fn queue(
     requests: &mpsc::Sender<Waiting>,
     request: AdmissionRequest,
-) -> Result<Decision, AdmissionError> {
+) -> Result<oneshot::Receiver<Result<Decision, AdmissionError>>, AdmissionError> {
     let (reply, answer) = oneshot::channel();
     requests.try_send(Waiting { request, reply }).map_err(|error| match error {
         mpsc::error::TrySendError::Full(_) => AdmissionError::Overloaded,
         mpsc::error::TrySendError::Closed(_) => AdmissionError::Unavailable,
     })?;
-    // The task drops what it cannot answer, so this never waits for nobody.
-    answer.await.unwrap_or(Err(AdmissionError::Unavailable))
+    Ok(answer)
 }
 
 async fn run(store: Arc<dyn AdmissionStore>, mut queue: mpsc::Receiver<Waiting>, hints: HintQueue) {

@@ -68,6 +68,10 @@ fn request(person: u32) -> AdmissionRequest {
     }
 }
 
+async fn ask(handle: &AdmissionHandle, person: u32) -> Result<Decision, AdmissionError> {
+    handle.admit(&request(person)).await
+}
+
 fn hint(sequence: u64) -> Hint {
     let person = request(1).person;
     Hint { actor: person, person, period: 1, rule: 1, count: 4, sequence, expires_at_s: u64::MAX }
@@ -84,9 +88,9 @@ fn what_gathers_while_a_batch_is_away_is_the_next_batch() {
     run_test(async {
         let gate = Gate::new(None);
         let handle = AdmissionHandle::spawn(gate.clone());
-        let mut first = handle.admit(request(0)).boxed();
+        let mut first = ask(&handle, 0).boxed();
         queue(&mut first).await;
-        let others = (1..=300).map(|person| handle.admit(request(person)));
+        let others = (1..=300).map(|person| ask(&handle, person));
         let mut others = join_all(others).boxed();
         queue(&mut others).await;
         assert_eq!(gate.batch_sizes(), [1]);
@@ -105,15 +109,15 @@ fn beyond_the_queue_requests_are_refused_as_overloaded() {
     run_test(async {
         let gate = Gate::new(None);
         let handle = AdmissionHandle::spawn(gate.clone());
-        let mut away = handle.admit(request(0)).boxed();
+        let mut away = ask(&handle, 0).boxed();
         queue(&mut away).await;
         let mut queued =
-            join_all((0..MAX_QUEUED as u32).map(|person| handle.admit(request(person)))).boxed();
+            join_all((0..MAX_QUEUED as u32).map(|person| ask(&handle, person))).boxed();
         queue(&mut queued).await;
-        assert_eq!(handle.admit(request(1)).await, Err(AdmissionError::Overloaded));
+        assert_eq!(ask(&handle, 1).await, Err(AdmissionError::Overloaded));
         gate.open.add_permits(MAX_QUEUED);
         assert!(queued.await.iter().all(|answer| *answer == Ok(ADMITTED)));
-        assert_eq!(handle.admit(request(1)).await, Ok(ADMITTED));
+        assert_eq!(ask(&handle, 1).await, Ok(ADMITTED));
     });
 }
 
@@ -122,11 +126,11 @@ fn a_caller_that_went_away_is_not_sent_and_holds_nobody_up() {
     run_test(async {
         let gate = Gate::new(None);
         let handle = AdmissionHandle::spawn(gate.clone());
-        let mut away = handle.admit(request(0)).boxed();
+        let mut away = ask(&handle, 0).boxed();
         queue(&mut away).await;
-        let mut gone = handle.admit(request(1)).boxed();
+        let mut gone = ask(&handle, 1).boxed();
         queue(&mut gone).await;
-        let mut stays = handle.admit(request(2)).boxed();
+        let mut stays = ask(&handle, 2).boxed();
         queue(&mut stays).await;
         drop((away, gone));
         gate.open.add_permits(2);
@@ -145,8 +149,8 @@ fn a_failing_store_fails_its_callers_and_not_the_next() {
             let gate = Gate::new(Some(failure));
             let handle = AdmissionHandle::spawn(gate.clone());
             gate.open.add_permits(2);
-            assert_eq!(handle.admit(request(0)).await, Err(expected));
-            assert_eq!(handle.admit(request(0)).await, Err(expected));
+            assert_eq!(ask(&handle, 0).await, Err(expected));
+            assert_eq!(ask(&handle, 0).await, Err(expected));
         }
     });
 }
@@ -158,8 +162,8 @@ fn hints_go_with_the_next_batch_and_the_oldest_are_dropped_for_newer_ones() {
         let handle = AdmissionHandle::spawn(gate.clone());
         gate.open.add_permits(2);
         (0..=MAX_QUEUED_HINTS as u64).for_each(|sequence| handle.hint(hint(sequence)));
-        assert_eq!(handle.admit(request(0)).await, Ok(ADMITTED));
-        assert_eq!(handle.admit(request(0)).await, Ok(ADMITTED));
+        assert_eq!(ask(&handle, 0).await, Ok(ADMITTED));
+        assert_eq!(ask(&handle, 0).await, Ok(ADMITTED));
         let sent = gate.sent.lock();
         let sequences =
             |batch: usize| -> Vec<u64> { sent[batch].1.iter().map(|hint| hint.sequence).collect() };
@@ -175,7 +179,7 @@ fn when_its_task_is_gone_a_handle_says_unavailable() {
     let handle = other.block_on(async { AdmissionHandle::spawn(Gate::new(None)) });
     drop(other);
     run_test(async {
-        assert_eq!(handle.admit(request(0)).await, Err(AdmissionError::Unavailable));
+        assert_eq!(ask(&handle, 0).await, Err(AdmissionError::Unavailable));
     });
 }
 
@@ -183,12 +187,13 @@ fn when_its_task_is_gone_a_handle_says_unavailable() {
 fn a_store_in_memory_decides_without_waiting_and_without_a_runtime() {
     let store = Arc::new(EmbeddedStore::new(system_clock(), EmbeddedBounds::default()));
     let handle = AdmissionHandle::direct(store);
-    let admitted = handle.admit(request(0)).now_or_never();
+    let admitted = ask(&handle, 0).now_or_never();
     assert!(matches!(admitted, Some(Ok(Decision::Admitted { .. }))), "{admitted:?}");
     handle.hint(hint(9));
     let holder = hint(9).person;
     let quota = Some(QuotaQuery { holder, period: 1, rule: 1, limit: 4 });
     let over = Decision::OverQuotaHint { count: 4, sequence: 9 };
-    let asked = handle.admit(AdmissionRequest { quota, ..request(1) });
+    let asking = AdmissionRequest { quota, ..request(1) };
+    let asked = handle.admit(&asking);
     assert_eq!(asked.now_or_never(), Some(Ok(over)));
 }

@@ -13,8 +13,8 @@ use futures_util::future::{BoxFuture, FutureExt, ready};
 use parking_lot::Mutex;
 
 use super::{
-    AdmissionRequest, AdmissionStore, Cap, Clock, Decision, Hint, PersonKey, QuotaQuery, Spend,
-    StoreError, check_batch, measures, next_arrival,
+    AdmissionRequest, AdmissionStore, Cap, Clock, Decision, Hint, NameHash, PersonKey, QuotaQuery,
+    Spend, StoreError, check_batch, measures, next_arrival,
 };
 
 /// Most paces of persons held at once, about 100 bytes each.
@@ -96,9 +96,9 @@ struct KnownCount {
 #[derive(Default)]
 struct PersonShard {
     /// Theoretical arrival times in Unix microseconds, by person and rate rule.
-    arrivals: HashMap<(PersonKey, u8), u64>,
+    arrivals: HashMap<(PersonKey, u8), u64, NameHash>,
     /// The ledger's counts, by person, period and rule.
-    counts: HashMap<(PersonKey, u32, u16), KnownCount>,
+    counts: HashMap<(PersonKey, u32, u16), KnownCount, NameHash>,
 }
 
 impl PersonShard {

@@ -5,7 +5,7 @@
 //! Must not know sessions, proofs or stores. Called by the hot lane, by address before it knows who asks and by
 //! person after.
 
-use std::hash::Hash;
+use std::hash::{BuildHasher, Hash, RandomState};
 use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -21,7 +21,7 @@ use governor::state::keyed::ShrinkableKeyedStateStore;
 use governor::state::{InMemoryState, NotKeyed, StateStore};
 use governor::{Quota, RateLimiter};
 
-use super::{PersonKey, measures};
+use super::{NameHash, PersonKey, measures};
 
 /// Most persons, and most addresses, that are counted one by one.
 pub const MAX_FENCE_KEYS: usize = 262_144;
@@ -79,7 +79,7 @@ pub enum FenceRefusal {
 
 /// Limits by person and by address, in this process only. Shared by all cores.
 pub struct LocalFence<C: Clock = DefaultClock> {
-    persons: Half<PersonKey, C>,
+    persons: Half<PersonKey, C, NameHash>,
     addresses: Half<AddressKey, C>,
 }
 
@@ -176,15 +176,15 @@ impl AddressKey {
     }
 }
 
-/// A bounded set of keys with their states.
-struct Keys<K> {
-    states: DashMap<K, InMemoryState>,
+/// A bounded set of keys with their states. Addresses are hashed with a secret, for who asks may have many.
+struct Keys<K, H = RandomState> {
+    states: DashMap<K, InMemoryState, H>,
     /// Entries of `states` and places about to be filled; orders nothing, the map has its own locks.
     used: AtomicUsize,
     bound: usize,
 }
 
-impl<K: Hash + Eq + Copy> Keys<K> {
+impl<K: Hash + Eq + Copy, H: BuildHasher + Clone> Keys<K, H> {
     /// Tells whether `key` is counted by itself, making a place for it below the bound.
     fn place(&self, key: &K) -> bool {
         if self.states.contains_key(key) {
@@ -220,9 +220,9 @@ impl<K: Hash + Eq + Copy> Keys<K> {
 }
 
 /// Lets the limiter and the fence share the keys.
-struct SharedKeys<K>(Arc<Keys<K>>);
+struct SharedKeys<K, H>(Arc<Keys<K, H>>);
 
-impl<K: Hash + Eq + Copy> StateStore for SharedKeys<K> {
+impl<K: Hash + Eq + Copy, H: BuildHasher + Clone> StateStore for SharedKeys<K, H> {
     type Key = K;
 
     fn measure_and_replace<T, F, E>(&self, key: &K, measure: F) -> Result<T, E>
@@ -237,7 +237,9 @@ impl<K: Hash + Eq + Copy> StateStore for SharedKeys<K> {
     }
 }
 
-impl<K: Hash + Eq + Copy> ShrinkableKeyedStateStore<K> for SharedKeys<K> {
+impl<K: Hash + Eq + Copy, H: BuildHasher + Clone> ShrinkableKeyedStateStore<K>
+    for SharedKeys<K, H>
+{
     fn retain_recent(&self, drop_below: Nanos) {
         self.0.retain_above(drop_below);
     }
@@ -254,17 +256,17 @@ impl<K: Hash + Eq + Copy> ShrinkableKeyedStateStore<K> for SharedKeys<K> {
 type Limiter<K, S, C> = RateLimiter<K, S, C, NoOpMiddleware<<C as Clock>::Instant>>;
 
 /// One kind of key with its limiter and the bucket that is shared when the keys are at their bound.
-struct Half<K: Hash + Eq + Copy, C: Clock> {
-    keys: Arc<Keys<K>>,
-    limiter: Limiter<K, SharedKeys<K>, C>,
+struct Half<K: Hash + Eq + Copy, C: Clock, H: BuildHasher + Clone = RandomState> {
+    keys: Arc<Keys<K, H>>,
+    limiter: Limiter<K, SharedKeys<K, H>, C>,
     overflow: Limiter<NotKeyed, InMemoryState, C>,
     measures: measures::Fence,
 }
 
-impl<K: Hash + Eq + Copy, C: Clock + Clone> Half<K, C> {
+impl<K: Hash + Eq + Copy, C: Clock + Clone, H: BuildHasher + Clone + Default> Half<K, C, H> {
     fn new(counted: &'static str, rate: FenceRate, config: &FenceConfig, clock: &C) -> Self {
         let keys = Arc::new(Keys {
-            states: DashMap::new(),
+            states: DashMap::default(),
             used: AtomicUsize::new(0),
             bound: config.max_keys,
         });

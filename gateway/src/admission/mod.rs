@@ -47,6 +47,10 @@ pub use redis_endpoint::{BadEndpoint, MAX_CLUSTER_NODES, RedisEndpoint};
 pub use redis_store::{RedisStore, RedisStoreConfig};
 pub use shared_peaks::{MAX_SHARED_PEAKS, Peak, SharedPeaks};
 
+/// Hashes keys that begin with the name of a person: names are HMACs, whose bits nobody chooses, so that a
+/// quick hash will do and nobody can bring about collisions.
+pub type NameHash = rustc_hash::FxBuildHasher;
+
 /// Most requests that one call of [`AdmissionStore::decide`] takes.
 pub const MAX_BATCH: usize = 128;
 

@@ -2,8 +2,6 @@
 //!
 //! What is a good request or a good code is decided in [`crate::identity::app_login`].
 
-use std::sync::Arc;
-
 use axum::Router;
 use axum::body::Body;
 use axum::extract::State;
@@ -173,7 +171,7 @@ async fn give_token(lane: &Lane, asked: &Asked, body: Body) -> Result<Answer, Pr
         Err(Problem::LoginInvalid) => {
             // Somebody has used the code twice, and one of them should not have had it: what the
             // first got is worth nothing from now on (RFC 6749, section 4.1.2).
-            let who = Identified { session: Arc::new(session), by_cookie: false };
+            let who = Identified { session, by_cookie: false };
             operations::log_out(lane, &who).await?;
             return Ok(no_token(&SPENT));
         }

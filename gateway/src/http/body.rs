@@ -27,8 +27,9 @@ const DROP_DEADLINE: Duration = Duration::from_secs(2);
 
 /// Room for most answers to one person.
 const PRIVATE_BYTES: usize = 512;
-/// Room for the headers of an answer, so that its map grows for none of them.
-const ANSWER_HEADERS: usize = 16;
+/// Room for the headers of an answer, so that its map grows for hardly any: for more than this many it has room for
+/// twice as many.
+const ANSWER_HEADERS: usize = 12;
 
 /// Reads a request's body.
 ///

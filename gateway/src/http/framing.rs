@@ -3,7 +3,8 @@
 //! hyper reads as RFC 9112 says. A proxy in front may read otherwise, and what one of them takes
 //! for a body the other would take for the next request. Must not know routes.
 
-use http::{Request, Version, header};
+use http::request::Parts;
+use http::{Version, header};
 
 use super::problem::Problem;
 
@@ -11,15 +12,15 @@ use super::problem::Problem;
 ///
 /// # Errors
 /// [`Problem::BadRequest`], after which the connection is to be closed.
-pub fn check<B>(request: &Request<B>) -> Result<(), Problem> {
-    let headers = request.headers();
+pub fn check(request: &Parts) -> Result<(), Problem> {
+    let headers = &request.headers;
     // With both, hyper drops Content-Length and says nothing of it; so neither do we take chunks
     // alone. Our clients know how long their bodies are, which are at most 8 KiB.
     if headers.contains_key(header::TRANSFER_ENCODING) {
         return Err(Problem::bad_request("Content-Length, not Transfer-Encoding, is needed"));
     }
     let hosts = headers.get_all(header::HOST).iter().count();
-    if hosts > 1 || (hosts == 0 && request.version() == Version::HTTP_11) {
+    if hosts > 1 || (hosts == 0 && request.version == Version::HTTP_11) {
         return Err(Problem::bad_request("one Host is needed"));
     }
     Ok(())
@@ -27,6 +28,8 @@ pub fn check<B>(request: &Request<B>) -> Result<(), Problem> {
 
 #[cfg(test)]
 mod tests {
+    use http::Request;
+
     use super::*;
 
     fn is_good(version: Version, headers: &[(&str, &str)]) -> bool {
@@ -34,7 +37,7 @@ mod tests {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        check(&request.body(()).unwrap()).is_ok()
+        check(&request.body(()).unwrap().into_parts().0).is_ok()
     }
 
     #[test]

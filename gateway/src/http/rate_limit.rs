@@ -6,6 +6,7 @@
 
 use std::cell::Cell;
 use std::io::Write as _;
+use std::pin::Pin;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 use smallvec::SmallVec;
@@ -39,10 +40,10 @@ tokio::task_local! {
 }
 
 /// Runs what answers a request, and tells in its headers what it was admitted with.
-pub async fn with_headers(answering: impl Future<Output = Answer>) -> Answer {
+pub async fn with_headers(mut answering: Pin<&mut impl Future<Output = Answer>>) -> Answer {
     NOTED
         .scope(Cell::new([None; PACES.len()]), async {
-            let mut answer = answering.await;
+            let mut answer = answering.as_mut().await;
             write(&NOTED.with(Cell::get), answer.headers_mut());
             answer
         })
@@ -98,6 +99,8 @@ fn seconds(micros: u64) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use std::pin::pin;
+
     use bytes::Bytes;
     use futures_util::FutureExt;
     use http::StatusCode;
@@ -106,10 +109,10 @@ mod tests {
     use crate::http::body;
 
     fn headers(noting: impl FnOnce()) -> (String, String) {
-        let answering = async {
+        let answering = pin!(async {
             noting();
             body::answer(StatusCode::OK, "text/plain", Bytes::new())
-        };
+        });
         let answer = with_headers(answering).now_or_never().unwrap();
         let header = |name: &HeaderName| {
             answer.headers().get(name).map_or("", |value| value.to_str().unwrap()).to_owned()

@@ -27,29 +27,30 @@ impl Cookies {
         Self { secure }
     }
 
-    fn full_name(&self, name: &str) -> String {
-        if self.secure { format!("__Host-{name}") } else { name.to_owned() }
+    /// What stands before the names.
+    fn prefix(&self) -> &'static str {
+        if self.secure { "__Host-" } else { "" }
     }
 
     /// The value of one of our cookies.
     pub fn read<'a>(&self, headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
-        let full = self.full_name(name);
         headers
             .get_all(header::COOKIE)
             .iter()
             .filter_map(|value| value.to_str().ok())
             .flat_map(|value| value.split(';'))
             .filter_map(|pair| pair.trim().split_once('='))
-            .find(|(of, _)| *of == full)
+            .find(|(of, _)| of.strip_prefix(self.prefix()) == Some(name))
             .map(|(_, value)| value)
     }
 
     /// A `Set-Cookie` value that browsers keep for `max_age_s` and send to us only.
     pub fn write(&self, name: &str, value: &str, max_age_s: u64) -> HeaderValue {
         let secure = if self.secure { "; Secure" } else { "" };
-        let full = self.full_name(name);
-        let text =
-            format!("{full}={value}; Path=/; Max-Age={max_age_s}; HttpOnly; SameSite=Lax{secure}");
+        let prefix = self.prefix();
+        let text = format!(
+            "{prefix}{name}={value}; Path=/; Max-Age={max_age_s}; HttpOnly; SameSite=Lax{secure}"
+        );
         HeaderValue::from_str(&text).expect("our cookies are visible ASCII")
     }
 

@@ -4,10 +4,13 @@
 //! HMAC-SHA-256 over a purpose and the text before it, so that no other signed text of this
 //! gateway can stand for a session. Must not know cookies or HTTP.
 
+use std::fmt;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit, Mac};
-use serde::{Deserialize, Serialize};
+use serde::de::Visitor;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 use talon_domain::ids::{AuthorityId, Pseudonym, SessionId};
@@ -25,6 +28,9 @@ const MAX_PAYLOAD_BYTES: usize =
     16 + 2 * 10 + (1 + AUDIENCE.len()) + 1 + MAX_PEOPLE_IN_TOKEN * (3 + 32 + 1 + 32);
 /// Purpose, name of the key and MAC, with the dots between.
 const FRAME_BYTES: usize = VERSION.len() + 8 + 43 + 3;
+
+/// Decoding base64 asks for as much more room than it uses, at most.
+const DECODING_BYTES: usize = 3;
 
 const _: () = assert!(
     (MAX_PAYLOAD_BYTES * 4).div_ceil(3) + FRAME_BYTES <= MAX_TOKEN_BYTES,
@@ -52,7 +58,7 @@ pub struct Session {
     /// From when on it is refused, in Unix seconds.
     pub expires_at_s: u64,
     /// For whom the token is meant.
-    audience: String,
+    audience: Audience,
     /// The names at each authority.
     people: Vec<Names>,
 }
@@ -60,7 +66,7 @@ pub struct Session {
 impl Session {
     /// A session under these names.
     pub fn new(id: SessionId, issued_at_s: u64, expires_at_s: u64, people: Vec<Names>) -> Self {
-        Self { id, issued_at_s, expires_at_s, audience: AUDIENCE.to_owned(), people }
+        Self { id, issued_at_s, expires_at_s, audience: Audience, people }
     }
 
     /// Who this is at an authority.
@@ -79,6 +85,36 @@ impl Session {
     }
 }
 
+/// That a token is meant for us: written as a text, and read only if it is that text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Audience;
+
+impl Serialize for Audience {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(AUDIENCE)
+    }
+}
+
+impl<'de> Deserialize<'de> for Audience {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Ours;
+
+        impl Visitor<'_> for Ours {
+            type Value = Audience;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str(AUDIENCE)
+            }
+
+            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Audience, E> {
+                if text == AUDIENCE { Ok(Audience) } else { Err(E::custom("another audience")) }
+            }
+        }
+
+        deserializer.deserialize_str(Ours)
+    }
+}
+
 /// Why a token is no session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadToken {
@@ -91,18 +127,25 @@ pub enum BadToken {
 }
 
 /// The keys that sign; the first signs, all verify.
-pub struct SessionKeys(Vec<(String, Vec<u8>)>);
+pub struct SessionKeys(Vec<Key>);
+
+/// A key with its name, which is its hash.
+struct Key {
+    name: String,
+    /// The MAC of nothing yet: what a key alone costs is paid once.
+    mac: Hmac<Sha256>,
+}
 
 impl SessionKeys {
     /// The key that signs.
     pub fn new(current: &[u8]) -> Self {
-        Self(vec![named(current)])
+        Self(vec![Key::new(current)])
     }
 
     /// Takes along the key before it, which verifies only.
     #[must_use]
     pub fn with_previous(mut self, previous: &[u8]) -> Self {
-        self.0.push(named(previous));
+        self.0.push(Key::new(previous));
         self
     }
 
@@ -117,9 +160,11 @@ impl SessionKeys {
     /// # Errors
     /// [`BadToken`].
     pub fn verify(&self, token: &str, now_s: u64) -> Result<Session, BadToken> {
-        let payload = self.open(VERSION, token).ok_or(BadToken::Forged)?;
-        let session: Session = postcard::from_bytes(&payload).map_err(|_| BadToken::Forged)?;
-        if session.audience != AUDIENCE || session.people.len() > MAX_PEOPLE_IN_TOKEN {
+        // On the stack: every request of a person comes here.
+        let mut room = [0; MAX_PAYLOAD_BYTES + DECODING_BYTES];
+        let payload = self.open_into(VERSION, token, &mut room).ok_or(BadToken::Forged)?;
+        let session: Session = postcard::from_bytes(payload).map_err(|_| BadToken::Forged)?;
+        if session.people.len() > MAX_PEOPLE_IN_TOKEN {
             return Err(BadToken::Forged);
         }
         if session.expires_at_s <= now_s { Err(BadToken::Expired) } else { Ok(session) }
@@ -127,19 +172,27 @@ impl SessionKeys {
 
     /// A key for another purpose from each of these, in their order.
     pub fn derived<'a>(&'a self, purpose: &'a str) -> impl Iterator<Item = [u8; 32]> + 'a {
-        self.0.iter().map(move |(_, secret)| mac(secret, purpose))
+        self.0.iter().map(move |key| key.mac(purpose))
     }
 
     /// Signs bytes for a purpose, as text that is safe in a cookie.
     pub fn seal(&self, purpose: &str, payload: &[u8]) -> String {
-        let (name, secret) = &self.0[0];
-        let signed = format!("{purpose}.{name}.{}", URL_SAFE_NO_PAD.encode(payload));
-        let mac = URL_SAFE_NO_PAD.encode(mac(secret, &signed));
+        let key = &self.0[0];
+        let signed = format!("{purpose}.{}.{}", key.name, URL_SAFE_NO_PAD.encode(payload));
+        let mac = URL_SAFE_NO_PAD.encode(key.mac(&signed));
         format!("{signed}.{mac}")
     }
 
     /// The bytes that [`SessionKeys::seal`] signed for the same purpose.
     pub fn open(&self, purpose: &str, text: &str) -> Option<Vec<u8>> {
+        let mut room = vec![0; text.len().min(MAX_TOKEN_BYTES)];
+        let bytes = self.open_into(purpose, text, &mut room)?.len();
+        room.truncate(bytes);
+        Some(room)
+    }
+
+    /// The same, read into `room`; nothing when there is too little of it.
+    fn open_into<'r>(&self, purpose: &str, text: &str, room: &'r mut [u8]) -> Option<&'r [u8]> {
         if text.len() > MAX_TOKEN_BYTES {
             return None;
         }
@@ -149,25 +202,27 @@ impl SessionKeys {
         if of != purpose || parts.next().is_some() {
             return None;
         }
-        let (_, secret) = self.0.iter().find(|(known, _)| known == name)?;
-        let claimed = URL_SAFE_NO_PAD.decode(claimed).ok()?;
-        if !bool::from(mac(secret, signed).ct_eq(&claimed)) {
+        let key = self.0.iter().find(|key| key.name == name)?;
+        let mut mac = [0; 32 + DECODING_BYTES];
+        let bytes = URL_SAFE_NO_PAD.decode_slice(claimed, &mut mac).ok()?;
+        if !bool::from(key.mac(signed).as_slice().ct_eq(&mac[..bytes])) {
             return None;
         }
-        URL_SAFE_NO_PAD.decode(payload).ok()
+        let bytes = URL_SAFE_NO_PAD.decode_slice(payload, room).ok()?;
+        Some(&room[..bytes])
     }
 }
 
-/// A key with its name, which is its hash.
-fn named(secret: &[u8]) -> (String, Vec<u8>) {
-    let hash = Sha256::digest([b"talon-key-id", secret].concat());
-    (hex::encode(&hash[..4]), secret.to_vec())
-}
+impl Key {
+    fn new(secret: &[u8]) -> Self {
+        let hash = Sha256::digest([b"talon-key-id", secret].concat());
+        let mac = Hmac::new_from_slice(secret).expect("HMAC takes a key of any length");
+        Self { name: hex::encode(&hash[..4]), mac }
+    }
 
-fn mac(secret: &[u8], text: &str) -> [u8; 32] {
-    let mut mac = Hmac::<Sha256>::new_from_slice(secret).expect("HMAC takes a key of any length");
-    mac.update(text.as_bytes());
-    mac.finalize().into_bytes().into()
+    fn mac(&self, text: &str) -> [u8; 32] {
+        self.mac.clone().chain_update(text.as_bytes()).finalize().into_bytes().into()
+    }
 }
 
 #[cfg(test)]

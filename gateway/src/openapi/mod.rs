@@ -225,7 +225,7 @@ fn all_schemas() -> Value {
     add::<views::StartsJson<'_>>(&mut all);
     add::<views::BookingsJson<'_>>(&mut all);
     add::<views::SessionJson<'_>>(&mut all);
-    add::<request::Body>(&mut all);
+    add::<request::Body<'_>>(&mut all);
     add::<request::MoveBody>(&mut all);
     add::<schemas::Challenge>(&mut all);
     add::<views::SlowLaneJson<'_>>(&mut all);

@@ -10,7 +10,7 @@ use talon_domain::ids::AuthorityId;
 use talon_domain::limits::{Attempt, Standing, Usage, usage};
 use talon_domain::policy::{CompiledPolicy, Holder};
 use talon_pow::Pressure;
-use talon_wire::{Caller, Place, Wishes};
+use talon_wire::{Caller, Place};
 
 use super::{ASKED_OVER, Claim, acting_for};
 use crate::admission::{
@@ -26,13 +26,9 @@ use crate::proof::{self, Pending};
 use crate::slow_lane;
 
 /// Admits a claim; notes how long that took, and whose fault a refusal was.
-pub(super) async fn admit_claim(
-    lane: &Lane,
-    claim: &Claim<'_>,
-    wishes: &Wishes,
-) -> Result<(), Problem> {
+pub(super) async fn admit_claim(lane: &Lane, claim: &Claim<'_>) -> Result<(), Problem> {
     let waiting_since = Instant::now();
-    let admitted = judge_claim(lane, claim, wishes).await;
+    let admitted = judge_claim(lane, claim).await;
     let demands = &lane.app.demands;
     demands.waited(waiting_since.elapsed());
     if let Err(problem) = &admitted
@@ -45,7 +41,7 @@ pub(super) async fn admit_claim(
 
 /// The proof, if one is asked for, and the admission store, in one question. The proof's cheap
 /// part comes first, its spending with the rate, and its dear part last.
-async fn judge_claim(lane: &Lane, claim: &Claim<'_>, wishes: &Wishes) -> Result<(), Problem> {
+async fn judge_claim(lane: &Lane, claim: &Claim<'_>) -> Result<(), Problem> {
     let app = &lane.app;
     let Claim { caller, place, .. } = claim;
     let policy = app.policy(place.authority).ok_or(Problem::UnknownAuthority)?;
@@ -54,23 +50,26 @@ async fn judge_claim(lane: &Lane, claim: &Claim<'_>, wishes: &Wishes) -> Result<
         judged => judged?,
     };
     let person = PersonKey(caller.person.0);
-    let quota = if claim.is_one_more { quota(policy, claim, wishes)? } else { None };
+    let quota = if claim.is_one_more { quota(policy, claim)? } else { None };
     let spend = evidence.spend();
     let when_down = when_down(lane, place.authority);
     let mut request = AdmissionRequest { person, rate: app.write_rate, quota, spend, when_down };
-    let mut decision = decide_rate(lane, request).await?;
+    let mut decision = decide_rate(lane, &request).await?;
     if matches!(decision, Decision::OverQuotaHint { .. }) {
         // A hint sheds load, it refuses nobody: the ledger is asked.
         request.quota = None;
-        decision = decide_rate(lane, request).await?;
+        decision = decide_rate(lane, &request).await?;
     }
     if decision == Decision::AlreadySpent && app.shadows.lets_pass(Shadowed::Proof) {
         (request.spend, evidence) = (None, Evidence::NotNeeded);
-        decision = decide_rate(lane, request).await?;
+        decision = decide_rate(lane, &request).await?;
     }
     problem_of(decision)?;
     match evidence {
-        Evidence::Proof(proof) => app.shadows.judge(Shadowed::Proof, proof.derive().await),
+        // Boxed: most bookings carry no proof.
+        Evidence::Proof(proof) => {
+            app.shadows.judge(Shadowed::Proof, Box::pin(proof.derive()).await)
+        }
         Evidence::NotNeeded | Evidence::Waited(_) => Ok(()),
     }
 }
@@ -143,27 +142,19 @@ pub(super) async fn admit(lane: &Lane, caller: &Caller, rate: RateRule) -> Resul
         WhenDown::Open
     };
     let request = AdmissionRequest { person, rate, quota: None, spend: None, when_down };
-    problem_of(decide_rate(lane, request).await?)
+    problem_of(decide_rate(lane, &request).await?)
 }
 
 /// The count that a hint may tell of, and whose it is.
-fn quota(
-    policy: &CompiledPolicy,
-    claim: &Claim<'_>,
-    wishes: &Wishes,
-) -> Result<Option<QuotaQuery>, Problem> {
+fn quota(policy: &CompiledPolicy, claim: &Claim<'_>) -> Result<Option<QuotaQuery>, Problem> {
     let acting = acting_for(&claim.caller, claim.subject)?;
-    let visit_date = match wishes {
-        Wishes::Starts(starts) => starts.first().map(|(date, _)| *date),
-        Wishes::Any { from, .. } => Some(*from),
-    };
     let now = now();
     let attempt = Attempt {
         now,
         registered_at: now,
         service: claim.place.service,
         channel: claim.channel,
-        visit_date: visit_date.unwrap_or_else(|| CivilDate::at(now, policy.zone())),
+        visit_date: claim.wished_date.unwrap_or_else(|| CivilDate::at(now, policy.zone())),
         subject: claim.subject,
     };
     let usage = usage(policy, &attempt, Standing::default(), Standing::default());
@@ -185,7 +176,7 @@ fn holder(policy: &CompiledPolicy, rule: u16, (actor, subject): ActingFor) -> Pe
 }
 
 /// The store's decision; a pace in shadow mode only counts, and the answer tells what is left of it.
-async fn decide_rate(lane: &Lane, request: AdmissionRequest) -> Result<Decision, Problem> {
+async fn decide_rate(lane: &Lane, request: &AdmissionRequest) -> Result<Decision, Problem> {
     let decision = decide(lane, request).await?;
     rate_limit::note(&request.rate, &decision);
     let limit =
@@ -193,12 +184,12 @@ async fn decide_rate(lane: &Lane, request: AdmissionRequest) -> Result<Decision,
     if matches!(decision, Decision::RateLimited { .. }) && lane.app.shadows.lets_pass(limit) {
         // Under the same pace, so that a proof is found there whether the pace passed it or the shadow.
         let rate = request.rate.unlimited();
-        return decide(lane, AdmissionRequest { rate, ..request }).await;
+        return decide(lane, &AdmissionRequest { rate, ..*request }).await;
     }
     Ok(decision)
 }
 
-pub(super) async fn decide(lane: &Lane, request: AdmissionRequest) -> Result<Decision, Problem> {
+pub(super) async fn decide(lane: &Lane, request: &AdmissionRequest) -> Result<Decision, Problem> {
     lane.admission.admit(request).await.map_err(|error| match error {
         AdmissionError::Overloaded | AdmissionError::Unavailable => Problem::Overloaded,
     })

@@ -91,7 +91,7 @@ pub async fn spend_login(lane: &Lane, spend: Spend) -> Result<(), Problem> {
         spend: Some(spend),
         when_down: WhenDown::Open,
     };
-    match decide(lane, request).await? {
+    match decide(lane, &request).await? {
         Decision::Admitted { .. } => Ok(()),
         Decision::Shed { .. } => Err(Problem::Overloaded),
         _ => Err(Problem::LoginInvalid),

@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rustc_hash::FxBuildHasher;
 use talon_domain::ids::AuthorityId;
 use talon_ledger::core::Authority;
 
@@ -99,7 +100,7 @@ impl Admissions {
 pub(super) fn when_down(
     config: &Config,
     authorities: &[Authority],
-) -> HashMap<AuthorityId, WhenDown> {
+) -> HashMap<AuthorityId, WhenDown, FxBuildHasher> {
     let modes = config.authorities.iter().map(|files| match files.on_redis_failure {
         OnRedisFailure::Degraded => WhenDown::Degraded,
         OnRedisFailure::Closed => WhenDown::Closed,

@@ -2,7 +2,6 @@
 //!
 //! Must not know threads or sockets.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,11 +10,10 @@ use talon_ledger::core::Authority;
 
 use super::Failure;
 use super::admission::when_down;
-use crate::admission::{FenceConfig, FenceRate, LocalFence, LoginFence, MAX_FENCE_KEYS, RateRule};
-use crate::app::{
-    App, MAX_REMEMBERED_REFUSALS, MAX_REMEMBERED_SESSIONS, PolicyVersion, REFUSAL_MEMORY,
-    SESSION_MEMORY,
+use crate::admission::{
+    FenceConfig, FenceRate, LocalFence, LoginFence, MAX_FENCE_KEYS, NameHash, RateRule,
 };
+use crate::app::{App, MAX_REMEMBERED_REFUSALS, PolicyVersion, REFUSAL_MEMORY};
 use crate::availability::{Lists, PublicAnswers};
 use crate::config::Config;
 use crate::demand::Demands;
@@ -95,17 +93,13 @@ pub(super) fn wire(
         authorities: authorities
             .into_iter()
             .map(|authority| (authority.catalogue.code.clone(), Arc::new(authority)))
-            .collect::<HashMap<_, _>>(),
+            .collect(),
         public: PublicAnswers::default(),
         pages: KeptPages::default(),
-        sessions: Cache::builder()
-            .max_capacity(MAX_REMEMBERED_SESSIONS)
-            .time_to_live(SESSION_MEMORY)
-            .build(),
         over_limit: Cache::builder()
             .max_capacity(MAX_REMEMBERED_REFUSALS)
             .time_to_live(REFUSAL_MEMORY)
-            .build(),
+            .build_with_hasher(NameHash::default()),
         fence: match fence_before {
             Some(fence) => fence,
             None => {

@@ -225,10 +225,10 @@ fn an_unreachable_redis_stops_neither_the_start_nor_the_requests() {
         let handle = AdmissionHandle::spawn(Arc::new(store));
         let ask = request(PERSON, rate(1, RATE_WINDOW_US / 5, 5));
         for _ in 0..5 {
-            let decided = handle.admit(ask).await;
+            let decided = handle.admit(&ask).await;
             assert!(matches!(decided, Ok(Decision::Admitted { .. })), "{decided:?}");
         }
-        let limited = handle.admit(ask).await;
+        let limited = handle.admit(&ask).await;
         assert!(matches!(limited, Ok(Decision::RateLimited { .. })), "{limited:?}");
     });
 }

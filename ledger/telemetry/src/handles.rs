@@ -12,18 +12,19 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 
 use metrics::{Counter, Histogram, IntoF64, Label};
+use rustc_hash::FxBuildHasher;
 
 use crate::metric::Metric;
 
 /// Most labels of a series that is counted here.
 const MAX_LABELS: usize = 2;
 
-/// A metric's name and the values of its labels, in their order.
+/// A metric's name and the values of its labels, in their order. All are ours, so that a quick hash will do.
 type Series = [&'static str; 1 + MAX_LABELS];
 
 thread_local! {
-    static COUNTERS: RefCell<HashMap<Series, Counter>> = RefCell::default();
-    static HISTOGRAMS: RefCell<HashMap<Series, Histogram>> = RefCell::default();
+    static COUNTERS: RefCell<HashMap<Series, Counter, FxBuildHasher>> = RefCell::default();
+    static HISTOGRAMS: RefCell<HashMap<Series, Histogram, FxBuildHasher>> = RefCell::default();
 }
 
 /// One more of a series: the counter with these labels and their values.

@@ -3,11 +3,15 @@
 //! Must not know what was asked. The gateway makes one for each request; [`crate::scope`] carries it to
 //! every line.
 
-use std::fmt::Write;
+use std::io::Write;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use http::HeaderValue;
+use smallvec::SmallVec;
+
+/// The longest id as text.
+const MAX_BYTES: usize = 8 + 1 + 16;
 
 /// The id of one request: random to the process, counted within it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,9 +38,9 @@ impl RequestId {
 
     /// The value of `X-Request-Id`.
     pub fn header(self) -> HeaderValue {
-        let mut text = String::with_capacity(20);
-        write!(text, "{self}").expect("writing to a string");
-        HeaderValue::from_str(&text).expect("hexadecimal digits are visible ASCII")
+        let mut text = SmallVec::<[u8; MAX_BYTES]>::new();
+        write!(text, "{self}").expect("memory takes all");
+        HeaderValue::from_bytes(&text).expect("hexadecimal digits are visible ASCII")
     }
 }
 
