@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use talon_domain::civil::{CivilDate, UtcMicros};
 use talon_domain::ids::AuthorityId;
-use talon_domain::limits::{Attempt, Standing, Usage, usage};
+use talon_domain::limits::{Attempt, Usage, tracked};
 use talon_domain::policy::{CompiledPolicy, Holder};
 use talon_pow::Pressure;
 use talon_wire::{Caller, Place};
@@ -157,12 +157,11 @@ fn quota(policy: &CompiledPolicy, claim: &Claim<'_>) -> Result<Option<QuotaQuery
         visit_date: claim.wished_date.unwrap_or_else(|| CivilDate::at(now, policy.zone())),
         subject: claim.subject,
     };
-    let usage = usage(policy, &attempt, Standing::default(), Standing::default());
-    Ok(usage.map(|usage| QuotaQuery {
-        holder: holder(policy, usage.rule, acting),
-        period: usage.period.days().unsigned_abs(),
-        rule: usage.rule,
-        limit: usage.limit,
+    Ok(tracked(policy, &attempt).map(|tracked| QuotaQuery {
+        holder: holder(policy, tracked.rule, acting),
+        period: tracked.period.days().unsigned_abs(),
+        rule: tracked.rule,
+        limit: tracked.limit,
     }))
 }
 

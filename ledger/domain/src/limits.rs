@@ -106,7 +106,44 @@ struct Counted {
     count: u32,
     /// Whether the attempt would go beyond what the limit allows.
     is_exceeded: bool,
-    resets_at: Option<UtcMicros>,
+    resets: Resets,
+}
+
+/// When a limit allows one more, told in UTC only to whoever asks: most attempts exceed nothing.
+#[derive(Clone, Copy)]
+enum Resets {
+    /// Not by time alone.
+    Never,
+    At(UtcMicros),
+    /// With the period after the one that holds a date.
+    After(Period, CivilDate),
+}
+
+impl Resets {
+    fn at(self, policy: &CompiledPolicy) -> Option<UtcMicros> {
+        match self {
+            Self::Never => None,
+            Self::At(moment) => Some(moment),
+            Self::After(period, date) => Some(policy.period_end(period, date)),
+        }
+    }
+}
+
+impl From<Option<UtcMicros>> for Resets {
+    fn from(moment: Option<UtcMicros>) -> Self {
+        moment.map_or(Self::Never, Self::At)
+    }
+}
+
+/// A limit of a period that a gateway may remember: the first enforced one that holds for an attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tracked {
+    /// Its place in the policy.
+    pub rule: u16,
+    /// The first date of the period.
+    pub period: CivilDate,
+    /// How many bookings it allows.
+    pub limit: u32,
 }
 
 /// Judges `attempt` by every limit of the policy.
@@ -131,7 +168,7 @@ pub fn judge(
             kind: limit.kind,
             count: counted.count,
             limit: limit.max,
-            resets_at: counted.resets_at,
+            resets_at: counted.resets.at(policy),
         };
         match limit.mode {
             Mode::Shadow => verdict.shadow.push(refusal),
@@ -142,30 +179,34 @@ pub fn judge(
     verdict
 }
 
-/// How far the first enforced limit of a period that holds for `attempt` is used: what a gateway
-/// may remember to refuse the next attempt early.
+/// The limit of a period whose count a gateway may remember to refuse the next attempt early.
+pub fn tracked(policy: &CompiledPolicy, attempt: &Attempt) -> Option<Tracked> {
+    policy.policy().limits.iter().enumerate().find_map(|(rule, limit)| {
+        let LimitKind::PerPeriod { period, of, channel, .. } = limit.kind else { return None };
+        let is_meant = limit.mode == Mode::Enforced
+            && attempt.channel == channel
+            && limit.concerns(attempt.subject, attempt.service);
+        if !is_meant {
+            return None;
+        }
+        let date = attempt_date(policy, of, attempt);
+        let (rule, limit) = (u16::try_from(rule).ok()?, limit.max);
+        Some(Tracked { rule, period: CompiledPolicy::period_start(period, date), limit })
+    })
+}
+
+/// How far the limit that is [`tracked`] for `attempt` is used.
 pub fn usage(
     policy: &CompiledPolicy,
     attempt: &Attempt,
     subject: Standing<'_>,
     actor: Standing<'_>,
 ) -> Option<Usage> {
-    policy.policy().limits.iter().enumerate().find_map(|(rule, limit)| {
-        let LimitKind::PerPeriod { period, of, .. } = limit.kind else { return None };
-        if limit.mode != Mode::Enforced {
-            return None;
-        }
-        let standing = holder(limit, subject, actor);
-        let counted = counted(policy, limit, attempt, standing)?;
-        let date = attempt_date(policy, of, attempt);
-        Some(Usage {
-            rule: u16::try_from(rule).ok()?,
-            period: CompiledPolicy::period_start(period, date),
-            count: counted.count,
-            limit: limit.max,
-            resets_at: counted.resets_at?,
-        })
-    })
+    let Tracked { rule, period, limit } = tracked(policy, attempt)?;
+    let of = &policy.policy().limits[usize::from(rule)];
+    let counted = counted(policy, of, attempt, holder(of, subject, actor))?;
+    let resets_at = counted.resets.at(policy)?;
+    Some(Usage { rule, period, count: counted.count, limit, resets_at })
 }
 
 /// How many visits of the period of `visit_date` were missed, when they are enough for a block.
@@ -225,8 +266,8 @@ fn counted(
                     && CompiledPolicy::period_start(period, of_fact) == start
             };
             let count = count(facts().filter(counts));
-            let resets_at = Some(policy.period_end(period, date));
-            Some(Counted { count, is_exceeded: count >= limit.max, resets_at })
+            let resets = Resets::After(period, date);
+            Some(Counted { count, is_exceeded: count >= limit.max, resets })
         }
         LimitKind::LivePerService => {
             let is_live = |fact: &&BookingFact| {
@@ -247,7 +288,7 @@ fn live<'a>(max: u32, live: impl Iterator<Item = &'a BookingFact>) -> Counted {
     ends.sort_unstable();
     let count = u32::try_from(ends.len()).unwrap_or(u32::MAX);
     let last_in_the_way = count.checked_sub(max).and_then(|index| ends.get(index as usize));
-    Counted { count, is_exceeded: count >= max, resets_at: last_in_the_way.copied() }
+    Counted { count, is_exceeded: count >= max, resets: last_in_the_way.copied().into() }
 }
 
 /// A block is lifted in person, by somebody who sees whom it is for. It holds for what is booked
@@ -257,7 +298,7 @@ fn no_shows(attempt: &Attempt, standing: Standing<'_>) -> Option<Counted> {
     match attempt.channel {
         Channel::Web => {
             let count = standing.block?.count;
-            Some(Counted { count, is_exceeded: true, resets_at: None })
+            Some(Counted { count, is_exceeded: true, resets: Resets::Never })
         }
         Channel::Kiosk | Channel::WalkIn => None,
     }
@@ -278,7 +319,7 @@ fn retake<'a>(
     (attempt.visit_date < allowed_from).then(|| Counted {
         count: 1,
         is_exceeded: true,
-        resets_at: Some(policy.period_end(Period::Day, allowed_from.plus_days(-1))),
+        resets: Resets::After(Period::Day, allowed_from.plus_days(-1)),
     })
 }
 

@@ -189,6 +189,13 @@ fn usage_tells_period_count_and_reset() {
     assert_eq!((usage.rule, usage.count, usage.limit), (1, 2, 4));
     assert_eq!(usage.period.to_string(), "2026-12-01");
     assert_eq!(usage.resets_at, utc("2026-12-31T22:00:00Z"));
+    let tracked = tracked(&policy, &now).unwrap();
+    assert_eq!(
+        (tracked.rule, tracked.period, tracked.limit),
+        (usage.rule, usage.period, usage.limit)
+    );
+    let kiosk = Attempt { channel: Channel::Kiosk, ..now };
+    assert_eq!(super::tracked(&policy, &kiosk), None, "another channel's bookings are not counted");
 }
 
 proptest! {
