@@ -278,7 +278,7 @@ fn counted(
             Some(live(limit.max, facts().filter(is_live)))
         }
         LimitKind::NoShows { .. } => no_shows(attempt, standing),
-        LimitKind::RetakeWait { days } => retake(policy, days, attempt, facts()),
+        LimitKind::RetakeWait { days } => retake(days, attempt, facts()),
     }
 }
 
@@ -306,7 +306,6 @@ fn no_shows(attempt: &Attempt, standing: Standing<'_>) -> Option<Counted> {
 
 /// The last failed visit for the same service says from which date on the next may be.
 fn retake<'a>(
-    policy: &CompiledPolicy,
     days: u16,
     attempt: &Attempt,
     facts: impl Iterator<Item = &'a BookingFact>,
