@@ -21,7 +21,7 @@ use super::processes::cores;
 
 /// About what the answer to a booking has.
 const POST_BODY: [u8; 300] = [b'x'; 300];
-/// The mean of the lists of days and of starts that the load asks for ([`super::site`]).
+/// About the mean of the lists of days and of starts that the load asks for ([`super::site`]).
 const GET_BODY: [u8; 1400] = [b'x'; 1400];
 const BACKLOG: i32 = 4096;
 
