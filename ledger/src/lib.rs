@@ -11,6 +11,7 @@
 pub mod apply;
 pub mod booking;
 pub mod changing;
+mod chunked;
 pub mod clock;
 pub mod committing;
 pub mod core;

@@ -4,6 +4,7 @@
 //! The entry is the authority on limits and idempotency; whoever decides holds its lock. Must not
 //! know names or numbers of people, only pseudonyms. [`crate::parties`] finds and locks entries.
 
+use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 use talon_domain::booking::{BookingState, Subject};
@@ -13,6 +14,9 @@ use talon_domain::limits::{Block, BookingFact};
 use talon_journal::Sequence;
 
 use crate::record::{Booked, Moved, Seat};
+use held::{Held, More};
+
+mod held;
 
 /// What the limits look at, seldom more than a handful.
 pub type Facts = SmallVec<[BookingFact; 8]>;
@@ -53,16 +57,17 @@ pub struct Person {
     last: Sequence,
     /// When the entry came under its name: by its first booking, or by a link.
     since: Since,
-    bookings: Bookings,
-    rare: Option<Box<Rare>>,
+    held: Held,
 }
 
-// There are millions of them: a field more is to be thought about.
-const _: () = assert!(size_of::<Person>() <= 112);
+/// The block of memory that an allocator hands out for an entry; the next larger one has 160 bytes.
+const ENTRY_BYTES: usize = 128;
+// There are millions of them: a field more is to be thought about. What is shared has two counts.
+const _: () = assert!(2 * size_of::<usize>() + size_of::<Mutex<Person>>() <= ENTRY_BYTES);
 
 impl Default for Person {
     fn default() -> Self {
-        Self { last: Sequence::NONE, since: Since::UNKNOWN, bookings: Bookings::None, rare: None }
+        Self { last: Sequence::NONE, since: Since::UNKNOWN, held: Held::Nothing }
     }
 }
 
@@ -83,16 +88,6 @@ pub struct PersonParts {
     pub block: Option<Block>,
     /// When a block was last lifted.
     pub unblocked_at: Option<UtcMicros>,
-}
-
-/// What few holders have.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-struct Rare {
-    /// What a person booked for legal entities.
-    acted: Vec<Booking>,
-    forward: Option<Forward>,
-    block: Option<Block>,
-    unblocked_at: Option<UtcMicros>,
 }
 
 /// Where everything that stood under a name stands now.
@@ -117,12 +112,12 @@ impl Person {
 
     /// The holder's own bookings, in the order in which they were made.
     pub fn bookings(&self) -> &[Booking] {
-        self.bookings.all()
+        self.held.bookings()
     }
 
     /// What this person booked for legal entities, in the order in which it was made.
     pub fn acted(&self) -> &[Booking] {
-        self.rare.as_deref().map_or(&[], |rare| &rare.acted)
+        self.held.more().map_or(&[], |more| &more.acted)
     }
 
     /// Own bookings, then those made for others.
@@ -132,17 +127,17 @@ impl Person {
 
     /// Where the entry went, when its name is no longer the one to go by.
     pub fn forward(&self) -> Option<Forward> {
-        self.rare.as_deref()?.forward
+        self.held.more()?.forward
     }
 
     /// The block for missed visits.
     pub fn block(&self) -> Option<Block> {
-        self.rare.as_deref()?.block
+        self.held.more()?.block
     }
 
     /// When a block was last lifted.
     pub fn unblocked_at(&self) -> Option<UtcMicros> {
-        self.rare.as_deref()?.unblocked_at
+        self.held.more()?.unblocked_at
     }
 
     /// Whether any record that is not forgotten is about this holder.
@@ -168,13 +163,13 @@ impl Person {
     /// Takes note of a new booking of this holder.
     pub fn booked(&mut self, sequence: Sequence, booking: Booking, at: UtcMicros) {
         self.touch(sequence, at);
-        self.bookings.push(booking);
+        self.held.push(booking);
     }
 
     /// Takes note of a new booking that this person made for an entity.
     pub fn has_acted(&mut self, sequence: Sequence, booking: Booking, at: UtcMicros) {
         self.touch(sequence, at);
-        self.rare().acted.push(booking);
+        self.held.more_mut().acted.push(booking);
     }
 
     /// Takes note of what became of a booking that is live; returns it as it was, unless there is no
@@ -185,12 +180,9 @@ impl Person {
         id: BookingId,
         state: BookingState,
     ) -> Option<Booking> {
-        let acted = self.rare.as_deref_mut().map_or(&mut [][..], |rare| &mut rare.acted);
         let booking = self
-            .bookings
+            .held
             .all_mut()
-            .iter_mut()
-            .chain(acted)
             .find(|booking| booking.id == id && booking.state == BookingState::Booked)?;
         let before = booking.clone();
         booking.state = state;
@@ -200,9 +192,7 @@ impl Person {
 
     /// Takes a moved booking out of every count.
     pub fn replaced(&mut self, id: BookingId) {
-        let acted = self.rare.as_deref_mut().map_or(&mut [][..], |rare| &mut rare.acted);
-        let all = self.bookings.all_mut().iter_mut().chain(acted);
-        for booking in all.filter(|booking| booking.id == id) {
+        for booking in self.held.all_mut().filter(|booking| booking.id == id) {
             booking.is_replaced = true;
         }
     }
@@ -210,22 +200,22 @@ impl Person {
     /// Takes note of a block.
     pub fn blocked(&mut self, sequence: Sequence, block: Block) {
         self.last = sequence;
-        self.rare().block.get_or_insert(block);
+        self.held.more_mut().block.get_or_insert(block);
     }
 
     /// Takes note of a block that is lifted.
     pub fn unblocked(&mut self, sequence: Sequence, at: UtcMicros) {
         self.last = sequence;
-        let rare = self.rare();
-        rare.block = None;
-        rare.unblocked_at = Some(at);
+        let more = self.held.more_mut();
+        more.block = None;
+        more.unblocked_at = Some(at);
     }
 
     /// Leaves everything to the name `to`, and returns it.
     pub fn hand_over(&mut self, sequence: Sequence, to: Pseudonym, at: UtcMicros) -> Self {
         let left = std::mem::take(self);
         self.last = sequence;
-        self.rare().forward = Some(Forward { to, at });
+        self.held.more_mut().forward = Some(Forward { to, at });
         left
     }
 
@@ -233,12 +223,12 @@ impl Person {
     pub fn take_over(&mut self, sequence: Sequence, left: Self, at: UtcMicros) {
         self.last = sequence;
         self.since = Since::at(at);
-        self.bookings.append(left.bookings);
-        let Some(left) = left.rare else { return };
-        let rare = self.rare();
-        rare.acted.extend(left.acted);
-        rare.unblocked_at = rare.unblocked_at.max(left.unblocked_at);
-        rare.block = rare.block.or(left.block);
+        let (mut all, left) = (self.held.take(), left.held.into_more());
+        all.bookings.extend(left.bookings);
+        all.acted.extend(left.acted);
+        all.unblocked_at = all.unblocked_at.max(left.unblocked_at);
+        all.block = all.block.or(left.block);
+        self.held = Held::of(all);
     }
 
     /// Takes note of a link that brought nothing but a name.
@@ -249,36 +239,34 @@ impl Person {
 
     /// All that the entry holds.
     pub fn parts(&self) -> PersonParts {
-        let Self { last, since, bookings, rare } = self;
-        let Rare { acted, forward, block, unblocked_at } =
-            rare.as_deref().cloned().unwrap_or_default();
         PersonParts {
-            last: last.get(),
-            since: since.get(),
-            bookings: bookings.all().to_vec(),
-            acted,
-            forward,
-            block,
-            unblocked_at,
+            last: self.last.get(),
+            since: self.since(),
+            bookings: self.bookings().to_vec(),
+            acted: self.acted().to_vec(),
+            forward: self.forward(),
+            block: self.block(),
+            unblocked_at: self.unblocked_at(),
         }
     }
 
     /// The entry that these parts were of.
     pub fn from_parts(parts: PersonParts) -> Self {
         let PersonParts { last, since, bookings, acted, forward, block, unblocked_at } = parts;
-        let rare = Rare { acted, forward, block, unblocked_at };
-        let rare = (rare != Rare::default()).then(|| Box::new(rare));
         let since = since.map_or(Since::UNKNOWN, Since::at);
-        Self { last: Sequence::new(last), since, bookings: Bookings::of(bookings), rare }
+        let held = Held::of(More { bookings, acted, forward, block, unblocked_at });
+        Self { last: Sequence::new(last), since, held }
     }
 
     /// Drops the bookings at certain places; with the last of them everything, unless a block or a
     /// forward keeps the entry.
     pub fn forget(&mut self, is_forgotten: impl Fn(&Seat) -> bool) {
-        self.bookings.retain(|booking| !is_forgotten(&booking.seat));
-        if let Some(rare) = &mut self.rare {
-            rare.acted.retain(|booking| !is_forgotten(&booking.seat));
+        let mut all = self.held.take();
+        for bookings in [&mut all.bookings, &mut all.acted] {
+            bookings.retain(|booking| !is_forgotten(&booking.seat));
+            bookings.shrink_to_fit();
         }
+        self.held = Held::of(all);
         if !self.is_kept() {
             // Whoever holds the entry finds what a replay would: nothing.
             *self = Self::default();
@@ -288,10 +276,6 @@ impl Person {
     fn touch(&mut self, sequence: Sequence, at: UtcMicros) {
         self.last = sequence;
         self.since = Since::at(self.since.get().unwrap_or(at));
-    }
-
-    fn rare(&mut self) -> &mut Rare {
-        self.rare.get_or_insert_default()
     }
 }
 
@@ -309,75 +293,6 @@ impl Since {
 
     fn get(self) -> Option<UtcMicros> {
         (self.0 != Self::UNKNOWN.0).then_some(self.0)
-    }
-}
-
-/// The bookings of a holder in the order in which they were made; most have one, which needs no
-/// allocation of its own.
-#[derive(Debug)]
-enum Bookings {
-    None,
-    One(Booking),
-    More(Vec<Booking>),
-}
-
-impl Bookings {
-    fn of(mut all: Vec<Booking>) -> Self {
-        match all.len() {
-            0 => Self::None,
-            1 => all.pop().map_or(Self::None, Self::One),
-            _ => Self::More(all),
-        }
-    }
-
-    fn all(&self) -> &[Booking] {
-        match self {
-            Self::None => &[],
-            Self::One(booking) => std::slice::from_ref(booking),
-            Self::More(all) => all,
-        }
-    }
-
-    fn all_mut(&mut self) -> &mut [Booking] {
-        match self {
-            Self::None => &mut [],
-            Self::One(booking) => std::slice::from_mut(booking),
-            Self::More(all) => all,
-        }
-    }
-
-    fn into_vec(self) -> Vec<Booking> {
-        match self {
-            Self::None => Vec::new(),
-            Self::One(booking) => vec![booking],
-            Self::More(all) => all,
-        }
-    }
-
-    fn push(&mut self, booking: Booking) {
-        *self = match std::mem::replace(self, Self::None) {
-            Self::None => Self::One(booking),
-            Self::One(first) => Self::More(vec![first, booking]),
-            Self::More(mut all) => {
-                // A vector grows by doubling, and few have many.
-                all.reserve_exact(1);
-                all.push(booking);
-                Self::More(all)
-            }
-        };
-    }
-
-    fn append(&mut self, others: Self) {
-        let mut all = std::mem::replace(self, Self::None).into_vec();
-        all.extend(others.into_vec());
-        *self = Self::of(all);
-    }
-
-    fn retain(&mut self, is_kept: impl FnMut(&Booking) -> bool) {
-        let mut all = std::mem::replace(self, Self::None).into_vec();
-        all.retain(is_kept);
-        all.shrink_to_fit();
-        *self = Self::of(all);
     }
 }
 

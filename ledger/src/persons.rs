@@ -3,8 +3,8 @@
 //! Owns the shards and the count. A name is an HMAC under a pepper, so its bits are as random as any
 //! hash could make them, and nobody without the pepper can choose them: they are the hash. A table
 //! of places grows by doubling, and half of it may be empty; so it has nothing but small numbers, and
-//! names and entries stand one after the other in a list, whose unused end is never touched. Must not
-//! know what an entry holds; [`crate::state`] says which entries go.
+//! names and entries stand one after the other in a list that does not move. Must not know what an
+//! entry holds; [`crate::state`] says which entries go.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -13,6 +13,7 @@ use hashbrown::HashTable;
 use parking_lot::{Mutex, RwLock};
 use talon_domain::ids::Pseudonym;
 
+use crate::chunked::Chunked;
 use crate::person::Person;
 
 /// An entry, which whoever decides about its holder locks.
@@ -39,7 +40,7 @@ pub struct Persons {
 struct Shard {
     /// Where in `entries` each name stands.
     places: HashTable<u32>,
-    entries: Vec<(Pseudonym, Entry)>,
+    entries: Chunked<(Pseudonym, Entry)>,
 }
 
 impl Default for Persons {
@@ -132,9 +133,8 @@ impl Shard {
 
     /// After entries have gone, the others stand elsewhere.
     fn find_places_anew(&mut self) {
-        self.entries.shrink_to(2 * self.entries.len());
         self.places = HashTable::with_capacity(self.entries.len());
-        for (place, (name, _)) in (0..).zip(&self.entries) {
+        for (place, (name, _)) in (0..).zip(self.entries.iter()) {
             self.places.insert_unique(hash(name), place, |_| unreachable!("there is room for all"));
         }
     }
