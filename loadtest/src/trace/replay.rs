@@ -26,6 +26,9 @@ use crate::report::{Lag, LatencyRow, lag, latencies};
 const MAX_IN_FLIGHT: usize = 1_024;
 /// The fastest and the slowest that a trace is played.
 const SPEEDS: std::ops::RangeInclusive<f64> = 0.01..=1_000.0;
+/// From when on a booking looks, in days: tomorrow may be today where the office is, and a visit of today may be
+/// too near to be moved or given back.
+const FIRST_DAY_WANTED: i32 = 2;
 /// How far a booking looks, in days: what was wanted is not in a trace.
 const DAYS_WANTED: i32 = 30;
 
@@ -244,7 +247,7 @@ impl Stage {
             service: place.service.as_str().to_owned(),
             subject: Subject::Person,
             want: Want::Any(Span {
-                from: self.date(0),
+                from: self.date(FIRST_DAY_WANTED),
                 to: self.date(DAYS_WANTED),
                 after: "00:00".to_owned(),
                 before: "23:59".to_owned(),
