@@ -1,7 +1,8 @@
 //! Waiting instead of computing, for devices that cannot: a signed promise to book from a moment on.
 //!
-//! An authority allows it by its policy. The promise is a person's and a release's, and works once a
-//! day (of UTC), so it is no way around the proof for whoever has many browsers. Must not know HTTP.
+//! An authority allows it by its policy. The promise is a person's and a release's. All promises of a day
+//! (of UTC) are good for a few claims together, so they are no way around the proof for whoever has many
+//! browsers; and who comes to a place that is gone may still take another. Must not know HTTP.
 
 use serde::{Deserialize, Serialize};
 use talon_domain::ids::Pseudonym;
@@ -14,8 +15,10 @@ use crate::request::half_hash;
 pub const PREFIX: &str = "slow-lane.";
 /// So long after its moment a promise is good, in seconds.
 pub const GOOD_FOR_S: u64 = 30 * 60;
-/// In so many seconds one promise of a person to a release is taken: a day of UTC.
-pub const ONCE_IN_S: u64 = 24 * 60 * 60;
+/// The seconds in which promises of a person to a release are counted together: a day of UTC.
+const DAY_S: u64 = 24 * 60 * 60;
+/// Claims that a person may make with promises in such a day, whatever becomes of them.
+pub const TRIES_A_DAY: u8 = 3;
 
 const PURPOSE: &str = "slow-lane";
 
@@ -66,7 +69,35 @@ pub fn issue(
     Ticket { text: keys.seal(PURPOSE, &payload), ready_at_s }
 }
 
-/// Checks a promise; what is to be spent with the booking.
+/// A promise that is good, and the try that it is used for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Waited {
+    holder: [u8; 16],
+    day: u64,
+    tries_before: u8,
+}
+
+impl Waited {
+    /// What is to be spent with the claim: the same for this try with any promise of the day.
+    pub fn spend(&self) -> Spend {
+        let number = [self.tries_before];
+        let day = self.day.to_be_bytes();
+        Spend {
+            nonce: half_hash(&[b"talon-slow-lane-try", &self.holder, &day, &number]),
+            // The last promise of the day must find it remembered.
+            expires_at_s: (self.day + 1) * DAY_S + GOOD_FOR_S,
+            lasts: Lasts::Long,
+        }
+    }
+
+    /// The next try, when this one was spent before and there is one more.
+    pub fn next(self) -> Option<Self> {
+        let tries_before = self.tries_before + 1;
+        (tries_before < TRIES_A_DAY).then_some(Self { tries_before, ..self })
+    }
+}
+
+/// Checks a promise; what it is good for first.
 ///
 /// # Errors
 /// [`BadTicket`]; nothing is spent then.
@@ -76,7 +107,7 @@ pub fn check(
     person: &Pseudonym,
     release: &str,
     now_s: u64,
-) -> Result<Spend, BadTicket> {
+) -> Result<Waited, BadTicket> {
     let payload = keys.open(PURPOSE, text).ok_or(BadTicket::Foreign)?;
     let promise: Promise = postcard::from_bytes(&payload).map_err(|_| BadTicket::Foreign)?;
     let holder = holder(person, release);
@@ -89,14 +120,7 @@ pub fn check(
     if now_s >= promise.ready_at_s + GOOD_FOR_S {
         return Err(BadTicket::Expired);
     }
-    Ok(spend(&holder, promise.ready_at_s / ONCE_IN_S))
-}
-
-/// The same for all promises of one day to this person, so that a second one is spent already.
-fn spend(holder: &[u8; 16], day: u64) -> Spend {
-    let nonce = half_hash(&[b"talon-slow-lane-day", holder, &day.to_be_bytes()]);
-    // The last promise of the day must find it remembered.
-    Spend { nonce, expires_at_s: (day + 1) * ONCE_IN_S + GOOD_FOR_S, lasts: Lasts::Long }
+    Ok(Waited { holder, day: promise.ready_at_s / DAY_S, tries_before: 0 })
 }
 
 fn holder(person: &Pseudonym, release: &str) -> [u8; 16] {
@@ -105,6 +129,8 @@ fn holder(person: &Pseudonym, release: &str) -> [u8; 16] {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     const PERSON: Pseudonym = Pseudonym([1; 32]);
@@ -129,18 +155,28 @@ mod tests {
         let spend = |from_s, person: &Pseudonym| {
             let ticket = issue(&keys(), person, "1:2", from_s, 10);
             [0, GOOD_FOR_S - 1].map(|later| {
-                check(&keys(), &ticket.text, person, "1:2", ticket.ready_at_s + later).unwrap()
+                let now_s = ticket.ready_at_s + later;
+                check(&keys(), &ticket.text, person, "1:2", now_s).unwrap().spend()
             })
         };
         // A store looks for a nonce where its expiry says, so both are the same whenever it is spent.
         let [first, last] = spend(1_000, &PERSON);
         assert_eq!(first, last);
-        let [second, latest] = spend(ONCE_IN_S - 601, &PERSON);
+        let [second, latest] = spend(DAY_S - 601, &PERSON);
         assert_eq!((first, first), (second, latest));
-        assert!(first.expires_at_s >= ONCE_IN_S - 1 + GOOD_FOR_S);
-        let [next_day, _] = spend(ONCE_IN_S - 600, &PERSON);
+        assert!(first.expires_at_s >= DAY_S - 1 + GOOD_FOR_S);
+        let [next_day, _] = spend(DAY_S - 600, &PERSON);
         assert_ne!(first.nonce, next_day.nonce);
         assert_ne!(first.nonce, spend(1_000, &Pseudonym([2; 32]))[0].nonce);
+    }
+
+    #[test]
+    fn a_day_has_three_tries_each_of_which_is_spent_once() {
+        let ticket = issue(&keys(), &PERSON, "1:2", 1_000, 10);
+        let first = check(&keys(), &ticket.text, &PERSON, "1:2", 1_600).unwrap();
+        let tries = std::iter::successors(Some(first), |waited| waited.next());
+        let nonces: BTreeSet<_> = tries.map(|waited| waited.spend().nonce).collect();
+        assert_eq!(nonces.len(), usize::from(TRIES_A_DAY));
     }
 
     #[test]

@@ -23,7 +23,7 @@ use crate::http::problem::Problem;
 use crate::http::rate_limit;
 use crate::measures;
 use crate::proof::{self, Pending};
-use crate::slow_lane;
+use crate::slow_lane::{self, Waited};
 
 /// Admits a claim; notes how long that took, and whose fault a refusal was.
 pub(super) async fn admit_claim(lane: &Lane, claim: &Claim<'_>) -> Result<(), Problem> {
@@ -60,6 +60,13 @@ async fn judge_claim(lane: &Lane, claim: &Claim<'_>) -> Result<(), Problem> {
         request.quota = None;
         decision = decide_rate(lane, &request).await?;
     }
+    while decision == Decision::AlreadySpent
+        && let Some(next) = evidence.next_try()
+    {
+        evidence = Evidence::Waited(next);
+        request.spend = evidence.spend();
+        decision = decide_rate(lane, &request).await?;
+    }
     if decision == Decision::AlreadySpent && app.shadows.lets_pass(Shadowed::Proof) {
         (request.spend, evidence) = (None, Evidence::NotNeeded);
         decision = decide_rate(lane, &request).await?;
@@ -78,7 +85,7 @@ async fn judge_claim(lane: &Lane, claim: &Claim<'_>) -> Result<(), Problem> {
 enum Evidence<'a> {
     NotNeeded,
     Proof(Pending<'a>),
-    Waited(Spend),
+    Waited(Waited),
 }
 
 impl Evidence<'_> {
@@ -86,7 +93,15 @@ impl Evidence<'_> {
         match self {
             Self::NotNeeded => None,
             Self::Proof(proof) => Some(proof.spend()),
-            Self::Waited(spend) => Some(*spend),
+            Self::Waited(waited) => Some(waited.spend()),
+        }
+    }
+
+    /// Of what was spent before, what may be spent instead.
+    fn next_try(&self) -> Option<Waited> {
+        match self {
+            Self::Waited(waited) => waited.next(),
+            Self::NotNeeded | Self::Proof(_) => None,
         }
     }
 }

@@ -224,13 +224,18 @@ pub(super) async fn submitted<'a>(
 ) -> Response {
     let result = take(lane, asked, body, &mut aftermath, asking).await;
     let promise_sent = aftermath.promise_sent;
-    let is_over = result.as_ref().err().is_none_or(|problem| !may_repeat(problem));
+    let is_kept = result.as_ref().err().is_some_and(keeps_promise);
     let mut response = answer(lane, asked, result, aftermath);
-    if promise_sent && is_over {
+    if promise_sent && !is_kept {
         let clear = lane.app.cookies.clear(cookies::PROMISE);
         response.headers_mut().append(header::SET_COOKIE, clear);
     }
     response
+}
+
+/// Whether a promise may be good for another form: it is for more than one try.
+fn keeps_promise(problem: &Problem) -> bool {
+    may_repeat(problem) || matches!(problem, Problem::SlotTaken { .. } | Problem::UnknownStart)
 }
 
 async fn take<'a>(

@@ -113,26 +113,50 @@ async fn of_a_hundred_requests_with_one_proof_one_passes() {
     assert!(replayed >= 40, "{replayed} of 100 met the proof");
 }
 
-#[tokio::test]
-async fn who_cannot_compute_may_wait_once_where_the_authority_allows_it() {
-    let gateway = shared();
-    let who = &mut somebody(gateway);
-    let slow = format!("{CHALLENGE}&lane=slow");
-    let promise = who.get(&slow).await.expect(200);
+/// A promise instead of a proof.
+async fn promise(who: &mut Browser) -> String {
+    let promise = who.get(&format!("{CHALLENGE}&lane=slow")).await.expect(200);
     assert_eq!(promise.header("cache-control"), "no-store");
     let promise = promise.json();
-    let altcha = promise["altcha"].as_str().unwrap().to_owned();
     assert!(promise["ready_at_s"].is_u64());
-    let waited = visit().with("altcha", altcha.as_str());
+    promise["altcha"].as_str().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn who_cannot_compute_may_wait_where_the_authority_allows_it() {
+    let gateway = shared();
+    let who = &mut somebody(gateway);
+    let waited = visit().with("altcha", promise(who).await);
     let other = &mut somebody(gateway);
     refused(other, waited.ask("theirs"), 403, "pow-invalid").await;
     let booked = waited.book(who, "first").await.expect(201);
     assert_eq!(waited.book(who, "first").await.expect(200).json(), booked.json());
+}
 
-    // A second promise is the same promise: it is spent.
-    let again = who.get(&slow).await.expect(200).json();
-    let again = visit().with("altcha", again["altcha"].as_str().unwrap());
-    refused(who, again.ask("second"), 403, "pow-replayed").await;
+#[tokio::test]
+async fn who_waited_and_found_the_place_taken_has_three_tries_a_day() {
+    let gateway = shared();
+    let any = Visit::any(TOWN, "driving", &day(13), &day(13));
+    let crowd = async |visit: Visit| {
+        let other = &mut somebody(gateway);
+        visit.with("altcha", proof(other).await).book(other, "k").await
+    };
+    let time = crowd(any.clone()).await.expect(201).json()["time"].as_str().unwrap().to_owned();
+    let start = Visit::at(TOWN, "driving", &day(13), &time);
+    while crowd(start.clone()).await.status == 201 {}
+
+    let who = &mut somebody(gateway);
+    let waited = promise(who).await;
+    let taken = start.with("altcha", &*waited);
+    taken.book(who, "first").await.refused(409, "slot-taken");
+    let any = any.with("altcha", &*waited);
+    let booked = any.book(who, "second").await.expect(201);
+    any.book(who, "third").await.refused(409, "already-booked");
+
+    // All promises of the day are the same one.
+    let again = any.with("altcha", promise(who).await);
+    refused(who, again.ask("fourth"), 403, "pow-replayed").await;
+    assert_eq!(again.book(who, "second").await.expect(200).json(), booked.json());
 }
 
 #[tokio::test]

@@ -75,8 +75,8 @@ pub struct ProofRule {
     pub key_prefix: String,
     /// When it is asked for.
     pub when: ProofWhen,
-    /// For devices that cannot compute it: so many minutes of waiting instead, once a day for a
-    /// person; nothing: not at all.
+    /// For devices that cannot compute it: so many minutes of waiting instead, for a few tries
+    /// a day; nothing: not at all.
     pub slow_lane_minutes: Option<u16>,
 }
 

@@ -87,7 +87,7 @@ async fn react(
             let good_from = prove(actor, Instant::now(), request).await;
             Some(good_from.max(Instant::now() + actor.pause(LATER_MS)))
         }
-        // One promise a day: without one there is nothing more that this device can do.
+        // The day's tries are over: without one there is nothing more that this device can do.
         Slug::PowInvalid | Slug::PowExpired | Slug::PowReplayed if actor.manner.slow_lane => None,
         Slug::PowRequired | Slug::PowInvalid | Slug::PowExpired | Slug::PowReplayed => {
             let good_from = prove(actor, Instant::now(), request).await;
@@ -104,7 +104,9 @@ async fn look_again(actor: &Actor, how: Honest, request: &mut BookRequest) -> Op
     while !actor.is_over(due) {
         let office = actor.office();
         if actor.free(due, office).await.is_ok_and(|free| free > 0) {
-            *request = actor.request(office, actor.stage.goal.any(office).want);
+            let altcha = request.altcha.take();
+            let wanted = actor.request(office, actor.stage.goal.any(office).want);
+            *request = BookRequest { altcha, ..wanted };
             let good_from = prove(actor, Instant::now(), request).await;
             return Some(good_from.max(Instant::now() + actor.pause(READING_MS)));
         }
@@ -117,11 +119,15 @@ async fn look_again(actor: &Actor, how: Honest, request: &mut BookRequest) -> Op
     None
 }
 
-/// Gives a request a proof, or a promise in its stead, and says from when on that is good. Without one
-/// the request is refused, and its person tries again.
+/// Gives a request a new proof, or a promise in its stead, and says from when on that is good. Without one
+/// the request is refused, and its person tries again. A promise is good for more than one try, so one that
+/// is there stays.
 pub(super) async fn prove(actor: &Actor, due: Instant, request: &mut BookRequest) -> Instant {
     if !actor.manner.slow_lane {
         request.altcha = actor.prove(due, request).await.ok().flatten();
+        return Instant::now();
+    }
+    if request.altcha.is_some() {
         return Instant::now();
     }
     let promise = actor.promise(due, request).await.ok().flatten();

@@ -213,7 +213,7 @@ proof-slow-lane = Book without the puzzle in { $minutes ->
     [one] { $minutes } minute
    *[other] { $minutes } minutes
 }
-proof-slow-lane-explained = Or wait instead of solving it. You can do so once a day.
+proof-slow-lane-explained = Or wait instead of solving it. After the wait you have three tries a day.
 
 # A ticket.
 ticket-label = Ticket

@@ -220,7 +220,7 @@ proof-slow-lane = Записатися без задачі через { $minutes
     [few] { $minutes } хвилини
    *[many] { $minutes } хвилин
 }
-proof-slow-lane-explained = Або зачекайте замість задачі. Так можна раз на добу.
+proof-slow-lane-explained = Або зачекайте замість задачі. Після очікування маєте три спроби на добу.
 
 # Талон.
 ticket-label = Талон
