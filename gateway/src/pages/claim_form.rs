@@ -29,7 +29,7 @@ use crate::http::problem::Problem;
 use crate::identity::cookies;
 use crate::operations::{self, MoveWish, Wish};
 use crate::request::hash_key;
-use crate::slow_lane::{self, GOOD_FOR_S, Ticket};
+use crate::slow_lane::{self, GOOD_FOR_S, TRIES_A_DAY, Ticket};
 
 /// What a page needs to show the form.
 pub(super) struct ClaimForm {
@@ -61,8 +61,8 @@ pub(super) struct ProofPart {
     pub(super) challenge: String,
     /// The worker's address.
     pub(super) worker: &'static str,
-    /// What the button says with which one waits instead; empty where that is not allowed.
-    pub(super) slow_lane: String,
+    /// Where it is allowed to wait instead.
+    pub(super) slow_lane: Option<SlowLane>,
     /// Whom to call.
     pub(super) phones: Vec<Phone>,
 }
@@ -123,6 +123,14 @@ impl ClaimForm {
     }
 }
 
+/// Waiting instead of a proof.
+pub(super) struct SlowLane {
+    /// What the button says.
+    pub(super) offer: String,
+    /// What that means.
+    pub(super) explained: String,
+}
+
 impl ProofPart {
     fn new(spot: &Spot<'_>, words: Words<'_>) -> Self {
         let encoded = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
@@ -138,8 +146,9 @@ impl ProofPart {
                 encoded(&spot.chosen.service.code),
             ),
             worker: &ASSETS.worker.path,
-            slow_lane: minutes.map_or_else(String::new, |minutes| {
-                words.with("proof-slow-lane", [("minutes", minutes.into())])
+            slow_lane: minutes.map(|minutes| SlowLane {
+                offer: words.with("proof-slow-lane", [("minutes", minutes.into())]),
+                explained: words.with("proof-slow-lane-explained", [("tries", TRIES_A_DAY.into())]),
             }),
             phones,
         }

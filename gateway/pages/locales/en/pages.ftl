@@ -213,7 +213,10 @@ proof-slow-lane = Book without the puzzle in { $minutes ->
     [one] { $minutes } minute
    *[other] { $minutes } minutes
 }
-proof-slow-lane-explained = Or wait instead of solving it. After the wait you have three tries a day.
+proof-slow-lane-explained = Or wait instead of solving it. After the wait you have { $tries ->
+    [one] { $tries } try
+   *[other] { $tries } tries
+} a day.
 
 # A ticket.
 ticket-label = Ticket

@@ -220,7 +220,11 @@ proof-slow-lane = Записатися без задачі через { $minutes
     [few] { $minutes } хвилини
    *[many] { $minutes } хвилин
 }
-proof-slow-lane-explained = Або зачекайте замість задачі. Після очікування маєте три спроби на добу.
+proof-slow-lane-explained = Або зачекайте замість задачі. Після очікування маєте { $tries ->
+    [one] { $tries } спробу
+    [few] { $tries } спроби
+   *[many] { $tries } спроб
+} на добу.
 
 # Талон.
 ticket-label = Талон
