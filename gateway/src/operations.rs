@@ -86,10 +86,25 @@ struct Claim<'a> {
     key: KeyHash,
     fingerprint: Fingerprint,
     solution: Option<&'a str>,
+    /// Of a promise in its stead, the tries that were made before.
+    tries_before: u8,
     /// The date wished for first.
     wished_date: Option<CivilDate>,
     /// Whether it is one booking more: only then can a remembered count say anything of it.
     is_one_more: bool,
+}
+
+impl Claim<'_> {
+    /// Whether a promise stands in a solution's stead.
+    fn is_promised(&self) -> bool {
+        self.solution.is_some_and(|text| text.starts_with(slow_lane::PREFIX))
+    }
+
+    /// Goes on to the next try of a promise, if there is one.
+    fn next_try(&mut self) -> bool {
+        self.tries_before += 1;
+        self.is_promised() && self.tries_before < slow_lane::TRIES_A_DAY
+    }
 }
 
 /// Books the first wish that can be granted.
@@ -100,8 +115,8 @@ pub async fn book(lane: &Lane, who: &Identified, wish: Wish<'_>) -> Result<Booke
     let Wish { place, subject, wishes, key, solution } = wish;
     let caller = who.at(place.authority)?;
     let (channel, fingerprint) = (Channel::Web, fingerprint(&place, subject, &wishes));
-    let (wished_date, is_one_more) = (wishes.first_date(), true);
-    let claim = Claim {
+    let (wished_date, is_one_more, tries_before) = (wishes.first_date(), true, 0);
+    let mut claim = Claim {
         caller,
         subject,
         place,
@@ -109,6 +124,7 @@ pub async fn book(lane: &Lane, who: &Identified, wish: Wish<'_>) -> Result<Booke
         key,
         fingerprint,
         solution,
+        tries_before,
         wished_date,
         is_one_more,
     };
@@ -122,7 +138,7 @@ pub async fn book(lane: &Lane, who: &Identified, wish: Wish<'_>) -> Result<Booke
         return Err(Problem::LimitReached(over.refusal.clone()));
     }
     let book = Book { caller, subject, place, channel, wishes, key, fingerprint };
-    take(lane, &claim, Command::Book(book)).await
+    take(lane, &mut claim, Command::Book(book)).await
 }
 
 /// Moves a booking of the caller to the first wish that can be granted; the answer is the new one.
@@ -139,7 +155,7 @@ pub async fn move_booking(
     let view = self::booking(lane, who, booking).await?;
     let caller = who.at(view.authority)?;
     let office = office.unwrap_or(view.office);
-    let claim = Claim {
+    let mut claim = Claim {
         caller,
         subject: view.subject,
         place: Place { authority: view.authority, office, service: view.service },
@@ -147,28 +163,31 @@ pub async fn move_booking(
         key,
         fingerprint: move_fingerprint(booking, office, &wishes),
         solution,
+        tries_before: 0,
         wished_date: wishes.first_date(),
         is_one_more: false,
     };
     let command = Move { caller, booking, office, wishes, key, fingerprint: claim.fingerprint };
-    take(lane, &claim, Command::Move(command)).await.map_err(|problem| match problem {
+    take(lane, &mut claim, Command::Move(command)).await.map_err(|problem| match problem {
         Problem::TooLateToCancel { until } => Problem::TooLateToMove { until },
         other => other,
     })
 }
 
 /// Admission, then the ledger, for whatever takes a place.
-async fn take(lane: &Lane, claim: &Claim<'_>, command: Command) -> Result<Booked, Problem> {
+async fn take(lane: &Lane, claim: &mut Claim<'_>, command: Command) -> Result<Booked, Problem> {
     let acting = acting_for(&claim.caller, claim.subject)?;
-    match spans::step("admission", admit_claim(lane, claim)).await {
-        Ok(()) => {}
-        Err(problem @ (Problem::PowRequired | Problem::PowExpired | Problem::PowReplayed)) => {
-            // A repeat of a request whose answer was lost carries a proof that is spent. It asks the
-            // ledger something all the same, so it is held to a pace.
-            admit(lane, &claim.caller, lane.app.read_rate).await?;
-            return earlier(lane, claim, problem).await;
+    while let Err(problem) = spans::step("admission", admit_claim(lane, claim)).await {
+        if !matches!(problem, Problem::PowRequired | Problem::PowExpired | Problem::PowReplayed) {
+            return Err(problem);
         }
-        Err(problem) => return Err(problem),
+        // A repeat of a request whose answer was lost carries a proof that is spent. It asks the
+        // ledger something all the same, so it is held to a pace.
+        admit(lane, &claim.caller, lane.app.read_rate).await?;
+        match earlier(lane, claim, problem).await {
+            Err(Problem::PowReplayed) if claim.next_try() => {}
+            found => return found,
+        }
     }
     match call(lane, command).await? {
         Answer::Booked { booking, repeated, usage, sequence } => {

@@ -123,7 +123,7 @@ impl<'a> BookingJson<'a> {
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Promise)]
 pub struct SlowLaneJson<'a> {
-    /// To be sent as `altcha`.
+    /// To be sent as `altcha`; again after a refusal, while it is good.
     #[schema(example = "slow-lane.1.x.y")]
     altcha: &'a str,
     /// From when on it is good, in Unix seconds.

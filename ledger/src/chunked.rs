@@ -1,7 +1,8 @@
 //! A list that grows without moving what it holds.
 //!
 //! A vector of millions grows by copying all of it, and leaves behind what it was copied from; here
-//! growing is one allocation of a fixed size. Owns where an item stands. Must not know what items are.
+//! growing is one allocation of a fixed size. Owns where an item stands. Must not know what items are. Called
+//! by [`crate::persons`].
 
 use std::ops::Index;
 
@@ -44,7 +45,7 @@ impl<T> Chunked<T> {
         self.chunks.iter().flatten()
     }
 
-    /// Drops the items of which `stays` says no; the others close up.
+    /// Drops the items of which `stays` says no; the others close up. When `stays` panics, all are dropped.
     pub(crate) fn retain(&mut self, mut stays: impl FnMut(&T) -> bool) {
         let mut kept = Self::default();
         for chunk in self.chunks.drain(..) {

@@ -160,7 +160,8 @@ pub(super) const OPERATIONS: &[Operation] = &[
             query("service", "The service's code.", ANY_TEXT, "practical-exam"),
             optional(query(
                 "lane",
-                "`slow`: a promise to book without a proof after a wait, where that is allowed.",
+                "`slow`: a promise to book without a proof after a wait, where that is allowed. It is good for \
+                 half an hour, and all promises of a day (UTC) for three claims together.",
                 r#"{"type":"string","enum":["slow"]}"#,
                 "slow",
             )),

@@ -23,7 +23,7 @@ use crate::http::problem::Problem;
 use crate::http::rate_limit;
 use crate::measures;
 use crate::proof::{self, Pending};
-use crate::slow_lane::{self, Waited};
+use crate::slow_lane;
 
 /// Admits a claim; notes how long that took, and whose fault a refusal was.
 pub(super) async fn admit_claim(lane: &Lane, claim: &Claim<'_>) -> Result<(), Problem> {
@@ -33,6 +33,8 @@ pub(super) async fn admit_claim(lane: &Lane, claim: &Claim<'_>) -> Result<(), Pr
     demands.waited(waiting_since.elapsed());
     if let Err(problem) = &admitted
         && is_failure(problem)
+        // A promise that was tried before is no sign of anything: its tries are counted.
+        && !(matches!(problem, Problem::PowReplayed) && claim.is_promised())
     {
         demands.refused(&claim.caller.person, now());
     }
@@ -54,23 +56,18 @@ async fn judge_claim(lane: &Lane, claim: &Claim<'_>) -> Result<(), Problem> {
     let spend = evidence.spend();
     let when_down = when_down(lane, place.authority);
     let mut request = AdmissionRequest { person, rate: app.write_rate, quota, spend, when_down };
-    let mut decision = decide_rate(lane, &request).await?;
-    if matches!(decision, Decision::OverQuotaHint { .. }) {
-        // A hint sheds load, it refuses nobody: the ledger is asked.
-        request.quota = None;
-        decision = decide_rate(lane, &request).await?;
-    }
-    while decision == Decision::AlreadySpent
-        && let Some(next) = evidence.next_try()
-    {
-        evidence = Evidence::Waited(next);
-        request.spend = evidence.spend();
-        decision = decide_rate(lane, &request).await?;
-    }
-    if decision == Decision::AlreadySpent && app.shadows.lets_pass(Shadowed::Proof) {
-        (request.spend, evidence) = (None, Evidence::NotNeeded);
-        decision = decide_rate(lane, &request).await?;
-    }
+    let decision = loop {
+        match decide_rate(lane, &request).await? {
+            // A hint sheds load, it refuses nobody: the ledger is asked. Nothing is charged yet.
+            Decision::OverQuotaHint { .. } if request.quota.take().is_some() => {}
+            Decision::AlreadySpent
+                if request.spend.is_some() && app.shadows.lets_pass(Shadowed::Proof) =>
+            {
+                (request.spend, evidence) = (None, Evidence::NotNeeded);
+            }
+            decision => break decision,
+        }
+    };
     problem_of(decision)?;
     match evidence {
         // Boxed: most bookings carry no proof.
@@ -85,7 +82,7 @@ async fn judge_claim(lane: &Lane, claim: &Claim<'_>) -> Result<(), Problem> {
 enum Evidence<'a> {
     NotNeeded,
     Proof(Pending<'a>),
-    Waited(Waited),
+    Waited(Spend),
 }
 
 impl Evidence<'_> {
@@ -93,15 +90,7 @@ impl Evidence<'_> {
         match self {
             Self::NotNeeded => None,
             Self::Proof(proof) => Some(proof.spend()),
-            Self::Waited(waited) => Some(waited.spend()),
-        }
-    }
-
-    /// Of what was spent before, what may be spent instead.
-    fn next_try(&self) -> Option<Waited> {
-        match self {
-            Self::Waited(waited) => waited.next(),
-            Self::NotNeeded | Self::Proof(_) => None,
+            Self::Waited(spend) => Some(*spend),
         }
     }
 }
@@ -120,10 +109,9 @@ fn evidence<'a>(
     }
     let release = release_tag(&claim.place);
     match claim.solution {
-        Some(text) if text.starts_with(slow_lane::PREFIX) && rule.slow_lane_minutes.is_some() => {
-            slow_lane::check(&app.keys.session, text, person, &release, now_s())
-                .map(Evidence::Waited)
-                .map_err(Problem::from)
+        Some(text) if claim.is_promised() && rule.slow_lane_minutes.is_some() => {
+            let waited = slow_lane::check(&app.keys.session, text, person, &release, now_s())?;
+            Ok(Evidence::Waited(waited.spend(claim.tries_before)))
         }
         solution => {
             let checked = measures::proved(proof::check(app, person, &release, solution));
@@ -211,12 +199,13 @@ pub(super) async fn decide(lane: &Lane, request: &AdmissionRequest) -> Result<De
 
 fn problem_of(decision: Decision) -> Result<(), Problem> {
     match decision {
-        Decision::Admitted { .. } | Decision::OverQuotaHint { .. } => Ok(()),
+        Decision::Admitted { .. } => Ok(()),
         Decision::RateLimited { retry_after_us } => {
             Err(Problem::RateLimited { retry_after: Duration::from_micros(retry_after_us) })
         }
         Decision::AlreadySpent => Err(Problem::PowReplayed),
-        Decision::Shed { .. } => Err(Problem::Overloaded),
+        // With a hint nothing was charged, and whoever asked has to ask without.
+        Decision::Shed { .. } | Decision::OverQuotaHint { .. } => Err(Problem::Overloaded),
     }
 }
 
@@ -244,4 +233,15 @@ pub(super) fn remember_usage(
 /// The release that a proof is bound to.
 pub(super) fn release_tag(place: &Place) -> String {
     format!("{}:{}", place.authority, place.service)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hint_for_which_nothing_was_charged_admits_nobody() {
+        let hint = Decision::OverQuotaHint { count: 4, sequence: 9 };
+        assert!(matches!(problem_of(hint), Err(Problem::Overloaded)));
+    }
 }

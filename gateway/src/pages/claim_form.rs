@@ -17,7 +17,7 @@ use talon_wire::Wishes;
 use super::about::Phone;
 use super::assets::{ASSETS, Asset};
 use super::choice::Spot;
-use super::problem::{Aftermath, Retry, answer, may_repeat};
+use super::problem::{Aftermath, Retry, answer};
 use super::tickets;
 use super::times::starts;
 use super::words::Words;
@@ -41,7 +41,7 @@ pub(super) struct ClaimForm {
     pub(super) proof: Option<ProofPart>,
     /// The promise that is sent instead of a proof; empty when there is none.
     pub(super) promise: String,
-    /// From when on the promise is good.
+    /// From when on, or until when, the promise is good.
     pub(super) promise_from: String,
     /// Whether it may be for the organisation of the login.
     pub(super) offers_entity: bool,
@@ -92,8 +92,13 @@ impl ClaimForm {
             needs_proof && operations::is_promised(lane, who, &spot.place, &promise.text)
         });
         let promise_from = promise.as_ref().map_or_else(String::new, |promise| {
-            let moment = words.moment_and_zone(at_seconds(promise.ready_at_s), zone);
-            words.with("claim-promised", [("moment", moment.into())])
+            let (text, moment_s) = if now_s() < promise.ready_at_s {
+                ("claim-promised", promise.ready_at_s)
+            } else {
+                ("claim-promised-now", promise.ready_at_s + GOOD_FOR_S)
+            };
+            let moment = words.moment_and_zone(at_seconds(moment_s), zone);
+            words.with(text, [("moment", moment.into())])
         });
         let promise = promise.map_or_else(String::new, |promise| promise.text);
         let proof = (needs_proof && promise.is_empty()).then(|| ProofPart::new(spot, words));
@@ -222,8 +227,8 @@ pub(super) struct Asking<'a> {
     pub(super) action: String,
 }
 
-/// The answer to a form that was sent; a promise that has had its effect is forgotten. `asking` reads what
-/// the form's address says.
+/// The answer to a form that was sent; a promise is forgotten when something is booked with it, or it is
+/// good for nothing any more. `asking` reads what the form's address says.
 pub(super) async fn submitted<'a>(
     lane: &Lane,
     asked: &Asked,
@@ -233,18 +238,18 @@ pub(super) async fn submitted<'a>(
 ) -> Response {
     let result = take(lane, asked, body, &mut aftermath, asking).await;
     let promise_sent = aftermath.promise_sent;
-    let is_kept = result.as_ref().err().is_some_and(keeps_promise);
+    let is_over = result.as_ref().err().is_none_or(ends_promise);
     let mut response = answer(lane, asked, result, aftermath);
-    if promise_sent && !is_kept {
+    if promise_sent && is_over {
         let clear = lane.app.cookies.clear(cookies::PROMISE);
         response.headers_mut().append(header::SET_COOKIE, clear);
     }
     response
 }
 
-/// Whether a promise may be good for another form: it is for more than one try.
-fn keeps_promise(problem: &Problem) -> bool {
-    may_repeat(problem) || matches!(problem, Problem::SlotTaken { .. } | Problem::UnknownStart)
+/// Whether a refusal says that the promise is good for no other form; it is for more than one try.
+fn ends_promise(problem: &Problem) -> bool {
+    matches!(problem, Problem::PowInvalid(_) | Problem::PowExpired | Problem::PowReplayed)
 }
 
 async fn take<'a>(

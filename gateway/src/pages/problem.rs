@@ -20,6 +20,7 @@ use crate::caller::identify;
 use crate::cold::Asked;
 use crate::http::body::Answer;
 use crate::http::problem::Problem;
+use crate::slow_lane::TRIES_A_DAY;
 
 /// What a handler knew when it was refused.
 #[derive(Default)]
@@ -112,7 +113,13 @@ pub(super) fn refuse(
     let seconds = problem.retry_after_seconds(id, now()).unwrap_or(0);
     let (title, plain) = problem.words(&app.texts, language, seconds);
     let zone = aftermath.zone.or_else(|| zone(app, spot.as_ref())).unwrap_or(TimeZone::UTC);
-    let detail = detail(frame.words, problem, spot.as_ref(), &zone).unwrap_or(plain);
+    let own = match problem {
+        Problem::PowReplayed if aftermath.promise_sent => {
+            Some(frame.words.with("problem-tries-used", [("tries", TRIES_A_DAY.into())]))
+        }
+        _ => detail(frame.words, problem, spot.as_ref(), &zone),
+    };
+    let detail = own.unwrap_or(plain);
     let title = own_title(frame.words, problem, aftermath.wished).unwrap_or(title);
     let times = match (problem, &spot) {
         (Problem::SlotTaken { free }, Some((spot, Some(date)))) => {
@@ -252,7 +259,7 @@ fn limit_detail(words: Words<'_>, refusal: &LimitRefusal, zone: &TimeZone) -> St
 }
 
 /// Whether the same form may succeed a moment later.
-pub(super) fn may_repeat(problem: &Problem) -> bool {
+fn may_repeat(problem: &Problem) -> bool {
     matches!(
         problem,
         Problem::Overloaded

@@ -172,6 +172,61 @@ fn a_place_that_is_gone_is_said_with_what_is_left() {
     assert_eq!(back.header("location"), ticket.path, "whoever goes back finds their ticket");
 }
 
+/// The time of a place that nobody else can have besides, and two more of the same service.
+fn single_and_others(browser: &mut Browser<'_>) -> [String; 3] {
+    let days = browser.get("/book/mvs/international-licence/545");
+    let times = browser.get(&days.last_link("/book/mvs/international-licence/545/"));
+    let single = times.text().split("<li>").find(|card| card.contains(">1 place<")).unwrap();
+    let single = between(single, "href=\"", "\"").next().unwrap().to_owned();
+    let start = format!("{}/", times.path);
+    let is_other = |link: &String| link.starts_with(&start) && *link != single;
+    let mut others = times.links().into_iter().filter(is_other);
+    let [one, another] = [(); 2].map(|()| others.next().unwrap());
+    [single, one, another]
+}
+
+/// The form of whoever waits instead of solving, after the wait.
+fn wait_at(browser: &mut Browser<'_>, path: &str) -> Page {
+    let answer = browser.post(path, &[("wait", "1")]);
+    browser.follow(&answer)
+}
+
+fn send(browser: &mut Browser<'_>, form: &Page) -> Page {
+    let sent = [("key", form.field("key")), ("altcha", form.field("altcha"))];
+    browser.post(&form.path, &sent)
+}
+
+#[test]
+fn who_waited_keeps_the_promise_when_the_place_is_gone_and_has_three_tries() {
+    let site = Site::asking_for_proofs();
+    let [mut first, mut second] = [(); 2].map(|()| Browser::new(&site, "en"));
+    let [path, other, third] = single_and_others(&mut first);
+    for (browser, person) in [(&mut first, 10), (&mut second, 11)] {
+        let asked = browser.get(&path);
+        browser.log_in(&asked.link("/login?"), person);
+    }
+    let form = wait_at(&mut first, &path);
+    let late = wait_at(&mut second, &path);
+    assert!(late.text().contains("You can book without the puzzle until"), "{}", late.text());
+    let booked = send(&mut first, &form);
+    assert_eq!(first.follow(&booked).heading(), "You are booked");
+    assert_eq!(send(&mut second, &late).status, 409);
+
+    let form = second.get(&other);
+    assert_eq!(form.field("altcha"), late.field("altcha"), "nobody waits twice");
+    let booked = send(&mut second, &form);
+    assert_eq!(second.follow(&booked).heading(), "You are booked");
+    assert_eq!(second.get(&third).field("altcha"), "", "it has had its effect");
+
+    let form = wait_at(&mut second, &third);
+    assert_eq!(send(&mut second, &form).heading(), "You have a booking for this service");
+    let form = second.get(&third);
+    let refused = send(&mut second, &form);
+    assert_eq!(refused.status, 403);
+    assert!(refused.text().contains("You have used your 3 tries"), "{}", refused.text());
+    assert_eq!(second.get(&third).field("altcha"), "", "it is good for nothing more");
+}
+
 #[test]
 fn pages_of_the_choice_are_for_everybody_and_addresses_with_mistakes_lead_on() {
     let site = Site::start();

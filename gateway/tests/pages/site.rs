@@ -28,12 +28,13 @@ impl Site {
         Self::with(tempfile::tempdir().unwrap(), &[])
     }
 
-    /// The demonstration's catalogue, with a policy that asks for a proof of work.
+    /// The demonstration's catalogue, with a policy that asks for a proof of work, or a wait of
+    /// no time.
     pub(crate) fn asking_for_proofs() -> Self {
         let configs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../configs");
         let directory = tempfile::tempdir().unwrap();
         let policy = std::fs::read_to_string(configs.join("policies/mvs.toml")).unwrap();
-        let proof = "proof = { algorithm = \"PBKDF2/SHA-256\", cost = 10, key_prefix = \"00\", when = \"always\" }";
+        let proof = "proof = { algorithm = \"PBKDF2/SHA-256\", cost = 10, key_prefix = \"00\", when = \"always\", slow_lane_minutes = 0 }";
         let policy = policy.replacen("[release]\n", &format!("[release]\n{proof}\n"), 1);
         std::fs::write(directory.path().join("policy.toml"), policy).unwrap();
         let catalogue = directory.path().join("catalogue.toml");

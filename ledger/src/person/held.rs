@@ -1,4 +1,6 @@
 //! What a holder has, in as little memory as it takes: most have one booking and nothing else.
+//!
+//! Owns which form it takes. Must not know sequence numbers or what changes mean. Called by [`super::Person`].
 
 use talon_domain::civil::UtcMicros;
 use talon_domain::limits::Block;

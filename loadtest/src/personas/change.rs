@@ -48,7 +48,7 @@ pub(super) async fn mind(actor: &Actor, how: Honest, booking: &Booking) {
             key = actor.key();
         }
         if problem.slug == Slug::SlotTaken {
-            request = another();
+            request = BookRequest { altcha: request.altcha.take(), ..another() };
         }
         let Some(next) = react(actor, &problem, &mut request).await else { return };
         due = next;
@@ -62,12 +62,15 @@ async fn react(actor: &Actor, problem: &Problem, request: &mut BookRequest) -> O
             let told = problem.retry_after.map(|pause| pause.min(MAX_PATIENCE));
             Some(Instant::now() + told.unwrap_or_else(|| actor.pause(THINKING_MS)))
         }
-        // A proof is spent by then, and a device that cannot compute has no second promise.
-        Slug::SlotTaken | Slug::PowRequired | Slug::PowExpired | Slug::PowReplayed
-            if !actor.manner.slow_lane =>
-        {
-            let good_from = prove(actor, Instant::now() + actor.pause(THINKING_MS), request).await;
-            Some(good_from)
+        // The day's tries are over.
+        Slug::PowReplayed if actor.manner.slow_lane => None,
+        // A proof is spent by then; a promise may be good for more.
+        Slug::SlotTaken | Slug::PowRequired | Slug::PowExpired | Slug::PowReplayed => {
+            if problem.slug != Slug::SlotTaken {
+                request.altcha = None;
+            }
+            let thought = Instant::now() + actor.pause(THINKING_MS);
+            Some(prove(actor, thought, request).await.max(thought))
         }
         _ => None,
     }

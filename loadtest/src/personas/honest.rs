@@ -87,9 +87,10 @@ async fn react(
             let good_from = prove(actor, Instant::now(), request).await;
             Some(good_from.max(Instant::now() + actor.pause(LATER_MS)))
         }
-        // The day's tries are over: without one there is nothing more that this device can do.
-        Slug::PowInvalid | Slug::PowExpired | Slug::PowReplayed if actor.manner.slow_lane => None,
+        // The day's tries are over, and there is nothing more that this device can do.
+        Slug::PowInvalid | Slug::PowReplayed if actor.manner.slow_lane => None,
         Slug::PowRequired | Slug::PowInvalid | Slug::PowExpired | Slug::PowReplayed => {
+            request.altcha = None;
             let good_from = prove(actor, Instant::now(), request).await;
             (request.altcha.is_some() || !actor.manner.slow_lane).then_some(good_from)
         }

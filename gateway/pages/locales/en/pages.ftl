@@ -199,6 +199,7 @@ claim-extend = Extend the login
 claim-ending = Your login ends in two minutes. Extend it: everything you chose stays.
 claim-ends-too-early = Your login ends before booking opens. Extend it shortly before: everything you chose stays.
 claim-promised = Please wait. You can book from { $moment } on, for half an hour. Until you do, the place is not yours. Keep this page open, and then press the button.
+claim-promised-now = You can book without the puzzle until { $moment }. Until you do, the place is not yours.
 
 # The check that the device solves.
 proof-working = Your device is solving a puzzle against bots…
@@ -213,7 +214,7 @@ proof-slow-lane = Book without the puzzle in { $minutes ->
     [one] { $minutes } minute
    *[other] { $minutes } minutes
 }
-proof-slow-lane-explained = Or wait instead of solving it. After the wait you have { $tries ->
+proof-slow-lane-explained = Or wait instead of solving it. Waiting gives you { $tries ->
     [one] { $tries } try
    *[other] { $tries } tries
 } a day.
@@ -296,6 +297,10 @@ problem-slow-lane-early = You can book without the puzzle from { $moment } on.
 problem-form-is-old = This form is out of date. Open it again: you will not be booked twice.
 problem-pow-required = Your browser has not solved the puzzle against bots. Open the form again and wait until it says “Ready”. It needs JavaScript.
 problem-pow-again = The puzzle's solution is no longer good. Open the form again: your browser will solve a new one.
+problem-tries-used = You have used your { $tries ->
+    [one] { $tries } try
+   *[other] { $tries } tries
+} without the puzzle for today. Come back tomorrow, use another browser, or call the office.
 problem-overloaded = Try again in a few seconds. If you are booked already, you will not be booked twice.
 problem-unavailable = Send the same form again: if you are booked already, you will see the booking, and not be booked twice.
 problem-unknown-place = The address has a mistake, or this office no longer offers this service.
